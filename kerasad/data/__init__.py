@@ -1,0 +1,1 @@
+"""Images in: who is where, safe decoding, tf.data pipelines, synthetic defects."""

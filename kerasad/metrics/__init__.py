@@ -1,0 +1,1 @@
+"""Keras metrics for anomaly maps and scores, in constant memory."""

@@ -1,0 +1,1 @@
+"""Trainable models and the networks that they are made of."""

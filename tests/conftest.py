@@ -1,0 +1,24 @@
+"""Shared fixtures: a fixed seed for every test, and where real photographs may be found."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real photographs; a test that needs it is skipped where it is missing."""
+    default = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("KERASAD_SHARED_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("the folder of real photographs is not here (set KERASAD_SHARED_DATA)")
+    return folder
