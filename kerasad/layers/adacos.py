@@ -1,0 +1,198 @@
+"""AdaCos: cosine class logits whose scale follows the batch."""
+
+import math
+
+import keras
+from keras import ops
+
+from kerasad.errors import InputError
+
+
+def fixed_adacos_scale(num_centers: int) -> float:
+    """Returns the fixed AdaCos scale `sqrt(2) * log(num_centers - 1)`.
+
+    It puts the steepest point of the target probability at an angle of pi / 4 when all other
+    centers are orthogonal to the embedding.
+
+    Args:
+        num_centers: int. Number of all centers: classes times sub-centers.
+
+    Returns:
+        scale: float > 0.
+
+    Raises:
+        InputError: If `num_centers < 3`: the scale would be 0 and the gradient with it.
+
+    Reference: Zhang et al., "AdaCos", CVPR 2019, equation 12.
+    """
+    if num_centers < 3:
+        raise InputError(
+            "AdaCos needs at least 3 centers (classes times sub-centers), since its scale is "
+            f"sqrt(2) * log(centers - 1). Received: {num_centers}; use more classes or "
+            "sub-centers."
+        )
+    return math.sqrt(2.0) * math.log(num_centers - 1)
+
+
+def weighted_median(values, weights):
+    """Returns the lower weighted median: the smallest value that half of the weight reaches.
+
+    Args:
+        values: float tensor `(n,)`.
+        weights: float tensor `(n,)`, >= 0. Entries of weight 0 never count.
+
+    Returns:
+        median: float tensor `()`.
+    """
+    order = ops.argsort(values)
+    reached = ops.cumsum(ops.take(weights, order))
+    # `>=` with weight 0 everywhere would be true at once; the tiny offset keeps such rows out.
+    half = 0.5 * reached[-1]
+    position = ops.sum(ops.cast(reached < half, "int32"))
+    return ops.take(ops.take(values, order), position)
+
+
+def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0):
+    """Returns the next dynamic scale `log(B) / cos(min(pi / 4, theta))`.
+
+    `B` is the batch mean of `sum over the centers of the other classes of exp(scale * cosine)`,
+    taken by log-sum-exp; `theta` is the batch median of the angle to the nearest center of the
+    own class.
+
+    Departures: the batch's examples carry weights; the result is at least `minimum_scale`,
+    since few classes push the published rule to 0 and below, where nothing is learnt.
+
+    Args:
+        cosine: float tensor `(n, num_classes, num_sub_centers)`.
+        target: float tensor `(n, num_classes)`, one-hot.
+        scale: float tensor `()`, the previous scale.
+        weights: float tensor `(n,)`, >= 0.
+        minimum_scale: float. Lower bound of the result.
+
+    Returns:
+        scale: float32 tensor `()`, without gradient. The previous one if all weights are 0.
+
+    Reference: Zhang et al., "AdaCos", CVPR 2019, equations 15 to 17.
+    """
+    cosine = ops.stop_gradient(cosine)
+    own = target[..., None] > 0.5
+    nearest_own = ops.max(ops.where(own, cosine, -1.0), axis=(1, 2))
+    theta = weighted_median(ops.arccos(ops.clip(nearest_own, -1.0 + 1e-7, 1.0 - 1e-7)), weights)
+    log_others = ops.logsumexp(ops.where(own, -1e9, scale * cosine), axis=(1, 2))
+    log_weights = ops.where(weights > 0, ops.log(ops.maximum(weights, 1e-30)), -1e9)
+    total = ops.sum(weights)
+    log_mean = ops.logsumexp(log_others + log_weights) - ops.log(ops.maximum(total, 1e-30))
+    adapted = log_mean / ops.cos(ops.minimum(theta, math.pi / 4))
+    return ops.where(total > 0, ops.maximum(adapted, minimum_scale), scale)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class AdaCos(keras.layers.Layer):
+    """Class logits from angles between embeddings and centers, with an adaptive scale.
+
+    `logits_c = log(sum over k of exp(s * cos(embedding, center_ck)))`, with `s` the scale, `c`
+    the class and `k` its sub-centers. Their softmax over `c` is the softmax over all centers,
+    summed over each class's own. With one sub-center this is AdaCos as published.
+
+    Args:
+        num_classes: int >= 2. `num_classes * num_sub_centers` must be at least 3.
+        num_sub_centers: int >= 1. Centers of each class.
+        scale_mode: `"dynamic"` (follows the batch in training) or `"fixed"`.
+        minimum_scale: float. Lower bound of the dynamic scale.
+
+    Call arguments:
+        embeddings: float tensor `(..., dim)`; any length, only directions count.
+        labels: int tensor `(...)` or None. Needed for the scale to follow the batch.
+        sample_weight: float tensor `(...)` or None. Examples of weight 0 count nowhere.
+        training: bool.
+
+    Returns:
+        logits: float32 tensor `(..., num_classes)`.
+
+    Raises:
+        InputError: For fewer than 2 classes, fewer than 3 centers or an unknown `scale_mode`.
+
+    Reference: Zhang et al., "AdaCos", CVPR 2019; sub-centers after Wilkinghoff, "Sub-Cluster
+    AdaCos", IJCNN 2021. Departure from the latter: `B` leaves the own class out, as in AdaCos;
+    with it the scale has no fixed point and only grows.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_sub_centers: int = 1,
+        scale_mode: str = "dynamic",
+        minimum_scale: float = 1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_classes < 2:
+            raise InputError(f"`num_classes` must be at least 2. Received: {num_classes}")
+        if scale_mode not in ("dynamic", "fixed"):
+            raise InputError(
+                f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}'
+            )
+        self.num_classes = num_classes
+        self.num_sub_centers = num_sub_centers
+        self.scale_mode = scale_mode
+        self.minimum_scale = minimum_scale
+        self._start_scale = fixed_adacos_scale(num_classes * num_sub_centers)
+
+    def build(self, input_shape):
+        """Creates the centers and the scale."""
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.num_classes * self.num_sub_centers),
+            initializer="glorot_uniform",
+            name="kernel",
+        )
+        self.scale = self.add_weight(
+            (),
+            initializer=keras.initializers.Constant(self._start_scale),
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+            name="scale",
+        )
+
+    def call(self, embeddings, labels=None, sample_weight=None, training=False):
+        """Returns class logits; see the class."""
+        cosine = self.compute_cosine(embeddings)
+        if training and labels is not None and self.scale_mode == "dynamic":
+            flat = ops.reshape(cosine, (-1, self.num_classes, self.num_sub_centers))
+            target = ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes, dtype="float32")
+            if sample_weight is None:
+                weights = ops.ones_like(target[:, 0])
+            else:
+                weights = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+            self.scale.assign(
+                adapted_adacos_scale(flat, target, self.scale.value, weights, self.minimum_scale)
+            )
+        return ops.logsumexp(self.scale * cosine, axis=-1)
+
+    def compute_cosine(self, embeddings):
+        """Returns the cosines to all centers, float32 `(..., num_classes, num_sub_centers)`."""
+        # Angles of small differences drown in half precision.
+        directions = ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
+        cosine = ops.matmul(directions, ops.transpose(self.centers))
+        shape = ops.shape(cosine)[:-1]
+        return ops.reshape(cosine, (*shape, self.num_classes, self.num_sub_centers))
+
+    @property
+    def centers(self):
+        """The unit centers, float32 `(num_classes * num_sub_centers, dim)`, class by class."""
+        kernel = ops.cast(ops.convert_to_tensor(self.kernel), "float32")
+        return ops.transpose(ops.normalize(kernel, axis=0))
+
+    def compute_output_shape(self, input_shape):
+        """Returns `(..., num_classes)`."""
+        return (*input_shape[:-1], self.num_classes)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "num_sub_centers": self.num_sub_centers,
+            "scale_mode": self.scale_mode,
+            "minimum_scale": self.minimum_scale,
+        }

@@ -1,0 +1,36 @@
+"""The two sides of the adversarial game."""
+
+from keras import ops
+
+
+def discriminator_adversarial_loss(real_logits, fake_logits):
+    """Returns the discriminator's loss, `-log D(x) - log(1 - D(r))`, mean over all logits.
+
+    `D` is the sigmoid of the logits, `x` an image and `r` a reconstruction.
+
+    Args:
+        real_logits: float tensor of any shape.
+        fake_logits: float tensor of any shape.
+
+    Returns:
+        loss: float32 tensor `()`, >= 0; 2 log 2 where nothing can be told apart.
+
+    Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, equation 1.
+    """
+    real = ops.mean(ops.softplus(-ops.cast(real_logits, "float32")))
+    fake = ops.mean(ops.softplus(ops.cast(fake_logits, "float32")))
+    return real + fake
+
+
+def generator_adversarial_loss(fake_logits):
+    """Returns the generator's non-saturating loss, `-log D(r)`, mean over all logits.
+
+    Args:
+        fake_logits: float tensor of any shape.
+
+    Returns:
+        loss: float32 tensor `()`, >= 0.
+
+    Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, section 3.
+    """
+    return ops.mean(ops.softplus(-ops.cast(fake_logits, "float32")))
