@@ -25,7 +25,7 @@ _RANGES = {
     "cutpaste": {
         "aspect": (0.3, 3.3),
         "roundness": (0.0, 0.6),
-        "waves": (0.0, 0.35),
+        "waves": (0.0, 0.2),
         "softness": (0.0, 0.1),
         "alpha": (1.0, 1.0),
         "bend": (0.0, 0.0),
@@ -35,7 +35,7 @@ _RANGES = {
     "scar": {
         "aspect": (6.0, 25.0),
         "roundness": (0.0, 1.0),
-        "waves": (0.1, 0.5),
+        "waves": (0.05, 0.3),
         "softness": (0.0, 0.5),
         "alpha": (0.6, 1.0),
         "bend": (-0.35, 0.35),
@@ -45,7 +45,7 @@ _RANGES = {
     "blend": {
         "aspect": (0.4, 2.5),
         "roundness": (0.7, 1.0),
-        "waves": (0.25, 0.7),
+        "waves": (0.15, 0.4),
         "softness": (0.1, 0.7),
         "alpha": (0.3, 1.0),
         "bend": (-0.2, 0.2),
@@ -141,15 +141,15 @@ class TrainingDefects(keras.layers.Layer):
         if valid is not None:
             alpha = alpha * ops.cast(valid, "float32")
         patch = self._draw_patch(images, places, offsets)
-        patch = self._recolour(images, patch, shape, batch)
-        changed = images + alpha * (patch - images)
-        difference = ops.max(ops.abs(changed - images), axis=-1, keepdims=True)
-        difference = ops.average_pool(difference, 5, strides=1, padding="same")
-        mask = ops.logical_and(alpha > 0, difference > _SMALLEST_CHANGE)
-        drawn = ops.sum(ops.cast(mask, "int32"), axis=(1, 2, 3)) >= _FEWEST_PIXELS
+        change = alpha * (self._recolour(images, patch, shape, batch) - images)
+        size = ops.abs(change)
+        size = ops.maximum(ops.maximum(size[..., 0], size[..., 1]), size[..., 2])
+        mask = ops.logical_and(alpha[..., 0] > 0, window_mean(size) > _SMALLEST_CHANGE)
+        drawn = ops.sum(ops.cast(mask, "int32"), axis=(1, 2)) >= _FEWEST_PIXELS
         family = ops.where(drawn, family, 0)
-        mask = ops.logical_and(mask, ops.reshape(family > 0, (-1, 1, 1, 1)))
-        return ops.where(mask, changed, images), ops.cast(mask, "float32"), family
+        mask = ops.logical_and(mask, ops.reshape(family > 0, (-1, 1, 1)))
+        mask = ops.cast(mask, "float32")[..., None]
+        return images + mask * change, mask, family
 
     def _uniform(self, *shape):
         return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
@@ -163,7 +163,7 @@ class TrainingDefects(keras.layers.Layer):
         return ops.where(chance[1] < self.probability, family, 0)
 
     def _draw_shape(self, family, batch, height, width):
-        """Returns a dict of parameters, each `(batch, 1, 1)`, or `(batch, 1, 1, waves)`."""
+        """Returns a dict of parameters, each `(batch, 1, 1)`, or `(batch, 1, waves)`."""
         low, high = self._parameter_bounds()
         row = ops.maximum(family - 1, 0)
         low, high = ops.take(low, row, axis=0), ops.take(high, row, axis=0)
@@ -174,8 +174,8 @@ class TrainingDefects(keras.layers.Layer):
         aspect = ops.exp(shape["aspect"])
         shape["half_length"] = ops.maximum(0.5 * ops.sqrt(area * aspect), 1.0)
         shape["half_height"] = ops.maximum(0.5 * ops.sqrt(area / aspect), 0.6)
-        chance = self._uniform(batch, 1, 1, 3 * _NUM_WAVES + 1)
-        shape["angle"] = 2 * math.pi * chance[..., 0]
+        chance = self._uniform(batch, 1, 3 * _NUM_WAVES + 1)
+        shape["angle"] = 2 * math.pi * chance[..., :1]
         waves = ops.split(chance[..., 1:], 3, axis=-1)
         frequency, direction = 1.5 + 6.0 * waves[0] ** 2, 2 * math.pi * waves[1]
         shape["wave_u"] = frequency * ops.cos(direction)
@@ -230,13 +230,15 @@ class TrainingDefects(keras.layers.Layer):
 
     def _recolour(self, images, patch, shape, batch):
         """Returns the patch with gain and shift, different by channel on coloured images only."""
-        spread = ops.max(images, axis=-1) - ops.min(images, axis=-1)
+        # Every fourth pixel is enough to know whether an image has colour, and its mean.
+        some = images[:, ::4, ::4]
+        spread = ops.max(some, axis=-1) - ops.min(some, axis=-1)
         colourful = ops.minimum(ops.mean(spread, axis=(1, 2), keepdims=True) / 0.02, 1.0)
         tint = 0.3 * colourful[..., None] * (2 * self._uniform(batch, 1, 1, 3) - 1)
-        gain = shape["gain"][..., None]
+        gain = shape["gain"][..., None] * (1 + tint)
         shift = shape["shift"][..., None] + 0.5 * tint
-        middle = ops.mean(patch, axis=(1, 2, 3), keepdims=True)
-        return ops.clip(middle + gain * (1 + tint) * (patch - middle) + shift, 0.0, 1.0)
+        middle = ops.mean(patch[:, ::4, ::4], axis=(1, 2, 3), keepdims=True)
+        return ops.clip(gain * patch + (shift + middle * (1 - gain)), 0.0, 1.0)
 
     def compute_output_shape(self, images_shape, valid_shape=None):
         """Returns the shapes of corrupted images, masks and families."""
@@ -260,13 +262,16 @@ def place_density(images, valid=None):
 
     Half uniform, half proportional to the mean gradient of the brightness; 0 in padding.
     """
-    brightness = ops.mean(images, axis=-1, keepdims=True)
-    gradient = ops.pad(ops.abs(brightness[:, 1:] - brightness[:, :-1]), _pad(1))
-    gradient = gradient + ops.pad(ops.abs(brightness[:, :, 1:] - brightness[:, :, :-1]), _pad(2))
-    energy = ops.average_pool(gradient, _CELL, padding="same")[..., 0]
+    # Every second pixel of one channel is enough, and four times as fast.
+    brightness = images[:, ::2, ::2, 1:2]
+    gradient = ops.abs(_next_row(brightness) - brightness)
+    gradient = gradient + ops.abs(_next_column(brightness) - brightness)
+    energy = ops.average_pool(gradient, _CELL // 2, padding="same")[..., 0]
     density = energy / (ops.mean(energy, axis=(1, 2), keepdims=True) + 1e-6) + 1.0
     if valid is not None:
-        real = ops.average_pool(ops.cast(valid, "float32"), _CELL, padding="same")[..., 0]
+        real = ops.average_pool(
+            ops.cast(valid[:, ::2, ::2], "float32"), _CELL // 2, padding="same"
+        )[..., 0]
         density = density * ops.cast(real > 0.5, "float32")
     return density
 
@@ -281,16 +286,30 @@ def draw_region(shape, center, height, width):
     v = v + shape["bend"] * (shape["half_length"] / shape["half_height"]) * (u * u - 0.5)
     square = ops.maximum(ops.abs(u), ops.abs(v))
     distance = square + shape["roundness"] * (ops.sqrt(u * u + v * v) - square)
-    # Along a scar, waves follow its height, not its length.
-    stretch = ops.sqrt(shape["half_length"] / shape["half_height"])
-    phase = u[..., None] * stretch[..., None] * shape["wave_u"] + v[..., None] * shape["wave_v"]
-    waves = ops.sum(shape["wave_height"] * ops.sin(phase + shape["wave_phase"]), axis=-1)
-    distance = distance + shape["waves"] * waves / math.sqrt(_NUM_WAVES)
+    distance = distance + shape["waves"] * edge_waves(shape, dy, dx)
     # Never sharper than one pixel, whatever the size.
     edge = ops.maximum(shape["softness"], 1.0 / shape["half_height"])
     level = ops.clip((1.0 - distance) / ops.minimum(edge, 1.0) + 0.5, 0.0, 1.0)
     alpha = shape["alpha"] * level * level * (3.0 - 2.0 * level)
     return alpha[..., None], (dy, dx)
+
+
+def edge_waves(shape, dy, dx):
+    """Returns the noise of the edge `(batch, height, width)`, of a variance near 1.
+
+    It is `sum over k of h_k sin(p_k dx + q_k dy + c_k)`, plane waves in the local coordinates.
+    The sine of a sum splits into products, so that a matrix product draws all of them.
+    """
+    # Along a scar, waves follow its height more than its length.
+    length = ops.sqrt(shape["half_length"] * shape["half_height"])
+    wave_u, wave_v = shape["wave_u"] / length, shape["wave_v"] / shape["half_height"]
+    cosine, sine = ops.cos(shape["angle"]), ops.sin(shape["angle"])
+    by_row = (wave_u * sine + wave_v * cosine) * dy + shape["wave_phase"]
+    by_column = (wave_u * cosine - wave_v * sine) * ops.swapaxes(dx, 1, 2)
+    rows = ops.concatenate([ops.sin(by_row), ops.cos(by_row)], axis=-1)
+    heights = ops.concatenate([shape["wave_height"]] * 2, axis=-1)
+    columns = ops.concatenate([ops.cos(by_column), ops.sin(by_column)], axis=-1)
+    return ops.matmul(heights * rows, ops.swapaxes(columns, 1, 2))
 
 
 def reflect(position, size):
@@ -300,8 +319,26 @@ def reflect(position, size):
     return (size - 1) - ops.abs(folded - (size - 1))
 
 
-def _pad(axis):
-    return [(0, 1) if i == axis else (0, 0) for i in range(4)]
+def window_mean(values, radius=2):
+    """Returns the mean over a square window at each pixel, `(batch, height, width)`, edges 0."""
+    for axis in (1, 2):
+        padding = [(radius, radius) if i == axis else (0, 0) for i in range(3)]
+        padded = ops.pad(values, padding)
+        length = values.shape[axis]
+        parts = [
+            padded[:, k : k + length] if axis == 1 else padded[:, :, k : k + length]
+            for k in range(2 * radius + 1)
+        ]
+        values = sum(parts[1:], parts[0])
+    return values / (2 * radius + 1) ** 2
+
+
+def _next_row(images):
+    return ops.concatenate([images[:, 1:], images[:, -1:]], axis=1)
+
+
+def _next_column(images):
+    return ops.concatenate([images[:, :, 1:], images[:, :, -1:]], axis=2)
 
 
 def _checked_area(name, bounds):
