@@ -1,0 +1,83 @@
+import inspect
+import json
+
+import pytest
+
+from kerasad.config import RunConfig, load_config, merge
+from kerasad.errors import InputError
+
+FULL = {
+    "data": {"path": "photos", "image_size": 96, "split": [0.5, 0.25, 0.25], "max_value": 4095},
+    "model": {"name": "vae_gan", "arguments": {"latent": "dense", "kl_weight": 0.5}},
+    "training": {"epochs": 3, "learning_rate": 1, "strict": True},
+}
+
+
+def test_json_round_trip_keeps_every_value():
+    config = RunConfig.from_mapping(FULL)
+
+    assert RunConfig.from_json(config.to_json()) == config
+    assert config.data.image_size == "96"
+    assert config.data.split == (0.5, 0.25, 0.25)
+    assert config.model.arguments == {"latent": "dense", "kl_weight": 0.5}
+    assert config.training.learning_rate == 1.0
+    assert config.training.seed == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"image_sise": "64"}}, r"`data.image_sise` .* mean `data.image_size`"),
+        ({"optimiser": {}}, "`optimiser` .* is not a setting"),
+        ({"training": {"epochs": "ten"}}, "`training.epochs` .* type int, found 'ten'"),
+        ({"training": {"epochs": True}}, "`training.epochs` .* type int, found True"),
+        ({"training": {"seed": 1.5}}, "`training.seed` .* type int"),
+        ({"data": {"split": [0.5, 0.5]}}, "`data.split` .* list of 3 numbers"),
+        ({"model": {"arguments": [1]}}, "`model.arguments` .* type dict"),
+        ({"format": 99}, "has format 99"),
+    ],
+)
+def test_a_wrong_entry_is_named(change, message):
+    with pytest.raises(InputError, match=message):
+        RunConfig.from_mapping(merge(FULL, change))
+
+
+def test_the_data_must_be_named():
+    with pytest.raises(InputError, match=r"set `data\.path`"):
+        RunConfig.from_mapping({"training": {}})
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"broken\.json is not valid JSON"):
+        load_config(path)
+    path.write_text("[]")
+    with pytest.raises(InputError, match="must be a JSON object, found list"):
+        load_config(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_config(tmp_path / "missing.json")
+
+
+def test_merge_changes_leaves_and_none_changes_nothing():
+    base = {"a": {"x": 1, "y": 2}, "b": 3}
+
+    assert merge(base, {"a": {"y": 5, "z": None}, "c": 6}) == {
+        "a": {"x": 1, "y": 5},
+        "b": 3,
+        "c": 6,
+    }
+    assert base == {"a": {"x": 1, "y": 2}, "b": 3}
+
+
+def test_the_data_settings_have_the_defaults_of_the_python_function():
+    from kerasad.config import DataConfig
+    from kerasad.data import load_category
+
+    signature = inspect.signature(load_category).parameters
+    config = json.loads(RunConfig(DataConfig("photos")).to_json())["data"]
+    shared = set(config) & set(signature) - {"image_size"}
+    assert shared >= {"batch_size", "split", "crop_size", "cache_megabytes", "on_bad"}
+    for name in shared:
+        default = signature[name].default
+        assert config[name] == (list(default) if isinstance(default, tuple) else default), name
