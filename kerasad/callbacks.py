@@ -1,0 +1,203 @@
+"""What watches a training: its curves on disk, a loss that explodes, a model that collapses."""
+
+import csv
+import math
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasad.data import ChoosingDefects
+from kerasad.metrics import OracleIoU, PixelAUROC
+from kerasad.runs import replace_file
+
+SUMS = ("loss", "encoder_loss", "decoder_loss")
+"""Logs that add other logs up: they are named only when no term of theirs is to blame."""
+
+
+class TrainingDivergedError(RuntimeError):
+    """A loss became NaN or infinite."""
+
+
+class LossGuard(keras.callbacks.Callback):
+    """Stops a training when a loss is no longer finite, and says which.
+
+    Every batch is looked at, because one step later all weights, and with them all terms, are
+    NaN, and nothing tells any more which of them came first.
+
+    Raises:
+        TrainingDivergedError: From `fit`, with the names of the terms.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Remembers the epoch for the message."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Looks at the losses of a step."""
+        self._check(logs, f"epoch {self._epoch + 1}, step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Looks at the losses of an epoch, those of the validation images included."""
+        self._check(logs, f"the end of epoch {epoch + 1}")
+
+    def _check(self, logs: dict | None, where: str) -> None:
+        broken = {
+            name: float(value)
+            for name, value in (logs or {}).items()
+            if name.endswith("loss") and not math.isfinite(value)
+        }
+        if not broken:
+            return
+        terms = [name for name in broken if name.removeprefix("val_") not in SUMS] or list(broken)
+        named = " and ".join(f"`{name}` became {broken[name]}" for name in terms)
+        raise TrainingDivergedError(
+            f"Training stopped at {where}: {named}; lower the learning rate or the weight of "
+            "that term, and look for constant or broken images."
+        )
+
+
+class CollapseNotice(keras.callbacks.Callback):
+    """Warns once when the model has stopped saying anything about its images.
+
+    Two ways to collapse are told apart by what the model logs: no latent dimension carries
+    information (`active_latents` is 0: the decoder ignores the latent), or every reconstruction
+    looks the same (`reconstruction_contrast` below `min_contrast`).
+
+    Args:
+        warmup_epochs: int. Epochs without a verdict, while the weight of the KL term rises.
+        min_contrast: float. Standard deviation of the reconstructions over that of the images.
+            Defaults to `0.05`.
+    """
+
+    def __init__(self, warmup_epochs: int = 0, min_contrast: float = 0.05):
+        super().__init__()
+        self.warmup_epochs = warmup_epochs
+        self.min_contrast = min_contrast
+        self.message: str | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Looks at the two logs until one of them has collapsed."""
+        if self.message is not None or epoch < self.warmup_epochs:
+            return
+        logs = logs or {}
+        if logs.get("active_latents", 1.0) == 0.0:
+            self.message = (
+                f"The latent collapsed (epoch {epoch + 1}: `active_latents` is 0): the "
+                "reconstruction ignores the image. Lower `kl_weight` or warm it up for longer."
+            )
+        elif (contrast := logs.get("reconstruction_contrast", 1.0)) < self.min_contrast:
+            self.message = (
+                f"The reconstructions are nearly constant (epoch {epoch + 1}: "
+                f"`reconstruction_contrast` is {contrast:.3f}). Raise `reconstruction_weight`, "
+                "lower the learning rate or train for longer."
+            )
+        if self.message is not None:
+            warnings.warn(self.message, stacklevel=2)
+
+
+class SyntheticLocalization(keras.callbacks.Callback):
+    """Logs how well the residual finds synthetic defects on validation images.
+
+    A fixed set of defects (the family kept for choosing, never trained on) is drawn once. After
+    every epoch the residual |x - reconstruction|, averaged over the channels, is compared with
+    their masks: `synthetic_iou` (pooled pixels, best over thresholds) and
+    `synthetic_pixel_auroc`. A curve to look at and to choose by, without a real defect.
+
+    Args:
+        dataset: `tf.data.Dataset` of model inputs: images, or `{"images", "valid"}`.
+        max_images: int. Images to take from it. Defaults to `32`.
+        seed: int. Seed of the defects. Defaults to `0`.
+        defects: object with `draw(images, seed) -> (images, mask)`. Defaults to
+            `ChoosingDefects()`.
+    """
+
+    def __init__(self, dataset, max_images: int = 32, seed: int = 0, defects=None):
+        super().__init__()
+        self.batches = draw_batches(dataset, defects or ChoosingDefects(), max_images, seed)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Adds the two values to `logs`, so that every later callback sees them."""
+        iou, auroc = OracleIoU(), PixelAUROC()
+        for inputs, mask, valid in self.batches:
+            images = inputs["images"] if isinstance(inputs, dict) else inputs
+            reconstruction = self.model.predict_on_batch(inputs)
+            residual = np.mean(np.abs(images - reconstruction), axis=-1, keepdims=True)
+            for metric in (iou, auroc):
+                metric.update_state(mask, residual, sample_weight=valid)
+        if logs is not None:
+            logs["synthetic_iou"] = float(iou.result())
+            logs["synthetic_pixel_auroc"] = float(auroc.result())
+
+
+def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
+    """Batches of (inputs, mask, valid) with a synthetic defect on each image.
+
+    Args:
+        dataset: `tf.data.Dataset` of model inputs.
+        defects: object with `draw(images, seed) -> (images, mask)`.
+        max_images: int. Images in all.
+        seed: int. Seed of the defects.
+
+    Returns:
+        List of (inputs, mask (batch, height, width, 1), valid (batch, height, width, 1) or None),
+        all numpy, inputs in the form in which `dataset` gives them.
+    """
+    batches, count = [], 0
+    for batch in dataset.as_numpy_iterator():
+        is_padded = isinstance(batch, dict)
+        rest = max_images - count
+        images = (batch["images"] if is_padded else batch)[:rest]
+        valid = batch["valid"][:rest] if is_padded else None
+        images, mask = defects.draw(images, seed + len(batches))
+        batches.append(({"images": images, "valid": valid} if is_padded else images, mask, valid))
+        count += len(images)
+        if count >= max_images:
+            break
+    return batches
+
+
+class HistoryWriter(keras.callbacks.Callback):
+    """Writes `history.csv`: one row an epoch, whole after every epoch.
+
+    Columns are `epoch` (from 1), every log in the order of its first appearance, and `seconds`.
+    A log that an epoch does not have leaves its cell empty. Put this after the callbacks that
+    add to the logs.
+
+    Args:
+        path: str or Path. The file to write.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__()
+        self.path = Path(path)
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clock."""
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Adds a row and rewrites the file: it is small, and so never half a line."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.perf_counter() - self._start, 3)
+        self.rows.append({"epoch": epoch + 1, **values, "seconds": seconds})
+        names = dict.fromkeys(name for row in self.rows for name in row if name != "seconds")
+        with replace_file(self.path) as work, work.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*names, "seconds"])
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def read_history(path: str | Path) -> dict[str, list[float]]:
+    """Reads what `HistoryWriter` wrote.
+
+    Returns:
+        Columns by name, one number an epoch; NaN where a cell is empty.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = rows[0].keys() if rows else ()
+    return {name: [float(row[name] or "nan") for row in rows] for name in names}

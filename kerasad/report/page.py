@@ -1,0 +1,231 @@
+"""What stands on the report's page: sections of text, tables, figures and example rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from kerasad.report import figures
+from kerasad.report.collect import Collected
+from kerasad.report.curves import pro_from_counts, roc_from_counts, roc_from_scores, thin
+from kerasad.report.examples import Example, Group
+from kerasad.report.overlay import (
+    ColourScale,
+    colour_map,
+    draw_overlay,
+    enlarged,
+    enlargement,
+    palette,
+    to_uint8,
+)
+
+MEANINGS = {
+    "image_auroc": "Image AUROC",
+    "pixel_auroc": "Pixel AUROC",
+    "aupro": "AUPRO",
+    "image_f1_max": "Image F1, best threshold",
+    "pixel_f1_max": "Pixel F1, best threshold",
+    "iou_oracle": "IoU, best threshold, pooled pixels",
+    "iou_pooled": "IoU at the pixel threshold, pooled pixels",
+    "iou_per_image": "IoU at the pixel threshold, mean over images",
+    "balanced_accuracy": "Balanced accuracy at the threshold",
+    "threshold": "Threshold of the image score",
+    "pixel_threshold": "Pixel threshold of the map",
+    "num_images": "Test images",
+    "milliseconds_per_image": "Milliseconds an image",
+    "train_seconds": "Seconds of training",
+    "peak_memory_mb": "Peak memory, MB",
+}
+TILES = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle")
+
+
+@dataclass
+class Section:
+    """A part of the page; what is empty is left out."""
+
+    title: str
+    text: str = ""
+    notes: list[str] = field(default_factory=list)
+    tables: list[dict] = field(default_factory=list)
+    figures: list[dict] = field(default_factory=list)
+    groups: list[dict] = field(default_factory=list)
+    details: dict | None = None
+
+
+def render(title: str, subtitle: str, sections: Sequence[Section], **values: Any) -> str:
+    """Fills the template; all text is escaped, and nothing is fetched from anywhere."""
+    import jinja2
+
+    text = resources.files("kerasad.report").joinpath("template.html").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(text)
+    return template.render(title=title, subtitle=subtitle, sections=sections, **values)
+
+
+def metric_tiles(metrics: Mapping[str, Any] | None) -> list[dict]:
+    """The headline numbers."""
+    if metrics is None:
+        return []
+    tiles = [{"name": MEANINGS[name], "value": _number(metrics.get(name))} for name in TILES]
+    rate = metrics.get("false_alarm_rate") or {}
+    return tiles + [{"name": "False alarms", "value": _percent(rate.get("observed"))}]
+
+
+def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
+    """The table of `metrics.json`."""
+    section = Section("Metrics")
+    if metrics is None:
+        section.notes.append("Not evaluated yet: run `kerasad evaluate` and then this again.")
+        return section
+    size = metrics.get("image_size")
+    section.text = f"Compared at {'x'.join(map(str, size))} pixels. " if size else ""
+    section.text += "No threshold, weight or epoch was chosen on these images."
+    rate = metrics.get("false_alarm_rate") or {}
+    rows = [(text, _number(metrics.get(name))) for name, text in MEANINGS.items()]
+    rows += [(f"False-alarm rate, {name}", _percent(value)) for name, value in rate.items()]
+    section.tables.append({"title": "", "header": ["metric", "value"], "rows": rows})
+    if per_defect := metrics.get("per_defect"):
+        names = list(dict.fromkeys(key for values in per_defect.values() for key in values))
+        header = ["defect", *(name.replace("_", " ") for name in names)]
+        rows = [
+            (defect, *(_number(values.get(name)) for name in names))
+            for defect, values in per_defect.items()
+        ]
+        section.tables.append({"title": "By defect", "header": header, "rows": rows})
+    section.notes = [str(note) for note in _notes(metrics.get("notes"))]
+    return section
+
+
+def curves_section(history: Mapping[str, Sequence[float]] | None) -> Section:
+    """Losses and synthetic localization over the epochs."""
+    section = Section("Training")
+    if not history:
+        section.notes.append("The run has no history.csv.")
+        return section
+    drawn = {
+        "The loss of each network and of each term over the epochs": figures.plot_losses(history),
+        "IoU and pixel AUROC on synthetic defects over the epochs": figures.plot_synthetic(history),
+    }
+    section.figures = [_figure(figure, alt) for alt, figure in drawn.items() if figure is not None]
+    return section
+
+
+def decision_section(collected: Collected, metrics: Mapping[str, Any], threshold: float) -> Section:
+    """ROC and PRO curves, the histogram of scores and the counts at the threshold."""
+    section = Section("Detection and localization on the test set")
+    labels, scores = collected.labels, collected.scores
+    good, defective = scores[labels == 0], scores[labels == 1]
+    normal, anomalous, shares = (np.asarray(counts) for counts in collected.pixels.counts())
+    rocs = {}
+    if len(good) and len(defective):
+        rocs["image"] = (*roc_from_scores(labels, scores), metrics.get("image_auroc"))
+    if normal.any() and anomalous.any():
+        rocs["pixel"] = (*thin(*roc_from_counts(normal, anomalous)), metrics.get("pixel_auroc"))
+        limit = metrics.get("aupro_fpr_limit") or collected.pixels.fpr_limit
+        false, overlap = thin(*pro_from_counts(normal, shares, float(collected.pixels.num_regions)))
+        pro = figures.plot_pro(false, overlap, metrics.get("aupro"), limit)
+    if rocs:
+        section.figures.append(_figure(figures.plot_roc(rocs), "ROC curves"))
+    else:
+        section.notes.append("There is no ROC curve without both good and defective images.")
+    if "pixel" in rocs:
+        section.figures.append(_figure(pro, "Per-region overlap curve"))
+    else:
+        section.notes.append("There are no pixel curves without a mask that marks a defect.")
+    histogram = figures.plot_scores(good, defective, threshold)
+    section.figures.append(_figure(histogram, "Histogram of image scores"))
+    flagged = collected.decisions
+    rows = [
+        (name, int(np.sum(~flagged[labels == label])), int(np.sum(flagged[labels == label])))
+        for label, name in enumerate(["good", "defective"])
+    ]
+    header = ["truth", "called good", "called defective"]
+    section.tables.append({"title": "Decisions at the threshold", "header": header, "rows": rows})
+    return section
+
+
+def latent_section(points: np.ndarray | None, groups: Sequence[str], note: str) -> Section:
+    """The t-SNE of the latent means."""
+    section = Section("Latent space", note)
+    if points is None:
+        section.notes.append("Too few images for a t-SNE (five are needed).")
+    else:
+        figure = figures.plot_latent(points, groups)
+        section.figures.append(_figure(figure, "t-SNE of the latent means"))
+    return section
+
+
+def examples_section(groups: Sequence[Group], scale: ColourScale) -> Section:
+    """The images that went worst and best."""
+    section = Section(
+        "Images",
+        "All maps share one colour scale, which comes from the calibration. Overlays outline what "
+        "lies above the pixel threshold, white inside and black outside.",
+    )
+    legend = figures.plot_scale(palette(), scale.low, scale.threshold, scale.high)
+    section.figures.append(_figure(legend, "Colour scale of the maps"))
+    section.groups = [
+        {
+            "title": group.title,
+            "meaning": group.meaning,
+            "total": group.total,
+            "rows": [_example_row(example, scale) for example in group.examples],
+        }
+        for group in groups
+    ]
+    return section
+
+
+def _example_row(example: Example, scale: ColourScale) -> dict:
+    factor = enlargement(*example.image.shape[:2], wanted=176)
+    anomaly_map = enlarged(example.anomaly_map, factor)
+    pictures = {
+        "input": to_uint8(enlarged(example.image, factor)),
+        "reconstruction": to_uint8(enlarged(example.reconstruction, factor)),
+        "anomaly map": colour_map(anomaly_map, scale),
+        "overlay": draw_overlay(example.image, example.anomaly_map, scale, factor),
+    }
+    cells = [
+        {"uri": figures.image_uri(picture), "alt": f"{kind} of {example.name}"}
+        for kind, picture in pictures.items()
+    ]
+    if example.mask is None:
+        cells.append({"uri": None, "alt": "no mask"})
+    else:
+        mask = np.kron(example.mask.astype("uint8") * 255, np.ones((factor, factor), "uint8"))
+        cells.append({"uri": figures.image_uri(mask), "alt": f"mask of {example.name}"})
+    return {
+        "name": example.name,
+        "defect": example.defect,
+        "score": f"{example.score:.3f}",
+        "p_value": f"{example.p_value:.3f}",
+        "verdict": "called defective" if example.is_anomalous else "called good",
+        "iou": f"{example.iou:.2f}" if example.label and example.iou is not None else None,
+        "pictures": cells,
+    }
+
+
+def _figure(figure, alt: str) -> dict:
+    return {"uri": figures.png_uri(figure), "alt": alt}
+
+
+def _notes(notes: Any) -> list:
+    if isinstance(notes, Mapping):
+        return [f"{name}: {text}" for name, text in notes.items()]
+    return list(notes or [])
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return str(value)
+
+
+def _percent(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " to ".join(_percent(entry) for entry in value)
+    return "none" if value is None else f"{100 * value:.1f} %"

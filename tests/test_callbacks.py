@@ -1,0 +1,167 @@
+import math
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasad.callbacks import (
+    CollapseNotice,
+    HistoryWriter,
+    LossGuard,
+    SyntheticLocalization,
+    TrainingDivergedError,
+    read_history,
+)
+
+
+class WhiteCorner:
+    """Paints a white square into the top-left corner: a defect that can be checked by eye."""
+
+    def draw(self, images, seed):
+        mask = np.zeros((*images.shape[:3], 1), "float32")
+        mask[:, :2, :3] = 1.0
+        return images * (1 - mask) + mask, mask
+
+
+def dark_images(count, batch_size):
+    return tf.data.Dataset.from_tensor_slices(np.zeros((count, 8, 8, 3), "float32")).batch(
+        batch_size
+    )
+
+
+def epoch_logs(callback, model, epoch=0):
+    callback.set_model(model)
+    logs = {}
+    callback.on_epoch_end(epoch, logs)
+    return logs
+
+
+def constant_model(value):
+    """A model that gives every image back in one shade."""
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Rescaling(0.0, offset=value)(inputs))
+
+
+def test_loss_guard_names_the_term_and_not_the_sum():
+    guard = LossGuard()
+    guard.on_epoch_begin(2)
+    guard.on_train_batch_end(0, {"loss": 1.0, "kl_loss": 0.5})
+    with pytest.raises(TrainingDivergedError, match=r"epoch 3, step 5: `kl_loss` became nan;"):
+        guard.on_train_batch_end(4, {"loss": math.nan, "kl_loss": math.nan, "adacos_loss": 1.0})
+
+
+def test_loss_guard_names_the_sum_when_no_term_is_broken():
+    with pytest.raises(TrainingDivergedError, match="`loss` became inf"):
+        LossGuard().on_epoch_end(0, {"loss": math.inf, "kl_loss": 1.0})
+
+
+def test_loss_guard_looks_at_validation_losses():
+    with pytest.raises(TrainingDivergedError, match="epoch 1: `val_kl_loss` became -inf"):
+        LossGuard().on_epoch_end(0, {"loss": 1.0, "val_kl_loss": -math.inf, "val_loss": math.nan})
+
+
+def test_loss_guard_ignores_what_is_no_loss():
+    LossGuard().on_epoch_end(0, {"loss": 1.0, "synthetic_iou": math.nan})
+
+
+def test_loss_guard_stops_a_real_fit_in_its_first_step():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TrainingDivergedError, match="epoch 1, step 1"):
+        model.fit(np.full((8, 2), np.nan), np.ones(8), callbacks=[LossGuard()], verbose=0)
+
+
+def test_collapse_is_noticed_after_the_warmup_and_once():
+    notice = CollapseNotice(warmup_epochs=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notice.on_epoch_end(0, {"active_latents": 0.0})
+        notice.on_epoch_end(1, {"active_latents": 0.0})
+    with pytest.warns(UserWarning, match=r"latent collapsed \(epoch 3"):
+        notice.on_epoch_end(2, {"active_latents": 0.0, "reconstruction_contrast": 0.9})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notice.on_epoch_end(3, {"active_latents": 0.0})
+
+
+def test_constant_reconstructions_are_noticed():
+    with pytest.warns(UserWarning, match=r"nearly constant .* is 0\.049"):
+        CollapseNotice().on_epoch_end(0, {"active_latents": 0.4, "reconstruction_contrast": 0.049})
+
+
+def test_a_healthy_model_is_not_warned_about():
+    notice = CollapseNotice()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notice.on_epoch_end(0, {"active_latents": 0.02, "reconstruction_contrast": 0.05})
+        notice.on_epoch_end(1, {})
+    assert notice.message is None
+
+
+def test_a_model_that_removes_the_defect_localizes_it_perfectly():
+    callback = SyntheticLocalization(dark_images(3, 2), defects=WhiteCorner())
+    assert epoch_logs(callback, constant_model(0.0)) == {
+        "synthetic_iou": 1.0,
+        "synthetic_pixel_auroc": 1.0,
+    }
+
+
+def test_a_model_that_paints_all_white_ranks_every_pixel_wrong():
+    callback = SyntheticLocalization(dark_images(3, 2), defects=WhiteCorner())
+    logs = epoch_logs(callback, constant_model(1.0))
+    # All pixels flagged is the best that is left: 6 of 64 pixels are defective.
+    assert logs["synthetic_iou"] == pytest.approx(6 / 64)
+    assert logs["synthetic_pixel_auroc"] == 0.0
+
+
+def test_the_defects_are_the_same_in_every_epoch_and_no_more_than_asked_for():
+    callback = SyntheticLocalization(dark_images(5, 2), max_images=3, defects=WhiteCorner())
+    assert [len(mask) for _, mask, _ in callback.batches] == [2, 1]
+    assert epoch_logs(callback, constant_model(0.3)) == epoch_logs(callback, constant_model(0.3))
+
+
+def test_padding_counts_nowhere():
+    valid = np.ones((2, 8, 8, 1), "float32")
+    valid[:, :, 3:] = 0.0  # leaves 6 defective and 18 good pixels
+    images = np.zeros((2, 8, 8, 3), "float32")
+    dataset = tf.data.Dataset.from_tensor_slices({"images": images, "valid": valid}).batch(2)
+    callback = SyntheticLocalization(dataset, defects=WhiteCorner())
+
+    class White(keras.Model):
+        def call(self, inputs):
+            return keras.ops.ones_like(inputs["images"])
+
+    assert epoch_logs(callback, White())["synthetic_iou"] == pytest.approx(6 / 24)
+
+
+def test_history_has_a_row_an_epoch_and_keeps_the_order_of_the_logs(tmp_path):
+    writer = HistoryWriter(tmp_path / "history.csv")
+    for epoch, logs in enumerate([{"loss": 2.0, "kl_loss": 0.25}, {"loss": 1.5, "val_loss": 3.0}]):
+        writer.on_epoch_begin(epoch)
+        writer.on_epoch_end(epoch, logs)
+
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,kl_loss,val_loss,seconds"
+    assert lines[1].startswith("1,2.0,0.25,,")
+    history = read_history(tmp_path / "history.csv")
+    assert history["epoch"] == [1, 2]
+    assert history["loss"] == [2.0, 1.5]
+    assert math.isnan(history["kl_loss"][1])
+    assert history["val_loss"][1] == 3.0
+
+
+def test_a_real_fit_fills_the_history_with_what_other_callbacks_log(tmp_path):
+    model = constant_model(0.0)
+    model.compile("sgd", "mse")
+    images = np.zeros((4, 8, 8, 3), "float32")
+    callbacks = [
+        SyntheticLocalization(dark_images(2, 2), defects=WhiteCorner()),
+        HistoryWriter(tmp_path / "history.csv"),
+    ]
+    model.fit(images, images, epochs=2, callbacks=callbacks, verbose=0)
+
+    history = read_history(tmp_path / "history.csv")
+    assert history["synthetic_iou"] == [1.0, 1.0]
+    assert history["epoch"] == [1, 2]
