@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasad.data.synthetic_regions import draw_region, place_density, reflect, window_mean
 from kerasad.errors import InputError
 
 FAMILIES = ("cutpaste", "scar", "blend")
@@ -20,7 +21,7 @@ FAMILIES = ("cutpaste", "scar", "blend")
 # Lowest and highest value of each parameter. Sizes are shares of the image, `aspect` is length to
 # height, `roundness` runs from rectangle to ellipse, `waves` is the amplitude of the edge noise
 # in half sizes, `softness` the width of the edge in half sizes, `bend` the sagitta in half
-# lengths, `gain` and `shift` change the pasted colour.
+# lengths, `gain` and `shift` change the pasted colour (see `_recolour`).
 _RANGES = {
     "cutpaste": {
         "aspect": (0.3, 3.3),
@@ -30,7 +31,7 @@ _RANGES = {
         "alpha": (1.0, 1.0),
         "bend": (0.0, 0.0),
         "gain": (0.6, 1.4),
-        "shift": (-0.15, 0.15),
+        "shift": (-0.7, 0.7),
     },
     "scar": {
         "aspect": (6.0, 25.0),
@@ -40,7 +41,7 @@ _RANGES = {
         "alpha": (0.6, 1.0),
         "bend": (-0.35, 0.35),
         "gain": (0.4, 1.6),
-        "shift": (-0.3, 0.3),
+        "shift": (-1.0, 1.0),
     },
     "blend": {
         "aspect": (0.4, 2.5),
@@ -50,11 +51,10 @@ _RANGES = {
         "alpha": (0.3, 1.0),
         "bend": (-0.2, 0.2),
         "gain": (0.6, 1.4),
-        "shift": (-0.2, 0.2),
+        "shift": (-1.0, 1.0),
     },
 }
 _NUM_WAVES = 6
-_CELL = 8  # pixels; centers are drawn cell by cell
 _SMALLEST_CHANGE = 0.02  # mean over a 5 x 5 window, in units of the image's range
 _FEWEST_PIXELS = 4
 
@@ -210,7 +210,7 @@ class TrainingDefects(keras.layers.Layer):
         """Returns pixels of this or another image from elsewhere, `(batch, h, w, 3)`."""
         batch = ops.shape(images)[0]
         height, width = images.shape[1:3]
-        chance = self._uniform(7, batch, 1, 1)
+        chance = self._uniform(6, batch, 1, 1)
         step = ops.floor(chance[0] * ops.cast(batch, "float32"))
         # Half of the patches come from the image itself.
         step = ops.cast(ops.where(chance[1] < 0.5, 0.0, step), "int32")
@@ -219,7 +219,7 @@ class TrainingDefects(keras.layers.Layer):
         # Quarter turns keep the texture's grain exactly; free ones give new directions.
         free = chance[2] < 0.5
         turn = ops.where(free, chance[3], ops.floor(4 * chance[3]) / 4) * 2 * math.pi
-        scale = ops.where(free, ops.exp(0.5 * (2 * chance[4] - 1)), 1.0)
+        scale = ops.where(free, ops.exp(0.7 * (2 * chance[4] - 1)), 1.0)
         mirror = ops.where(chance[5] < 0.5, -1.0, 1.0)
         dy, dx = offsets
         cosine, sine = scale * ops.cos(turn), scale * ops.sin(turn)
@@ -236,7 +236,10 @@ class TrainingDefects(keras.layers.Layer):
         colourful = ops.minimum(ops.mean(spread, axis=(1, 2), keepdims=True) / 0.02, 1.0)
         tint = 0.3 * colourful[..., None] * (2 * self._uniform(batch, 1, 1, 3) - 1)
         gain = shape["gain"][..., None] * (1 + tint)
-        shift = shape["shift"][..., None] + 0.5 * tint
+        # In a rough texture a patch must differ more to be seen; it never differs by nothing.
+        contrast = ops.minimum(0.08 + ops.std(some, axis=(1, 2, 3), keepdims=True), 0.3)
+        shift = shape["shift"][..., None]
+        shift = contrast * (shift + 0.25 * ops.sign(shift)) + 0.5 * tint
         middle = ops.mean(patch[:, ::4, ::4], axis=(1, 2, 3), keepdims=True)
         return ops.clip(gain * patch + (shift + middle * (1 - gain)), 0.0, 1.0)
 
@@ -255,90 +258,6 @@ class TrainingDefects(keras.layers.Layer):
             "blend_area": list(self.blend_area),
             "seed": self.seed,
         }
-
-
-def place_density(images, valid=None):
-    """Returns how likely each cell of 8 x 8 pixels holds a center, `(batch, rows, columns)`.
-
-    Half uniform, half proportional to the mean gradient of the brightness; 0 in padding.
-    """
-    # Every second pixel of one channel is enough, and four times as fast.
-    brightness = images[:, ::2, ::2, 1:2]
-    gradient = ops.abs(_next_row(brightness) - brightness)
-    gradient = gradient + ops.abs(_next_column(brightness) - brightness)
-    energy = ops.average_pool(gradient, _CELL // 2, padding="same")[..., 0]
-    density = energy / (ops.mean(energy, axis=(1, 2), keepdims=True) + 1e-6) + 1.0
-    if valid is not None:
-        real = ops.average_pool(
-            ops.cast(valid[:, ::2, ::2], "float32"), _CELL // 2, padding="same"
-        )[..., 0]
-        density = density * ops.cast(real > 0.5, "float32")
-    return density
-
-
-def draw_region(shape, center, height, width):
-    """Returns the opacity `(batch, height, width, 1)` and the offsets from the center."""
-    dy = ops.reshape(ops.arange(height, dtype="float32"), (1, -1, 1)) - center[0]
-    dx = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, -1)) - center[1]
-    cosine, sine = ops.cos(shape["angle"]), ops.sin(shape["angle"])
-    u = (cosine * dx + sine * dy) / shape["half_length"]
-    v = (cosine * dy - sine * dx) / shape["half_height"]
-    v = v + shape["bend"] * (shape["half_length"] / shape["half_height"]) * (u * u - 0.5)
-    square = ops.maximum(ops.abs(u), ops.abs(v))
-    distance = square + shape["roundness"] * (ops.sqrt(u * u + v * v) - square)
-    distance = distance + shape["waves"] * edge_waves(shape, dy, dx)
-    # Never sharper than one pixel, whatever the size.
-    edge = ops.maximum(shape["softness"], 1.0 / shape["half_height"])
-    level = ops.clip((1.0 - distance) / ops.minimum(edge, 1.0) + 0.5, 0.0, 1.0)
-    alpha = shape["alpha"] * level * level * (3.0 - 2.0 * level)
-    return alpha[..., None], (dy, dx)
-
-
-def edge_waves(shape, dy, dx):
-    """Returns the noise of the edge `(batch, height, width)`, of a variance near 1.
-
-    It is `sum over k of h_k sin(p_k dx + q_k dy + c_k)`, plane waves in the local coordinates.
-    The sine of a sum splits into products, so that a matrix product draws all of them.
-    """
-    # Along a scar, waves follow its height more than its length.
-    length = ops.sqrt(shape["half_length"] * shape["half_height"])
-    wave_u, wave_v = shape["wave_u"] / length, shape["wave_v"] / shape["half_height"]
-    cosine, sine = ops.cos(shape["angle"]), ops.sin(shape["angle"])
-    by_row = (wave_u * sine + wave_v * cosine) * dy + shape["wave_phase"]
-    by_column = (wave_u * cosine - wave_v * sine) * ops.swapaxes(dx, 1, 2)
-    rows = ops.concatenate([ops.sin(by_row), ops.cos(by_row)], axis=-1)
-    heights = ops.concatenate([shape["wave_height"]] * 2, axis=-1)
-    columns = ops.concatenate([ops.cos(by_column), ops.sin(by_column)], axis=-1)
-    return ops.matmul(heights * rows, ops.swapaxes(columns, 1, 2))
-
-
-def reflect(position, size):
-    """Returns whole positions in [0, size), mirrored at the borders."""
-    period = max(2 * (size - 1), 1)
-    folded = ops.cast(ops.round(position), "int32") % period
-    return (size - 1) - ops.abs(folded - (size - 1))
-
-
-def window_mean(values, radius=2):
-    """Returns the mean over a square window at each pixel, `(batch, height, width)`, edges 0."""
-    for axis in (1, 2):
-        padding = [(radius, radius) if i == axis else (0, 0) for i in range(3)]
-        padded = ops.pad(values, padding)
-        length = values.shape[axis]
-        parts = [
-            padded[:, k : k + length] if axis == 1 else padded[:, :, k : k + length]
-            for k in range(2 * radius + 1)
-        ]
-        values = sum(parts[1:], parts[0])
-    return values / (2 * radius + 1) ** 2
-
-
-def _next_row(images):
-    return ops.concatenate([images[:, 1:], images[:, -1:]], axis=1)
-
-
-def _next_column(images):
-    return ops.concatenate([images[:, :, 1:], images[:, :, -1:]], axis=2)
 
 
 def _checked_area(name, bounds):
