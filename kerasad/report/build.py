@@ -1,0 +1,162 @@
+"""`RUN/report.html`: what a run was, how it went and where it fails, in one file."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kerasad.callbacks import read_history
+from kerasad.config import RunConfig
+from kerasad.errors import InputError
+from kerasad.report import page
+from kerasad.report.collect import MAX_LATENTS, collect, latent_means, numpy_inputs
+from kerasad.report.overlay import ColourScale
+from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, read_json, replace_file
+from kerasad.version import __version__
+
+
+def write_report(run: Run, load_data: Callable[[], object] | None, missing: str = "") -> Path:
+    """Writes the report of a run.
+
+    Args:
+        run: Run.
+        load_data: function without arguments that returns a Category with the test images, or
+            None where they are not there.
+        missing: str. The sentence that says why, for the parts that need the images.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        InputError: What the report needs is not installed, or the run is incomplete.
+    """
+    _require_extra()
+    config, metrics = run.config, run.metrics
+    path = run.path / HISTORY
+    training = page.curves_section(read_history(path) if path.is_file() else None)
+    sections = [page.metrics_section(metrics)]
+    if load_data is None:
+        sections.append(page.Section("Images", notes=[missing]))
+    else:
+        sections += _image_sections(run.load_detector(), load_data(), metrics or {})
+    sections += [training, _run_section(run, config)]
+    calibration = run.calibration
+    text = page.render(
+        title=f"{Path(config.data.path).name}, {config.model.name}",
+        subtitle=f"{config.data.path}, seed {config.training.seed}, "
+        f"{config.training.epochs} epochs, image size {config.data.image_size}",
+        sections=sections,
+        tiles=page.metric_tiles(metrics),
+        notes=[calibration["note"]] if calibration.get("note") else [],
+        footer=f"Written by kerasad {__version__} from {run.path.name}; this page needs no "
+        "other file and no network.",
+    )
+    with replace_file(run.path / REPORT) as work:
+        work.write_text(text, encoding="utf-8")
+    return run.path / REPORT
+
+
+def embed(latents: np.ndarray, seed: int = 0) -> np.ndarray | None:
+    """t-SNE of latent codes.
+
+    Args:
+        latents: float array (points, latent_dim).
+        seed: int.
+
+    Returns:
+        float array (points, 2), or None below five points.
+    """
+    from sklearn.manifold import TSNE
+
+    if len(latents) < 5:
+        return None
+    spread = latents.std(axis=0)
+    latents = latents[:, spread > 0] if np.any(spread > 0) else latents
+    perplexity = min(30.0, (len(latents) - 1) / 3)
+    start = "pca" if latents.shape[1] >= 2 and np.any(spread > 0) else "random"
+    return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(latents)
+
+
+def _require_extra() -> None:
+    try:
+        import jinja2  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"The report needs {error.name}: install it with `pip install 'kerasad[report]'`."
+        ) from error
+
+
+def _image_sections(detector, category, metrics: dict) -> list[page.Section]:
+    records = category.index.test
+    collected = collect(detector, category.test, records)
+    scale = ColourScale.from_threshold(float(detector.pixel_threshold))
+    train, count = [], 0
+    for inputs in category.train:
+        images, _ = numpy_inputs(inputs)
+        train.append(latent_means(detector.model, images))
+        count += len(images)
+        if count >= MAX_LATENTS // 2:
+            break
+    latents = np.concatenate([*train, collected.latents])
+    groups = ["train good"] * count + collected.latent_groups
+    return [
+        page.examples_section(collected.groups, scale),
+        page.decision_section(collected, metrics, float(detector.threshold)),
+        page.latent_section(embed(latents), groups, _latent_text(category)),
+    ]
+
+
+def _latent_text(category) -> str:
+    text = "Latent means of the encoder, averaged over places."
+    if tuple(category.image_shape) != tuple(category.full_shape):
+        text += " Of a test image, the crop around the peak of its map; of training images, crops."
+    return text
+
+
+def _run_section(run: Run, config: RunConfig) -> page.Section:
+    text = config.to_json()
+    short = hashlib.sha256(text.encode()).hexdigest()[:12]
+    section = page.Section("Run", f"Hash of the configuration: {short}.")
+    values = json.loads(text)
+    for name in ("data", "model", "training"):
+        rows = [(key, _show(value)) for key, value in _flat(values[name])]
+        section.tables.append({"title": name.capitalize(), "header": None, "rows": rows})
+    calibration = run.calibration
+    rows = [(key, _show(value)) for key, value in _flat(calibration) if "experts" not in key]
+    section.tables.append({"title": "Calibration", "header": None, "rows": rows})
+    if experts := calibration.get("experts"):
+        header = ["expert", "weight"]
+        rows = [(name, _show(values.get("weight"))) for name, values in experts.items()]
+        section.tables.append({"title": "Experts", "header": header, "rows": rows})
+    if (run.path / SPLIT).is_file():
+        split = read_json(run.path / SPLIT)
+        sizes = {key: len(value) for key, value in split.items() if isinstance(value, list | dict)}
+        section.tables.append(
+            {"title": "Split", "header": ["part", "images"], "rows": _rows(sizes)}
+        )
+    section.details = {"title": CONFIG, "text": text}
+    return section
+
+
+def _rows(values: dict) -> list[tuple]:
+    return [(key, _show(value)) for key, value in values.items()]
+
+
+def _flat(values: dict, prefix: str = "") -> list[tuple[str, object]]:
+    pairs = (
+        _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        for key, value in values.items()
+    )
+    return list(itertools.chain.from_iterable(pairs))
+
+
+def _show(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_show(entry) for entry in value)
+    return "none" if value is None else str(value)
