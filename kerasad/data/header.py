@@ -1,0 +1,249 @@
+"""What kind of picture a file holds, from its first bytes: nothing is decoded.
+
+A PNG of 1 MB can unfold to gigabytes, so every decoder of this package asks here first.
+"""
+
+import io
+import os
+import stat
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from kerasad.data import tiff_header
+from kerasad.errors import InputError
+
+PIXEL_LIMIT = 100_000_000
+# A photo has about ten segments before its pixels; a million of them is an attack on our time.
+MAX_SEGMENTS = 256
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a picture say.
+
+    Args:
+        format: str. `"png"`, `"jpeg"`, `"bmp"` or `"tiff"`.
+        height: int. Pixels, as the picture is shown (after its Exif orientation).
+        width: int. Pixels, as the picture is shown.
+        bits: int. Bits of a channel, at least 8.
+        channels: int. Colour channels as stored, alpha included; a palette counts as 3.
+        orientation: int in 1..8. The Exif orientation; 1 means stored as shown.
+        animated: bool. Whether there is more than one picture: an animation, or several pages.
+        decoder: str. `"graph"` where `decode_bytes_in_graph` can read it, else `"pillow"`.
+    """
+
+    format: str
+    height: int
+    width: int
+    bits: int = 8
+    channels: int = 3
+    orientation: int = 1
+    animated: bool = False
+    decoder: str = "graph"
+
+
+def read_header(source: str | os.PathLike | bytes | BinaryIO) -> Header:
+    """Reads what kind of picture this is, in a millisecond and a few kilobytes.
+
+    Args:
+        source: A path, the bytes of an image file, or a seekable binary file.
+
+    Returns:
+        A `Header`. Its size and kind are not judged here: see `check_header`.
+
+    Raises:
+        InputError: If it can't be read, or isn't a PNG, JPEG, BMP or TIFF image.
+    """
+    if isinstance(source, bytes):
+        return _parse(io.BytesIO(source), "the image bytes")
+    if not isinstance(source, (str, os.PathLike)):
+        return _parse(source, getattr(source, "name", "the image file"))
+    with open_image(source) as file:
+        return _parse(file, os.fspath(source))
+
+
+def check_header(header: Header, name: str | os.PathLike, pixel_limit: int = PIXEL_LIMIT) -> None:
+    """Refuses a picture that is too large or of a kind that can't be used.
+
+    Args:
+        header: The picture's `Header`.
+        name: str. The file, for the message.
+        pixel_limit: int. The most pixels that a picture may have.
+
+    Raises:
+        InputError: If it is over the limit, without pixels, animated, or has channels of neither 8
+            nor 16 bits.
+    """
+    name = os.fspath(name)
+    pixels = header.height * header.width
+    size = f"{header.width} x {header.height} pixels"
+    if pixels < 1:
+        raise InputError(f"{name}: the image is {size}; it holds no picture.")
+    if pixels > pixel_limit:
+        raise InputError(
+            f"{name}: the image is {size}, {pixels / 1e6:.4g} megapixels, and the limit is "
+            f"{pixel_limit / 1e6:.4g}; scale it down or raise `pixel_limit`."
+        )
+    if header.animated:
+        raise InputError(
+            f"{name}: the {header.format.upper()} holds several pictures (an animation or several "
+            "pages), and it isn't clear which one is meant; save one picture a file."
+        )
+    if header.bits not in (8, 16):
+        raise InputError(
+            f"{name}: the image has {header.bits} bits a channel; save it with 8 or 16."
+        )
+
+
+def open_image(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file for reading; whatever stands in the way is an `InputError` that names it."""
+    name = os.fspath(path)
+    try:
+        # Asked before opening: opening a named pipe would wait for ever.
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            raise InputError(f"{name}: it is not a file; give an image file.")
+        return open(name, "rb")
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{name}: the file can't be read ({reason}).") from error
+
+
+def _parse(file: BinaryIO, name: str) -> Header:
+    try:
+        file.seek(0)
+        start = file.read(16)
+        if not start:
+            raise InputError(f"{name}: the file is empty (0 bytes); save the picture again.")
+        if start.startswith(PNG_SIGNATURE):
+            return _parse_png(file)
+        if start.startswith(b"\xff\xd8\xff"):
+            return _parse_jpeg(file)
+        if start.startswith(b"BM"):
+            return _parse_bmp(file)
+        if start.startswith((b"II*\x00", b"MM\x00*")):
+            return _parse_tiff(file)
+    except (ValueError, LookupError, OverflowError, struct.error, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{name}: the start of the file is broken ({error}); save the picture again."
+        ) from error
+    found = _guess(start)
+    raise InputError(f"{name}: it is {found}, not a PNG, JPEG, BMP or TIFF image; convert it.")
+
+
+def _guess(start: bytes) -> str:
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "a WEBP image"
+    if start[4:8] == b"ftyp":
+        return "a HEIF or AVIF image, or a video"
+    for magic, kind in _OTHER_TYPES.items():
+        if start.startswith(magic):
+            return f"a file of type {kind}"
+    return "no image that can be read here"
+
+
+def _parse_png(file: BinaryIO) -> Header:
+    file.seek(8)
+    length, kind = struct.unpack(">I4s", file.read(8))
+    if kind != b"IHDR" or length != 13:
+        raise ValueError("its first chunk isn't IHDR")
+    width, height, bits, color = struct.unpack(">IIBB", file.read(10))
+    orientation, animated, position = 1, False, 33
+    for _ in range(MAX_SEGMENTS):
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if kind in (b"IDAT", b"IEND"):
+            break
+        if kind == b"eXIf" and orientation == 1:
+            orientation = tiff_header.read_orientation(file, position + 8, length)
+        animated |= kind == b"acTL"
+        position += 12 + length
+    else:
+        raise ValueError(f"no pixels within {MAX_SEGMENTS} chunks")
+    return Header(
+        "png",
+        *_as_shown(height, width, orientation),
+        bits=max(bits, 8),
+        channels={0: 1, 4: 2, 6: 4}.get(color, 3),
+        orientation=orientation,
+        animated=animated,
+    )
+
+
+def _parse_jpeg(file: BinaryIO) -> Header:
+    frame, orientation, position = None, None, 2
+    for _ in range(MAX_SEGMENTS):
+        file.seek(position)
+        mark, marker = struct.unpack(">BB", file.read(2))
+        if mark != 0xFF:
+            raise ValueError(f"no marker at byte {position}")
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
+        if marker in (0xDA, 0xD9):  # the pixels begin, or the file ends
+            break
+        (length,) = struct.unpack(">H", file.read(2))
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and frame is None:
+            frame = struct.unpack(">BHHB", file.read(6))
+        elif marker == 0xE1 and orientation is None and file.read(6) == b"Exif\x00\x00":
+            orientation = tiff_header.read_orientation(file, position + 10, max(length - 8, 0))
+        position += 2 + length
+    else:
+        raise ValueError(f"no pixels within {MAX_SEGMENTS} segments")
+    if frame is None:
+        raise ValueError("no image size in it")
+    bits, height, width, channels = frame
+    orientation = orientation or 1
+    return Header(
+        "jpeg",
+        *_as_shown(height, width, orientation),
+        bits=bits,
+        channels=channels,
+        orientation=orientation,
+    )
+
+
+def _parse_bmp(file: BinaryIO) -> Header:
+    file.seek(14)
+    (size,) = struct.unpack("<I", file.read(4))
+    if size < 40:  # the layout of OS/2, with 16-bit sides
+        width, height, _, bits = struct.unpack("<HHHH", file.read(8))
+        plain = False
+    else:
+        width, height, _, bits, compression = struct.unpack("<iiHHI", file.read(16))
+        plain = compression == 0 and bits in (24, 32)
+    if width < 0:
+        raise ValueError(f"a width of {width}")
+    # A negative height means that the rows are stored from the top.
+    decoder = "graph" if plain else "pillow"
+    return Header("bmp", abs(height), width, channels=4 if bits == 32 else 3, decoder=decoder)
+
+
+def _parse_tiff(file: BinaryIO) -> Header:
+    values, more = tiff_header.read_directory(file)
+    (width,), (height,) = values[tiff_header.WIDTH], values[tiff_header.HEIGHT]
+    sample_format = max(values.get(tiff_header.SAMPLE_FORMAT, (1,)))
+    if sample_format not in (1, 4):  # unsigned, or not said
+        raise ValueError("its pixels are signed or floating-point numbers; save whole ones from 0")
+    bits = max(values.get(tiff_header.BITS, (1,)))
+    if bits > 8 and values.get(tiff_header.PHOTOMETRIC) == (0,):
+        raise ValueError("0 means white in its 16-bit pixels; save it with 0 as black")
+    (orientation,) = values.get(tiff_header.ORIENTATION, (1,))
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    return Header(
+        "tiff",
+        *_as_shown(height, width, orientation),
+        bits=max(bits, 8),
+        channels=values.get(tiff_header.CHANNELS, (1,))[0],
+        orientation=orientation,
+        animated=more,
+        decoder="pillow",
+    )
+
+
+def _as_shown(height: int, width: int, orientation: int) -> tuple[int, int]:
+    return (width, height) if orientation >= 5 else (height, width)

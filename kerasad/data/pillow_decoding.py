@@ -1,0 +1,61 @@
+"""Pillow's decoders, for what TensorFlow's can't read: TIFF, and BMP with a palette or packed.
+
+Pillow is only reached after `check_header`, and only by the plugin of the format that the header
+named: none of its other fifty readers, nor its own limit (which warns), comes into play.
+"""
+
+import io
+
+import numpy as np
+
+from kerasad.data.header import Header
+from kerasad.errors import InputError
+
+
+def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
+    """Decodes the bytes of an image file.
+
+    Alpha is dropped, and the colours below it are used as they are; grey becomes three channels.
+
+    Args:
+        data: bytes. A whole image file.
+        header: Its `Header`, which passed `check_header`.
+        name: str. The file, for messages.
+
+    Returns:
+        uint8 or uint16 (height, width, 3), as shown (after the Exif orientation).
+
+    Raises:
+        InputError: If the file is broken.
+    """
+    from PIL import ImageOps
+
+    if header.bits == 16 and header.format == "png" and header.channels >= 3:
+        raise InputError(f"{name}: Pillow keeps 8 of the 16 bits of a colour PNG.")
+    try:
+        image = _plugin(header.format)(io.BytesIO(data))
+        image.load()
+        # Plugins differ in whether they turn the image themselves; they then drop the tag.
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):
+            return np.repeat(np.asarray(image).astype(np.uint16)[..., None], 3, axis=-1)
+        if image.mode == "RGBa":
+            image = image.convert("RGBA")
+        return np.asarray(image.convert("RGB"))
+    except Exception as error:  # a broken file may raise nearly anything in Pillow
+        raise InputError(
+            f"{name}: the {header.format.upper()} is broken or cut off ({error}); "
+            "save the picture again."
+        ) from error
+
+
+def _plugin(image_format: str):
+    """The one Pillow class that reads this format."""
+    from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+
+    return {
+        "bmp": BmpImagePlugin.BmpImageFile,
+        "jpeg": JpegImagePlugin.JpegImageFile,
+        "png": PngImagePlugin.PngImageFile,
+        "tiff": TiffImagePlugin.TiffImageFile,
+    }[image_format]
