@@ -7,3 +7,10 @@ class InputError(ValueError):
     The message is one sentence that names the argument or the file, what was found and what to
     do. The command line prints it and exits with code 2.
     """
+
+
+def check_choice(name: str, value, choices) -> None:
+    """Raises an `InputError` that names the argument and its choices unless `value` is one."""
+    if value not in choices:
+        names = ", ".join(repr(choice) for choice in choices)
+        raise InputError(f"`{name}` must be one of {names}. Received: {value!r}")

@@ -46,9 +46,7 @@ def weighted_median(values, weights):
     """
     order = ops.argsort(values)
     reached = ops.cumsum(ops.take(weights, order))
-    # `>=` with weight 0 everywhere would be true at once; the tiny offset keeps such rows out.
-    half = 0.5 * reached[-1]
-    position = ops.sum(ops.cast(reached < half, "int32"))
+    position = ops.sum(ops.cast(reached < 0.5 * reached[-1], "int32"))
     return ops.take(ops.take(values, order), position)
 
 
@@ -129,9 +127,7 @@ class AdaCos(keras.layers.Layer):
         if num_classes < 2:
             raise InputError(f"`num_classes` must be at least 2. Received: {num_classes}")
         if scale_mode not in ("dynamic", "fixed"):
-            raise InputError(
-                f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}'
-            )
+            raise InputError(f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}')
         self.num_classes = num_classes
         self.num_sub_centers = num_sub_centers
         self.scale_mode = scale_mode

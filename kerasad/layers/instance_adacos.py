@@ -37,9 +37,7 @@ class InstanceAdaCos(keras.layers.Layer):
     def __init__(self, scale_mode: str = "dynamic", **kwargs):
         super().__init__(**kwargs)
         if scale_mode not in ("dynamic", "fixed"):
-            raise InputError(
-                f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}'
-            )
+            raise InputError(f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}')
         self.scale_mode = scale_mode
 
     def build(self, embeddings_shape, anchors_shape=None):

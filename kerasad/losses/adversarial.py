@@ -3,7 +3,7 @@
 from keras import ops
 
 
-def discriminator_adversarial_loss(real_logits, fake_logits):
+def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None):
     """Returns the discriminator's loss, `-log D(x) - log(1 - D(r))`, mean over all logits.
 
     `D` is the sigmoid of the logits, `x` an image and `r` a reconstruction.
@@ -11,13 +11,20 @@ def discriminator_adversarial_loss(real_logits, fake_logits):
     Args:
         real_logits: float tensor of any shape.
         fake_logits: float tensor of any shape.
+        real_weights: float tensor with as many elements as `real_logits`, >= 0, or None. Logits
+            of weight 0 count nowhere.
 
     Returns:
         loss: float32 tensor `()`, >= 0; 2 log 2 where nothing can be told apart.
 
     Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, equation 1.
     """
-    real = ops.mean(ops.softplus(-ops.cast(real_logits, "float32")))
+    real = ops.softplus(-ops.cast(real_logits, "float32"))
+    if real_weights is None:
+        real = ops.mean(real)
+    else:
+        real_weights = ops.reshape(real_weights, ops.shape(real))
+        real = ops.sum(real * real_weights) / ops.maximum(ops.sum(real_weights), 1e-12)
     fake = ops.mean(ops.softplus(ops.cast(fake_logits, "float32")))
     return real + fake
 

@@ -1,0 +1,104 @@
+"""K-means clusters of image cells, found while training."""
+
+import keras
+from keras import ops
+
+from kerasad.models.networks import downsampled_cells
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class CellClusters(keras.layers.Layer):
+    """Names the cluster of each cell of an image, by streaming k-means on its pixels.
+
+    A cell is described by the 4 x 4 colours in and around it (the image reduced to twice the
+    grid's resolution). The centers are drawn from the first batch, each next one with probability
+    proportional to the squared distance from those drawn before (k-means++); then each batch moves
+    every center towards the mean of its cells by the cells' share in all that it has seen.
+
+    Args:
+        num_clusters: int >= 2.
+        seed: int or None. Seed of the first centers.
+
+    Call arguments:
+        images: float tensor `(batch, H, W, 3)` in [0, 1].
+        grid: `(h, w)`, the number of cells down and across.
+        weights: float tensor `(batch, h, w)`; cells of weight 0 move nothing.
+        training: bool. Whether the centers follow.
+
+    Returns:
+        labels: int32 tensor `(batch, h, w)` in `0 ... num_clusters - 1`, without gradient.
+
+    Reference: Sculley, "Web-scale k-means clustering", WWW 2010, algorithm 1; Arthur and
+    Vassilvitskii, "k-means++", SODA 2007.
+    """
+
+    DESCRIPTOR_SIZE = 4 * 4 * 3
+
+    def __init__(self, num_clusters: int, seed: int | None = None, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.num_clusters = num_clusters
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        """Creates centers and counts; a count of 0 everywhere means not yet drawn."""
+        options = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
+        self.centers = self.add_weight(
+            (self.num_clusters, self.DESCRIPTOR_SIZE), name="centers", autocast=False, **options
+        )
+        self.counts = self.add_weight(
+            (self.num_clusters,), name="counts", autocast=False, **options
+        )
+
+    def call(self, images, grid, weights, training=False):
+        """Returns labels; see the class."""
+        cells = self.describe(images, *grid)
+        flat = ops.reshape(cells, (-1, self.DESCRIPTOR_SIZE))
+        if training:
+            self._update(flat, ops.reshape(weights, (-1,)))
+        labels = ops.argmin(_squared_distances(flat, ops.convert_to_tensor(self.centers)), axis=-1)
+        return ops.cast(ops.reshape(labels, ops.shape(cells)[:-1]), "int32")
+
+    def describe(self, images, height, width):
+        """Returns the cells' descriptors, float32 `(batch, height, width, 48)`."""
+        reduced = downsampled_cells(ops.cast(images, "float32"), 2 * height, 2 * width)
+        return ops.stop_gradient(ops.image.extract_patches(reduced, 4, strides=2, padding="same"))
+
+    def _update(self, cells, weights):
+        drawn = ops.sum(self.counts) > 0
+        centers = ops.cond(
+            drawn, lambda: ops.convert_to_tensor(self.centers), lambda: self._draw(cells, weights)
+        )
+        labels = ops.argmin(_squared_distances(cells, centers), axis=-1)
+        members = ops.one_hot(labels, self.num_clusters, dtype="float32") * weights[:, None]
+        arrived = ops.sum(members, axis=0)
+        total = ops.matmul(ops.transpose(members), cells)
+        counts = self.counts + arrived
+        step = (total - arrived[:, None] * centers) / ops.maximum(counts, 1.0)[:, None]
+        self.centers.assign(centers + step)
+        self.counts.assign(counts)
+
+    def _draw(self, cells, weights):
+        distances = weights  # the first center is any cell of weight 1
+        rows = []
+        for _ in range(self.num_clusters):
+            log_chances = ops.log(ops.maximum(distances, 1e-30))[None]
+            index = keras.random.categorical(log_chances, 1, seed=self.seed_generator)[0, 0]
+            rows.append(ops.take(cells, index, axis=0))
+            distances = ops.min(_squared_distances(cells, ops.stack(rows)), axis=-1) * weights
+        return ops.stack(rows)
+
+    def compute_output_shape(self, input_shape, grid):
+        """Returns `(batch, h, w)`."""
+        return (input_shape[0], *grid)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "num_clusters": self.num_clusters, "seed": self.seed}
+
+
+def _squared_distances(cells, centers):
+    """Returns squared distances up to a constant of each cell made whole, `(n, clusters)`, >= 0."""
+    squares = ops.sum(ops.square(cells), axis=-1, keepdims=True)
+    cross = ops.matmul(cells, ops.transpose(centers))
+    return ops.maximum(squares - 2.0 * cross + ops.sum(ops.square(centers), axis=-1), 0.0)

@@ -1,0 +1,214 @@
+"""Encoder, decoder and discriminator of DCGAN type, as functional Keras models."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import layers, ops
+
+# Encoder and decoder train together; the usual .99 would outlast a short training.
+_BATCH_NORM_MOMENTUM = 0.9
+
+
+def default_depth(height: int, width: int) -> int:
+    """Returns how many times to halve an image so that about 8 cells are left on a side.
+
+    Args:
+        height: int, pixels.
+        width: int, pixels.
+
+    Returns:
+        depth: int in 2..4 (a 64 px image is halved 3 times, 128 px and larger 4 times).
+    """
+    return min(4, max(2, round(math.log2(min(height, width) / 8))))
+
+
+def halved_sizes(height: int, width: int, depth: int) -> list[tuple[int, int]]:
+    """Returns the sizes of an image halved 0, 1, ... `depth` times, odd sizes rounded up."""
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+def build_encoder(
+    image_shape: Sequence[int], latent: str, latent_dim: int, filters: int, depth: int
+) -> keras.Model:
+    """Builds the network from an image to the mean and log-variance of its latent code.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent: `"conv"` (one code a cell, by 1x1 convolutions) or `"dense"` (one code an image).
+        latent_dim: int. Channels of the code.
+        filters: int. Channels after the first halving; doubled at each further one, up to 8x.
+        depth: int. Number of halvings.
+
+    Returns:
+        encoder: model from `(batch, *image_shape)` to a dict of `z_mean`, `z_log_var`
+        (`(batch, h, w, latent_dim)` or `(batch, latent_dim)`) and `features_1` ...
+        `features_<depth>`, the activations after each halving.
+    """
+    inputs = keras.Input(image_shape, name="images")
+    x = layers.Rescaling(2.0, -1.0, name="centre")(inputs)
+    outputs = {}
+    for level in range(1, depth + 1):
+        width = filters * min(2 ** (level - 1), 8)
+        x = layers.Conv2D(width, 4, strides=2, padding="same", name=f"conv_{level}")(x)
+        x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
+        x = layers.LeakyReLU(0.2, name=f"features_{level}")(x)
+        outputs[f"features_{level}"] = x
+    if latent == "dense":
+        x = layers.Flatten(name="flatten")(x)
+        head = layers.Dense
+        options = {}
+    else:
+        head = layers.Conv2D
+        options = {"kernel_size": 1}
+    # Half precision is too coarse for exp(z_log_var), and a cold start keeps the noise small.
+    outputs["z_mean"] = head(latent_dim, name="z_mean", dtype="float32", **options)(x)
+    outputs["z_log_var"] = head(
+        latent_dim,
+        name="z_log_var",
+        dtype="float32",
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(-2.0),
+        **options,
+    )(x)
+    return keras.Model(inputs, outputs, name="encoder")
+
+
+def build_decoder(
+    image_shape: Sequence[int], latent: str, latent_dim: int, filters: int, depth: int
+) -> keras.Model:
+    """Builds the network from a latent code to an image.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        latent: `"conv"` or `"dense"`, as the encoder's.
+        latent_dim: int. Channels of the code.
+        filters: int. Channels before the last doubling; doubled at each earlier one, up to 8x.
+        depth: int. Number of doublings.
+
+    Returns:
+        decoder: model from the code to float32 `(batch, *image_shape)` in [0, 1].
+    """
+    sizes = halved_sizes(*image_shape[:2], depth)
+    height, width = sizes[-1]
+    if latent == "dense":
+        inputs = keras.Input((latent_dim,), name="z")
+        channels = filters * min(2 ** (depth - 1), 8)
+        x = layers.Dense(height * width * channels, name="unflatten")(inputs)
+        x = layers.Reshape((height, width, channels))(x)
+    else:
+        inputs = keras.Input((height, width, latent_dim), name="z")
+        x = layers.Conv2D(filters * min(2 ** (depth - 1), 8), 3, padding="same", name="widen")(
+            inputs
+        )
+    for level in range(depth - 1, -1, -1):
+        x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
+        x = layers.ReLU(name=f"relu_{level}")(x)
+        last = level == 0
+        channels = image_shape[-1] if last else filters * min(2 ** (level - 1), 8)
+        x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", name=f"conv_{level}")(x)
+        surplus = [
+            doubled - wanted for doubled, wanted in zip(x.shape[1:3], sizes[level], strict=True)
+        ]
+        if any(surplus):
+            x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{level}")(x)
+    outputs = layers.Activation("sigmoid", dtype="float32", name="reconstruction")(x)
+    return keras.Model(inputs, outputs, name="decoder")
+
+
+def build_discriminator(
+    image_shape: Sequence[int], filters: int, depth: int, embedding_dim: int
+) -> keras.Model:
+    """Builds the network that judges cells: real or made, and of which AdaCos class.
+
+    Spectrally normalized convolutions (no batch statistics: its inputs come from two
+    distributions). The embedding sees three scales at a quarter of the image's resolution.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        filters: int. Channels after the first halving; doubled at each further one, up to 8x.
+        depth: int >= 2. Number of halvings.
+        embedding_dim: int. Channels of the embedding.
+
+    Returns:
+        discriminator: model from `(batch, *image_shape)` to a dict of `logits`
+        `(batch, h, w, 1)` at the coarsest resolution, `features` `(batch, H / 4, W / 4, c)` (all
+        scales from the second on, resized to a quarter) and `embedding`
+        `(batch, H / 4, W / 4, embedding_dim)`.
+
+    Reference: Miyato et al., "Spectral Normalization for GANs", ICLR 2018; cells judged one by
+    one after Isola et al., "pix2pix", CVPR 2017, section 3.2.2.
+    """
+    inputs = keras.Input(image_shape, name="images")
+    x = layers.Rescaling(2.0, -1.0, name="centre")(inputs)
+    scales = []
+    for level in range(1, depth + 1):
+        width = filters * min(2 ** (level - 1), 8)
+        x = _normalized_conv(width, 4, 2, f"conv_{level}")(x)
+        x = layers.LeakyReLU(0.2, name=f"features_{level}")(x)
+        if level >= 2:
+            scales.append(x)
+    logits = _normalized_conv(1, 3, 1, "logits")(x)
+    logits = layers.Activation("linear", dtype="float32", name="logits_float32")(logits)
+    height, width = scales[0].shape[1:3]
+    features = layers.Concatenate(name="features")(
+        [scales[0], *(_resized(scale, height, width) for scale in scales[1:])]
+    )
+    x = layers.Conv2D(embedding_dim, 1, name="embedding_hidden")(features)
+    x = layers.LeakyReLU(0.2, name="embedding_activation")(x)
+    embedding = layers.Conv2D(embedding_dim, 1, name="embedding")(x)
+    outputs = {"logits": logits, "features": features, "embedding": embedding}
+    return keras.Model(inputs, outputs, name="discriminator")
+
+
+def _normalized_conv(filters, kernel_size, strides, name):
+    conv = layers.Conv2D(filters, kernel_size, strides=strides, padding="same", name=name)
+    return layers.SpectralNormalization(conv, name=f"{name}_normalized")
+
+
+def _resized(features, height, width):
+    factors = (-(-height // features.shape[1]), -(-width // features.shape[2]))
+    x = layers.UpSampling2D(factors, interpolation="bilinear")(features)
+    surplus = (x.shape[1] - height, x.shape[2] - width)
+    if any(surplus):
+        x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])))(x)
+    return x
+
+
+def latent_shape(image_shape: Sequence[int], latent: str, latent_dim: int, depth: int) -> tuple:
+    """Returns the shape of one image's latent code."""
+    if latent == "dense":
+        return (latent_dim,)
+    return (*halved_sizes(*image_shape[:2], depth)[-1], latent_dim)
+
+
+def downsampled_cells(values, height, width):
+    """Returns the mean of `(batch, H, W, c)` values in each cell of a coarser grid.
+
+    Args:
+        values: float tensor `(batch, H, W, c)`.
+        height: int, rows of the grid.
+        width: int, columns of the grid.
+
+    Returns:
+        cells: float tensor `(batch, height, width, c)`. Where the grid does not divide the image,
+        the last cells are smaller.
+    """
+    window = (-(-values.shape[1] // height), -(-values.shape[2] // width))
+    return ops.average_pool(values, window, strides=window, padding="same")
+
+
+def seed_kernels(network: keras.Model, seed: int) -> None:
+    """Draws all kernels that do not start at 0 anew, from their own seeds.
+
+    Args:
+        network: model, built.
+        seed: int. The `i`-th kernel gets Glorot uniform values from `seed + i`.
+    """
+    for index, variable in enumerate(network.trainable_variables):
+        if variable.name == "kernel" and ops.any(variable.value != 0):
+            initializer = keras.initializers.GlorotUniform(seed=seed + index)
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))

@@ -1,0 +1,121 @@
+"""The passes over good images that make a detector."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.data.synthetic_choosing import ChoosingDefects
+from kerasad.errors import InputError
+from kerasad.models.networks import downsampled_cells
+from kerasad.scoring.fusion import FusionSample
+from kerasad.scoring.streaming import iterate_inputs
+
+# The choice of weights sees about so many synthetic defects, on maps of at most this side.
+FUSION_DEFECTS = 128
+FUSION_SIDE = 64
+
+
+def adapt_experts(model, experts, train, verbose: int = 0) -> None:
+    """Lets every expert learn from good images, each pass of all experts in one.
+
+    Args:
+        model: model with `tensors`.
+        experts: list of `Expert`.
+        train: dataset of inputs.
+        verbose: 0 or 1.
+
+    Raises:
+        InputError: If the dataset is empty.
+    """
+    tensors_of = tf.function(model.tensors, reduce_retracing=True)
+    for index in range(max((expert.passes for expert in experts), default=0)):
+        learning = [expert for expert in experts if index < expert.passes]
+        for expert in learning:
+            expert.start(index)
+        seen = 0
+        for inputs, _ in iterate_inputs(train, verbose, f"adapting, pass {index + 1}"):
+            images, valid = unpack_inputs(inputs)
+            tensors = tensors_of(images)
+            for expert in learning:
+                expert.update(tensors, _cell_weights(images, valid), index)
+            seen += len(images)
+        if not seen:
+            raise InputError("There is no training image to adapt to.")
+        for expert in learning:
+            expert.finish(index)
+
+
+def _cell_weights(images, valid):
+    """Returns the function from a grid to the weights of its cells, see `Expert.update`."""
+
+    def weights(grid):
+        if valid is None:
+            return ops.ones((len(images), *grid), dtype="float32")
+        return ops.cast(downsampled_cells(valid, *grid)[..., 0] > 0.999, "float32")
+
+    return weights
+
+
+def calibrate_maps(detector, validation, verbose: int = 0) -> None:
+    """Measures mean and scale of each expert's maps on good validation images."""
+    maps_of = _compiled_maps(detector)
+    calibration = detector.map_calibration
+    calibration.start()
+    seen = 0
+    for inputs, _ in iterate_inputs(validation, verbose, "measuring scales"):
+        images, valid = unpack_inputs(inputs)
+        calibration.update(maps_of(images), valid)
+        seen += len(images)
+    if not seen:
+        raise InputError("There is no validation image to measure scales on.")
+    calibration.finish()
+
+
+def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> FusionSample:
+    """Returns standardized maps of validation images with and without synthetic defects.
+
+    The defects are of the choosing family, which no training sees. Maps are thinned to at most
+    `FUSION_SIDE` pixels a side, images beyond `FUSION_DEFECTS` are left out.
+    """
+    maps_of = _compiled_maps(detector)
+    batches = []
+    images_left = FUSION_DEFECTS
+    for inputs, _ in iterate_inputs(validation):
+        images, valid = unpack_inputs(inputs)
+        images = np.asarray(images)[:images_left]
+        valid = np.ones_like(images[..., :1]) if valid is None else np.asarray(valid)
+        batches.append((images, valid[: len(images)]))
+        images_left -= len(images)
+        if images_left <= 0:
+            break
+    total = sum(len(images) for images, _ in batches)
+    rounds = -(-FUSION_DEFECTS // total)
+    family = ChoosingDefects()
+    rows = []
+    for images, valid in batches:
+        rows.append(_thinned(detector, maps_of, images, np.zeros_like(valid), valid))
+    for index in range(rounds):
+        drawn = iterate_inputs(batches, verbose, f"choosing weights, round {index + 1}/{rounds}")
+        for batch_index, (images, valid) in enumerate(drawn):
+            defective, mask = family.draw(
+                images, seed=seed + 1000 * index + batch_index, valid=valid
+            )
+            rows.append(_thinned(detector, maps_of, defective, mask, valid))
+    return FusionSample(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def _thinned(detector, maps_of, images, masks, valid):
+    everywhere, by_place = detector.map_calibration(maps_of(tf.constant(images)))
+    step = max(1, -(-max(detector.image_size) // FUSION_SIDE))
+    cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
+    return (
+        np.asarray(everywhere)[cut],
+        np.asarray(by_place)[cut],
+        np.asarray(masks)[cut][..., 0] > 0.5,
+        np.asarray(valid)[cut][..., 0] > 0.5,
+    )
+
+
+def _compiled_maps(detector):
+    return tf.function(lambda images: detector.expert_maps(images)[0], reduce_retracing=True)

@@ -1,0 +1,166 @@
+"""A threshold with a stated false-alarm rate, from scores of good images alone."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasad.errors import InputError
+
+
+@dataclass(frozen=True)
+class ConformalRule:
+    """A threshold and what it guarantees.
+
+    Attributes:
+        threshold: float. Images with a score strictly above it are called defective.
+        requested: float. The false-alarm rate asked for.
+        guaranteed: float. The rate that holds on average over calibration sets.
+        interval_95: pair of floats. The rate of this one threshold lies in it with a probability
+            of 95 %, before the calibration images are seen.
+        num_images: int. Calibration scores.
+        note: str or None. What the user should know.
+    """
+
+    threshold: float
+    requested: float
+    guaranteed: float
+    interval_95: tuple[float, float]
+    num_images: int
+    note: str | None
+
+
+def conformal_rule(
+    scores: np.ndarray, false_alarm_rate: float = 0.05, strict: bool = False
+) -> ConformalRule:
+    """Returns the split-conformal threshold of good images' scores.
+
+    With `n` scores and `m = floor(rate * (n + 1))` the threshold is the `m`-th largest score. The
+    probability that a further good image scores strictly above it is at most `m / (n + 1)`, and
+    over calibration sets that rate follows `Beta(m, n + 1 - m)` (for scores without ties). If
+    `m = 0` the threshold is the largest score and the guaranteed rate `1 / (n + 1)`.
+
+    Args:
+        scores: float array `(n,)`, n >= 1, finite.
+        false_alarm_rate: float in (0, 1).
+        strict: bool. Whether too few images for the rate are an error.
+
+    Raises:
+        InputError: For a rate outside (0, 1), no scores, a score that is not finite, or, if
+            `strict`, too few images.
+
+    Reference: Vovk, "Conditional validity of inductive conformal predictors", ACML 2012;
+    Angelopoulos and Bates, "A gentle introduction to conformal prediction", 2021, section 3.2.
+    """
+    check_rate(false_alarm_rate)
+    scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
+    count = len(scores)
+    if count == 0:
+        raise InputError("There is no calibration image; give at least one good image.")
+    if not np.all(np.isfinite(scores)):
+        raise InputError("A calibration score is not finite; check the images for NaN.")
+    rank = math.floor(false_alarm_rate * (count + 1) + 1e-9)
+    note = None
+    if rank == 0:
+        needed = math.ceil(1.0 / false_alarm_rate - 1e-9) - 1
+        note = (
+            f"{count} calibration images guarantee {1 / (count + 1):.1%}; "
+            f"{false_alarm_rate:.3g} needs {needed}."
+        )
+        if strict:
+            raise InputError(note + " Give more good images or ask for a higher rate.")
+        rank = 1
+    return ConformalRule(
+        threshold=float(scores[rank - 1]),
+        requested=float(false_alarm_rate),
+        guaranteed=rank / (count + 1),
+        interval_95=_beta_interval(rank, count + 1 - rank),
+        num_images=count,
+        note=note,
+    )
+
+
+def check_rate(false_alarm_rate: float) -> None:
+    """Raises an `InputError` unless the rate is in (0, 1)."""
+    if not 0.0 < false_alarm_rate < 1.0:
+        raise InputError(
+            f"`false_alarm_rate` must be above 0 and below 1. Received: {false_alarm_rate}"
+        )
+
+
+def _beta_interval(a, b):
+    from scipy.stats import beta
+
+    low, high = beta.ppf([0.025, 0.975], a, b)
+    return float(low), float(high)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class ConformalDecision(keras.layers.Layer):
+    """P-value and decision of a score, from saved calibration scores.
+
+    `p = (1 + number of calibration scores >= score) / (n + 1)`. The scores are state of a fixed
+    capacity, padded with -inf, so that calibrating anew needs no new graph. More scores than fit
+    are thinned to evenly spaced ranks.
+
+    Args:
+        capacity: int. Calibration scores kept.
+
+    Call arguments:
+        score: float32 tensor `(batch,)`.
+
+    Returns:
+        dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous`
+        (bool `(batch,)`) and `threshold` (float32 `(batch,)`).
+    """
+
+    def __init__(self, capacity: int = 4096, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.capacity = capacity
+
+    def build(self, input_shape=None):
+        """Creates the scores and the threshold."""
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        lowest = keras.initializers.Constant(-np.inf)
+        highest = keras.initializers.Constant(np.inf)
+        self.scores = self.add_weight((self.capacity,), lowest, name="scores", **options)
+        self.count = self.add_weight((), "zeros", name="count", **options)
+        self.threshold = self.add_weight((), highest, name="threshold", **options)
+
+    def call(self, score):
+        """Returns p-value and decision; see the class."""
+        reached = ops.sum(
+            ops.cast(ops.expand_dims(self.scores, 0) >= score[:, None], "float32"), axis=-1
+        )
+        threshold = ops.broadcast_to(self.threshold, ops.shape(score))
+        return {
+            "p_value": (1.0 + reached) / (self.count + 1.0),
+            "is_anomalous": score > threshold,
+            "threshold": threshold,
+        }
+
+    def thin(self, scores: np.ndarray) -> np.ndarray:
+        """Returns the scores, largest first, at evenly spaced ranks if there are too many."""
+        scores = np.sort(np.asarray(scores, "float32"))[::-1]
+        if len(scores) > self.capacity:
+            ranks = np.round(np.linspace(0, len(scores) - 1, self.capacity)).astype(int)
+            scores = scores[ranks]
+        return scores
+
+    def set_scores(self, scores: np.ndarray) -> None:
+        """Replaces the calibration scores; the threshold is inf until it is set anew."""
+        padded = np.full(self.capacity, -np.inf, "float32")
+        padded[: len(scores)] = scores
+        self.scores.assign(padded)
+        self.count.assign(float(len(scores)))
+        self.threshold.assign(np.inf)
+
+    def stored_scores(self) -> np.ndarray:
+        """Returns the calibration scores, largest first, float32 `(n,)`."""
+        return np.asarray(self.scores)[: int(self.count)]
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "capacity": self.capacity}

@@ -1,0 +1,343 @@
+"""The detector: a trained model, its experts, their calibration and the decision, in one graph."""
+
+import inspect
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import resize_image, unpack_inputs
+from kerasad.errors import InputError
+from kerasad.layers import GaussianBlur
+from kerasad.layers.score_histogram import ScoreHistogram
+from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
+from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
+from kerasad.scoring.experts import default_experts
+from kerasad.scoring.fusion import choose_weights
+from kerasad.scoring.map_calibration import MapCalibration
+from kerasad.scoring.streaming import iterate_inputs
+from kerasad.scoring.tiling import TileGrid
+
+ON_CROPS_NOTE = (
+    "Fewer than 5 good images: the threshold comes from crops of one left-out image, which are "
+    "not independent, so no false-alarm rate is guaranteed."
+)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class AnomalyDetector(keras.Model):
+    """Maps, scores and decisions for images, each a function of one image and saved state.
+
+    One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
+    smooths and standardizes the maps, adds them up and decides; `predict`, evaluation, export and
+    serving all run it. The `anomaly_map` adds maps standardized over all places; the
+    `anomaly_score` is the maximum of the same sum standardized place by place.
+
+    Args:
+        model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
+            detector keeps a copy, so that further training changes nothing that was calibrated.
+        experts: list of `Expert` layers, or None for one of each that the model can serve.
+        image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
+            is larger, images are cut into tiles of the model's size.
+        overlap: int. Pixels that neighbouring tiles share at least.
+        keep_aspect: bool. Whether images are padded instead of stretched, see `resize_image`.
+        smoothing: float or None. Sigma of the Gaussian that smooths every map, in pixels.
+            Defaults to a 64th of the side of a tile's area.
+
+    Call arguments:
+        inputs: images, float tensor `(batch, height, width, 3)` in [0, 1] of any size; or a dict
+            with `images` and `valid` (`(batch, height, width, 1)`, 0 where padded).
+
+    Returns:
+        dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
+        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` (bool
+        `(batch,)`), `threshold` and `pixel_threshold` `(batch,)`, `attention_map`
+        `(batch, height, width, 1)` in [0, 1] and `reconstruction` `(batch, height, width, 3)`.
+
+    Raises:
+        InputError: If an expert needs a tensor that the model does not have, or a size is wrong.
+    """
+
+    def __init__(
+        self,
+        model,
+        experts=None,
+        image_size=None,
+        overlap=32,
+        keep_aspect=False,
+        smoothing=None,
+        **kwargs,
+    ):
+        super().__init__(trainable=False, **kwargs)
+        self.model = model.__class__.from_config(model.get_config())
+        self.model.set_weights(model.get_weights())
+        tile_size = tuple(model.image_shape[:2])
+        self.image_size = tuple(image_size or tile_size)
+        self.overlap = overlap
+        self.keep_aspect = keep_aspect
+        self.tiles = None
+        if self.image_size != tile_size:
+            self.tiles = TileGrid(self.image_size, tile_size, overlap)
+        self.position_free = keep_aspect or self.tiles is not None
+        shapes = _tensor_shapes(self.model)
+        self.experts = default_experts(shapes, self.position_free) if experts is None else experts
+        for expert in self.experts:
+            missing = [name for name in expert.requires if name not in shapes]
+            if missing:
+                raise InputError(
+                    f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this "
+                    f"model does not have; it has {', '.join(sorted(shapes))}."
+                )
+            if not expert.built:
+                expert.build({name: shapes[name] for name in expert.requires})
+        self.smoothing = math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
+        self.blur = GaussianBlur(self.smoothing, dtype="float32")
+        self.map_calibration = MapCalibration(
+            self.image_size, len(self.experts), self.position_free, dtype="float32"
+        )
+        self.map_calibration.build()
+        self.decision = ConformalDecision(dtype="float32")
+        self.decision.build()
+        self._add_state()
+        self(keras.Input((*self.image_size, 3)))
+
+    def _add_state(self):
+        def state(name, value, shape=()):
+            initializer = keras.initializers.Constant(value)
+            return self.add_weight(shape, initializer, dtype="float32", name=name, autocast=False)
+
+        count = len(self.experts)
+        self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
+        self._pixel_threshold = state("pixel_threshold", np.inf)
+        self._pixel_rate = state("pixel_rate", 0.005)
+        self._requested_rate = state("requested_rate", 0.05)
+        self._on_crops = state("on_crops", 0.0)
+
+    def build(self, input_shape=None):
+        """Does nothing: `__init__` has built everything."""
+
+    def call(self, inputs):
+        """Returns map, score and decision; see the class."""
+        images, valid = self.prepare(inputs)
+        maps, extras = self.expert_maps(images)
+        everywhere, by_place = self.map_calibration(maps)
+        weights = ops.reshape(self.fusion_weights, (-1, 1))
+        place_map = ops.matmul(by_place, weights)
+        if valid is not None:
+            place_map = ops.where(valid > 0.5, place_map, -np.inf)
+        score = ops.max(place_map, axis=(1, 2, 3))
+        return {
+            "anomaly_map": ops.matmul(everywhere, weights),
+            "anomaly_score": score,
+            **self.decision(score),
+            "pixel_threshold": ops.broadcast_to(self._pixel_threshold, ops.shape(score)),
+            **extras,
+        }
+
+    def prepare(self, inputs):
+        """Returns images of the detector's size, and their validity or None."""
+        images, valid = unpack_inputs(inputs)
+        if tuple(images.shape[1:3]) == self.image_size:
+            return images, valid
+        if valid is not None:
+            raise InputError(
+                f"Padded images must have the detector's size {self.image_size}. "
+                f"Received: {tuple(images.shape[1:3])}"
+            )
+        return resize_image(images, *self.image_size, keep_aspect=self.keep_aspect)
+
+    def expert_maps(self, images):
+        """Returns every expert's map before calibration, and what else the model shows.
+
+        Args:
+            images: float tensor `(batch, height, width, 3)` of the detector's size.
+
+        Returns:
+            maps: float32 tensor `(batch, height, width, experts)`, smoothed.
+            extras: dict of `attention_map` and `reconstruction`, as `call` returns them.
+        """
+        tiles = images if self.tiles is None else self.tiles.cut(images)
+        tensors = self.model.tensors(tiles)
+        size = tiles.shape[1:3]
+        parts = [_to_size(expert(_chosen(tensors, expert)), size) for expert in self.experts]
+        parts.append(_to_size(tensors["attention_map"], size, "bilinear"))
+        parts.append(tensors["reconstruction"])
+        stacked = ops.concatenate(parts, axis=-1)
+        if self.tiles is not None:
+            stacked = self.tiles.merge(stacked)
+        count = len(self.experts)
+        extras = {
+            "attention_map": stacked[..., count : count + 1],
+            "reconstruction": stacked[..., count + 1 :],
+        }
+        return self.blur(stacked[..., :count]), extras
+
+    def adapt(self, train, validation, seed: int = 0, verbose: int = 1) -> None:
+        """Fits the experts to good images, and scales and fusion weights to others.
+
+        Args:
+            train: dataset of inputs of the model's size (crops, if the detector cuts tiles).
+            validation: dataset of inputs of the detector's size that trained nothing.
+            seed: int. Seed of the synthetic defects that the weights are chosen on.
+            verbose: 0 or 1. Whether to show progress.
+        """
+        adapt_experts(self.model, self.experts, train, verbose)
+        calibrate_maps(self, validation, verbose)
+        sample = draw_fusion_sample(self, validation, seed, verbose)
+        self.fusion_weights.assign(choose_weights(sample).astype("float32"))
+        # What was calibrated before belongs to other maps.
+        self.decision.set_scores(np.empty(0, "float32"))
+
+    def calibrate(
+        self,
+        calibration=None,
+        false_alarm_rate: float = 0.05,
+        pixel_rate: float = 0.005,
+        strict: bool = False,
+        on_crops: bool = False,
+        verbose: int = 1,
+    ) -> dict:
+        """Sets the thresholds from good images that nothing else has seen.
+
+        Args:
+            calibration: dataset of inputs of good images; None keeps the stored scores and the
+                pixel threshold, and only changes the rate.
+            false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
+            pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
+            strict: bool. Whether too few images for the rate are an error.
+            on_crops: bool. Whether the images are crops of one, which guarantee nothing.
+            verbose: 0 or 1. Whether to show progress.
+
+        Returns:
+            summary: dict, see `calibration_summary`.
+
+        Raises:
+            InputError: For a rate outside (0, 1), no image, or too few images if `strict`.
+        """
+        check_rate(false_alarm_rate)
+        if calibration is None:
+            rule = conformal_rule(self.decision.stored_scores(), false_alarm_rate, strict)
+        else:
+            scores, pixel_threshold = self._measure(calibration, pixel_rate, verbose)
+            kept = self.decision.thin(scores)
+            rule = conformal_rule(kept, false_alarm_rate, strict)
+            self.decision.set_scores(kept)
+            self._pixel_threshold.assign(pixel_threshold)
+            self._pixel_rate.assign(pixel_rate)
+            self._on_crops.assign(float(on_crops))
+        self.decision.threshold.assign(rule.threshold)
+        self._requested_rate.assign(false_alarm_rate)
+        return self.calibration_summary()
+
+    def _measure(self, calibration, pixel_rate, verbose):
+        histogram = ScoreHistogram()
+        scores = []
+        for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
+            _, valid = unpack_inputs(inputs)
+            scores.append(outputs["anomaly_score"])
+            histogram.update(outputs["anomaly_map"], valid)
+        if not scores:
+            raise InputError("There is no calibration image; give at least one good image.")
+        return np.concatenate(scores), float(histogram.quantile(1.0 - pixel_rate))
+
+    def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
+        """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
+
+        Args:
+            dataset: iterable of inputs, or of pairs of inputs and targets.
+            verbose: 0 or 1. Whether to show progress.
+            title: str. Shown before the progress bar.
+
+        Yields:
+            outputs: dict of numpy arrays, as `call` returns them.
+            inputs: as in the dataset.
+            targets: as in the dataset, or None.
+        """
+        for inputs, targets in iterate_inputs(dataset, verbose, title):
+            yield self.predict_on_batch(inputs), inputs, targets
+
+    @property
+    def threshold(self) -> float:
+        """Images with a score strictly above it are called defective; inf before `calibrate`."""
+        return float(self.decision.threshold)
+
+    @property
+    def pixel_threshold(self) -> float:
+        """Pixels of the `anomaly_map` strictly above it are marked; inf before `calibrate`."""
+        return float(self._pixel_threshold)
+
+    def calibration_summary(self) -> dict:
+        """Returns what `calibrate` found, ready for JSON.
+
+        Returns:
+            dict of `threshold`, `pixel_threshold`, `pixel_rate`, `num_images`, `false_alarm_rate`
+            (a dict of `requested`, `guaranteed` and `interval_95`; the last two None if the
+            images were crops of one), `note` and `experts` (by name: `weight`, `mean`, `scale`).
+        """
+        rate = round(float(self._requested_rate), 6)
+        scores = self.decision.stored_scores()
+        guaranteed = interval = None
+        note = "Not calibrated yet."
+        if len(scores):
+            rule = conformal_rule(scores, rate)
+            guaranteed, interval, note = rule.guaranteed, list(rule.interval_95), rule.note
+        if float(self._on_crops):
+            guaranteed, interval, note = None, None, ON_CROPS_NOTE
+        rows = zip(
+            self.experts,
+            np.asarray(self.fusion_weights),
+            np.asarray(self.map_calibration.mean),
+            np.asarray(self.map_calibration.scale),
+            strict=True,
+        )
+        return {
+            "threshold": self.threshold,
+            "pixel_threshold": self.pixel_threshold,
+            "pixel_rate": round(float(self._pixel_rate), 6),
+            "num_images": len(scores),
+            "false_alarm_rate": {
+                "requested": rate,
+                "guaranteed": guaranteed,
+                "interval_95": interval,
+            },
+            "note": note,
+            "experts": {
+                expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
+                for expert, w, m, s in rows
+            },
+        }
+
+    def get_config(self):
+        """Returns the arguments of `__init__`, model and experts serialized."""
+        own = inspect.signature(AnomalyDetector.__init__).parameters
+        config = {name: getattr(self, name) for name in own if name not in ("self", "kwargs")}
+        config["model"] = keras.saving.serialize_keras_object(self.model)
+        config["experts"] = [keras.saving.serialize_keras_object(e) for e in self.experts]
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        """Creates a detector from `get_config`."""
+        config = dict(config)
+        config["model"] = keras.saving.deserialize_keras_object(config["model"])
+        config["experts"] = [keras.saving.deserialize_keras_object(e) for e in config["experts"]]
+        return cls(**config)
+
+
+def _chosen(tensors, expert):
+    return {name: tensors[name] for name in expert.requires}
+
+
+def _to_size(maps, size, interpolation="bicubic"):
+    if tuple(maps.shape[1:3]) == tuple(size):
+        return maps
+    return ops.image.resize(maps, size, interpolation=interpolation)
+
+
+def _tensor_shapes(model):
+    """Returns the shapes of the model's tensors, batch as None, without running it."""
+    spec = tf.TensorSpec((None, *model.image_shape), "float32")
+    traced = tf.function(model.tensors).get_concrete_function(spec)
+    return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}

@@ -1,0 +1,137 @@
+"""How unlikely a cell's features are under a Gaussian of good ones."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasad.scoring.experts.base import Expert
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class CellGaussian(Expert):
+    """Mahalanobis distance of a cell's features from the good cells at the same place.
+
+    `sqrt((f - m)^T C^-1 (f - m) / d)`, with mean `m` and covariance `C` of the `n` good cells at
+    the place, `d` channels. `C = (n S + d P) / (n + d) + ridge * tr(P) / d * I`, where `S` is the
+    covariance at the place and `P` its mean over all places: the fewer images, the more a place
+    borrows from the others. If `position_free`, all places are one.
+
+    More than `max_channels` channels are cut down to a random choice of them, fixed by `seed`.
+
+    Args:
+        tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
+        max_channels: int. Largest `d`; state and time grow with its square.
+        ridge: float > 0.
+        seed: int.
+
+    Returns:
+        anomaly_map: `(batch, h, w, 1)`, about 1 on good images.
+
+    Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; the borrowing is ours.
+    """
+
+    passes = 2
+
+    def __init__(self, tensor="z_mean", max_channels=64, ridge=0.01, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.tensor = tensor
+        self.max_channels = max_channels
+        self.ridge = ridge
+        self.seed = seed
+
+    @property
+    def requires(self):
+        """The one tensor that is modelled."""
+        return (self.tensor,)
+
+    @classmethod
+    def available(cls, shapes, tensor="z_mean"):
+        """Returns whether the model's tensor has cells."""
+        return len(shapes.get(tensor, ())) == 4
+
+    def build(self, tensors_shape):
+        """Creates means and whitening matrices."""
+        _, height, width, channels = tensors_shape[self.tensor]
+        dim = min(channels, self.max_channels)
+        self._places = 1 if self.position_free else height * width
+        generator = np.random.default_rng(self.seed)
+        self._channels = np.sort(generator.permutation(channels)[:dim])
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
+        self.whitening = self.add_weight(
+            (self._places, dim, dim), "zeros", name="whitening", **options
+        )
+
+    def call(self, tensors):
+        """Returns the map; see the class."""
+        features = tensors[self.tensor]
+        height, width = features.shape[1:3]
+        cells = self._cells(features) - self.mean[None]
+        # Whitened differences instead of a quadratic form: nothing cancels.
+        if self._places == 1:
+            white = ops.matmul(cells, ops.transpose(self.whitening[0]))
+        else:
+            by_place = ops.transpose(cells, (1, 0, 2))
+            white = ops.matmul(by_place, ops.transpose(self.whitening, (0, 2, 1)))
+            white = ops.transpose(white, (1, 0, 2))
+        distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
+        return ops.reshape(distance, (-1, height, width, 1))
+
+    def start(self, pass_index):
+        """Sets the sums of this pass to 0."""
+        places, dim = self.mean.shape
+        shape = (places, dim) if pass_index == 0 else (places, dim, dim)
+        self._sum = np.zeros(shape)
+        self._count = np.zeros(places)
+
+    def update(self, tensors, weights, pass_index):
+        """Adds a batch: cells in the first pass, their centred products in the second."""
+        features = tensors[self.tensor]
+        mask = ops.reshape(
+            weights(features.shape[1:3]), (-1, features.shape[1] * features.shape[2])
+        )
+        cells = self._cells(features)
+        if self.position_free:
+            cells = ops.reshape(cells, (-1, 1, cells.shape[-1]))
+            mask = ops.reshape(mask, (-1, 1))
+        self._count += np.asarray(ops.sum(mask, axis=0))
+        if pass_index == 0:
+            self._sum += np.asarray(ops.sum(cells * mask[..., None], axis=0))
+        else:
+            centred = ops.transpose((cells - self.mean[None]) * mask[..., None], (1, 2, 0))
+            self._sum += np.asarray(ops.matmul(centred, ops.transpose(centred, (0, 2, 1))))
+
+    def finish(self, pass_index):
+        """Sets the mean after the first pass, the whitening after the second."""
+        count = np.maximum(self._count, 1.0)
+        if pass_index == 0:
+            self.mean.assign((self._sum / count[:, None]).astype("float32"))
+        else:
+            self.whitening.assign(_whitening(self._sum, count, self.ridge).astype("float32"))
+        del self._sum, self._count
+
+    def _cells(self, features):
+        features = ops.cast(features, "float32")
+        if len(self._channels) < features.shape[-1]:
+            features = ops.take(features, self._channels, axis=-1)
+        _, height, width, dim = features.shape
+        return ops.reshape(features, (-1, height * width, dim))
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "tensor": self.tensor,
+            "max_channels": self.max_channels,
+            "ridge": self.ridge,
+            "seed": self.seed,
+        }
+
+
+def _whitening(products, count, ridge):
+    """Returns `W` with `W^T W = C^-1` for each place, from sums of centred products."""
+    dim = products.shape[-1]
+    pooled = products.sum(axis=0) / max(count.sum() - len(count), 1.0)
+    shrunk = (products + dim * pooled) / (count + dim)[:, None, None]
+    floor = ridge * np.trace(pooled) / dim + 1e-12
+    return np.linalg.inv(np.linalg.cholesky(shrunk + floor * np.eye(dim)))

@@ -1,0 +1,119 @@
+"""Brings the maps of different experts to one scale, from good images."""
+
+import keras
+import numpy as np
+from keras import ops
+
+# The scale at a place never falls below this share of the scale over all places.
+SCALE_FLOOR = 0.3
+# Places are kept on a grid of this many pixels; neighbours are smoothed with this sigma (cells).
+GRID_STRIDE = 4
+GRID_SIGMA = 2.0
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class MapCalibration(keras.layers.Layer):
+    """Standardizes expert maps, once over all places and once place by place.
+
+    Over all places: `(map - mean) / scale`. Place by place: `(map - mean(y, x)) / scale(y, x)`
+    with `scale(y, x) = smoothed standard deviation at the place + 0.3 * scale`: what is unusual
+    here. All are state, measured on good validation images.
+
+    Args:
+        image_size: `(height, width)` of the maps.
+        num_experts: int.
+        position_free: bool. Whether a place means nothing; both standardizations are then one.
+
+    Call arguments:
+        maps: float32 tensor `(batch, height, width, num_experts)`.
+
+    Returns:
+        pair of float32 tensors of the same shape: global and by place.
+    """
+
+    def __init__(self, image_size, num_experts, position_free=False, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.image_size = tuple(image_size)
+        self.num_experts = num_experts
+        self.position_free = position_free
+        self.grid = tuple(-(-side // GRID_STRIDE) for side in self.image_size)
+
+    def build(self, input_shape=None):
+        """Creates means and scales."""
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight((self.num_experts,), "zeros", name="mean", **options)
+        self.scale = self.add_weight((self.num_experts,), "ones", name="scale", **options)
+        if not self.position_free:
+            shape = (1, *self.grid, self.num_experts)
+            self.place_mean = self.add_weight(shape, "zeros", name="place_mean", **options)
+            self.place_scale = self.add_weight(shape, "ones", name="place_scale", **options)
+
+    def call(self, maps):
+        """Returns both standardizations; see the class."""
+        everywhere = (maps - self.mean) / self.scale
+        if self.position_free:
+            return everywhere, everywhere
+        return everywhere, (maps - self._full(self.place_mean)) / self._full(self.place_scale)
+
+    def _full(self, grid):
+        return ops.image.resize(
+            ops.convert_to_tensor(grid), self.image_size, interpolation="bilinear"
+        )
+
+    def start(self):
+        """Sets the sums to 0."""
+        self._sums = np.zeros((3, *self.grid, self.num_experts))
+        self._images = 0
+
+    def update(self, maps, valid=None):
+        """Adds the maps of a batch of good images; `valid` as of the detector's inputs."""
+        maps = np.asarray(maps, "float64")
+        weights = np.ones((*maps.shape[:3], 1)) if valid is None else np.asarray(valid, "float64")
+        for index, values in enumerate((weights, weights * maps, weights * maps**2)):
+            self._sums[index] += _cell_means(values.sum(axis=0), self.grid)
+        self._images += len(maps)
+
+    def finish(self):
+        """Sets means and scales from the sums."""
+        count, total, squares = self._sums
+        mean = total.sum(axis=(0, 1)) / count.sum(axis=(0, 1))
+        variance = squares.sum(axis=(0, 1)) / count.sum(axis=(0, 1)) - mean**2
+        # An expert that is constant on good images keeps a scale that divides by nothing tiny.
+        scale = np.sqrt(np.maximum(variance, 1e-12 + 1e-8 * mean**2))
+        self.mean.assign(mean.astype("float32"))
+        self.scale.assign(scale.astype("float32"))
+        if not self.position_free:
+            self._finish_places(count, total, squares, scale)
+        del self._sums, self._images
+
+    def _finish_places(self, count, total, squares, scale):
+        from scipy.ndimage import gaussian_filter
+
+        def smooth(values):
+            return gaussian_filter(values, sigma=(GRID_SIGMA, GRID_SIGMA, 0), mode="nearest")
+
+        place_mean = smooth(total / count)
+        variance = smooth(np.maximum(squares / count - (total / count) ** 2, 0.0))
+        # One image has no spread at a place, so the overall spread counts as one image more.
+        variance = (self._images * variance + scale**2) / (self._images + 1)
+        self.place_mean.assign(place_mean[None].astype("float32"))
+        self.place_scale.assign((np.sqrt(variance) + SCALE_FLOOR * scale)[None].astype("float32"))
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "num_experts": self.num_experts,
+            "position_free": self.position_free,
+        }
+
+
+def _cell_means(values, grid):
+    """Returns the mean of `(H, W, c)` values in each `GRID_STRIDE` cell; edge cells are smaller."""
+    height, width = values.shape[:2]
+    rows = np.arange(0, height, GRID_STRIDE)
+    columns = np.arange(0, width, GRID_STRIDE)
+    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
+    return sums / sizes[..., None]

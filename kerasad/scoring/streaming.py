@@ -1,0 +1,30 @@
+"""Walks through datasets batch by batch."""
+
+import keras
+
+
+def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
+    """Yields `(inputs, targets)` of a dataset, with a progress bar if asked.
+
+    Args:
+        dataset: iterable of inputs (a tensor, or a dict of `images` and `valid`), or of tuples
+            that begin with inputs and targets.
+        verbose: 0 or 1.
+        title: str. Shown above the progress bar.
+
+    Yields:
+        inputs: as in the dataset.
+        targets: the second element, or None.
+    """
+    progress = None
+    if verbose:
+        count = len(dataset) if hasattr(dataset, "__len__") else None
+        print(title)
+        progress = keras.utils.Progbar(count, unit_name="batch")
+    for element in dataset:
+        if isinstance(element, tuple):
+            yield element[0], element[1] if len(element) > 1 else None
+        else:
+            yield element, None
+        if progress is not None:
+            progress.add(1)
