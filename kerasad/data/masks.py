@@ -31,9 +31,12 @@ def find_masks(folder: Path, records: list[ImageRecord]) -> tuple[dict[str, Path
         mask = by_stem.get(f"{stem}_mask", by_stem.get(stem))
         if mask is not None:
             masks[record.path] = mask
-    for path in sorted(set(paths) - set(masks.values())):
-        message = f"{path}: this mask belongs to no image of its class."
-        problems.append(Problem(str(path), message, broken=False))
+    unused = sorted(set(paths) - set(masks.values()))
+    if unused:
+        message = (
+            f"{folder}: {len(unused)} masks belong to no image of their class, as {unused[0].name}."
+        )
+        problems.append(Problem(str(folder), message, broken=False))
     return masks, problems
 
 

@@ -1,0 +1,251 @@
+"""Which good images train, which set scales, and which set thresholds; and a record of it.
+
+The thresholds' guarantee rests on calibration images that nothing else has seen, so the split goes
+by content: identical files stay together, and `split.json` names each file by its SHA-256.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasad.data.image_record import ImageRecord
+from kerasad.data.records import CategoryIndex
+from kerasad.errors import InputError
+
+PARTS = ("train", "validation", "calibration")
+# Fewer than this can't give each part an image and leave some to learn from.
+MIN_IMAGES = 5
+_MAX_PROBLEMS = 20  # that are printed
+
+
+@dataclass(frozen=True)
+class GoodSplit:
+    """The good images' three parts, each in the order of its paths.
+
+    Args:
+        train: tuple of `ImageRecord`.
+        validation: tuple of `ImageRecord`.
+        calibration: tuple of `ImageRecord`.
+        calibration_on_crops: bool. Whether there were too few images: validation and calibration
+            then hold the same left-out one, to be looked at in crops, and nothing is guaranteed.
+        note: str or None. What the user should know of it.
+    """
+
+    train: tuple[ImageRecord, ...]
+    validation: tuple[ImageRecord, ...]
+    calibration: tuple[ImageRecord, ...]
+    calibration_on_crops: bool = False
+    note: str | None = None
+
+
+def split_good(
+    records: Sequence[ImageRecord],
+    fractions: Sequence[float] = (0.7, 0.1, 0.2),
+    seed: int = 0,
+) -> GoodSplit:
+    """Splits good images at random.
+
+    Of n different images (by content), validation gets n * v and calibration n * c, rounded and at
+    least 1, where (t, v, c) are the fractions over their sum; train gets the rest, at least 1. The
+    split depends on the images' contents and the seed alone, not on names or order.
+
+    Args:
+        records: The good images.
+        fractions: Three numbers > 0: train, validation, calibration.
+        seed: int.
+
+    Returns:
+        A `GoodSplit`. From 5 different images on each part has one; below, one image is left out
+        of training, and is both validation and calibration.
+
+    Raises:
+        InputError: If there are fewer than two different images, or the fractions are of no use.
+    """
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not np.all(np.isfinite(shares)) or np.any(shares <= 0):
+        raise InputError(f"`fractions` must be three numbers above 0. Received: {fractions!r}")
+    groups = {}
+    for record in sorted(records, key=lambda record: (record.content_hash, record.path)):
+        groups.setdefault(record.content_hash, []).append(record)
+    groups = list(groups.values())
+    if len(groups) < 2:
+        found = f"{len(records)} images" if len(records) != 1 else f"1 image ({records[0].path})"
+        raise InputError(
+            f"`records`: two different good images are needed, one of them to set thresholds by; "
+            f"found {found}, {len(groups)} different; add good images."
+        )
+    order = np.random.default_rng(seed).permutation(len(groups))
+    groups = [groups[position] for position in order]
+    if len(groups) < MIN_IMAGES:
+        return _leave_one_out(groups)
+    num_validation, num_calibration = _count_parts(len(groups), shares / shares.sum())
+    held_out = num_validation + num_calibration
+    return GoodSplit(
+        train=_join(groups[held_out:]),
+        validation=_join(groups[num_calibration:held_out]),
+        calibration=_join(groups[:num_calibration]),
+    )
+
+
+def write_split(path: str | os.PathLike, split: GoodSplit) -> None:
+    """Writes `split.json`: per part a list of each file's relative path and SHA-256."""
+    values = {"calibration_on_crops": split.calibration_on_crops, "note": split.note}
+    for part in PARTS:
+        values[part] = [
+            {"path": record.relative_path, "sha256": record.content_hash}
+            for record in getattr(split, part)
+        ]
+    path = Path(path)
+    work = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        work.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        os.replace(work, path)
+    finally:
+        work.unlink(missing_ok=True)
+
+
+def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
+    """Reads `split.json`.
+
+    Returns:
+        For each part a dict from content hash to relative path.
+
+    Raises:
+        InputError: If it can't be read or isn't such a file.
+    """
+    values = _read_json(path)
+    try:
+        return {part: {file["sha256"]: file["path"] for file in values[part]} for part in PARTS}
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{os.fspath(path)}: it isn't a split.json that kerasad wrote ({error!r} in it)."
+        ) from error
+
+
+def restore_split(path: str | os.PathLike, records: Iterable[ImageRecord]) -> GoodSplit:
+    """Makes the split that `split.json` describes, of images found again by their contents.
+
+    They may have been moved or renamed since; images that the file doesn't name are left out.
+
+    Raises:
+        InputError: If one of its images is missing, or the file can't be read.
+    """
+    hashes, values = read_split(path), _read_json(path)
+    by_hash = {}
+    for record in records:
+        by_hash.setdefault(record.content_hash, []).append(record)
+    parts = {}
+    for part in PARTS:
+        missing = [name for content, name in hashes[part].items() if content not in by_hash]
+        if missing:
+            raise InputError(
+                f"{os.fspath(path)}: {len(missing)} of its {part} images are missing from the "
+                f"data or were changed, as {missing[0]}; give the folder that it was made from."
+            )
+        parts[part] = _join([by_hash[content] for content in hashes[part]])
+    return GoodSplit(
+        **parts,
+        calibration_on_crops=bool(values.get("calibration_on_crops")),
+        note=values.get("note"),
+    )
+
+
+def refuse_overlap(
+    records: Iterable[ImageRecord],
+    split_path: str | os.PathLike,
+    parts: Sequence[str] = ("train", "validation"),
+) -> None:
+    """Refuses images that a run has already seen.
+
+    Args:
+        records: Images that are to calibrate the run.
+        split_path: The run's `split.json`.
+        parts: The parts that must not be seen again.
+
+    Raises:
+        InputError: If one of the images is in one of the parts, by content.
+    """
+    records, hashes = list(records), read_split(split_path)
+    for part in parts:
+        seen = [record for record in records if record.content_hash in hashes[part]]
+        if seen:
+            raise InputError(
+                f"{seen[0].path}: this image ({len(seen)} of the {len(records)} given) is in the "
+                f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and thresholds from "
+                "images that it has seen would promise too much; leave them out."
+            )
+
+
+def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
+    """A table of who does what, and what is wrong, to be printed.
+
+    Returns:
+        Lines of text: the parts' and test classes' numbers of images, then the notes and problems.
+    """
+    rows = [("train", "good", len(split.train), "")]
+    if split.calibration_on_crops:
+        rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
+    else:
+        rows += [
+            ("validation", "good", len(split.validation), ""),
+            ("calibration", "good", len(split.calibration), ""),
+        ]
+    masks = Counter(record.defect for record in index.test if record.mask_path)
+    for defect, count in sorted(Counter(record.defect for record in index.test).items()):
+        rows.append(("test", defect, count, "" if defect == "good" else f"{masks[defect]} masks"))
+    width = max(len(row[1]) for row in rows)
+    lines = [f"{index.name}: {len(index.good)} good images, {len(index.test)} test images"]
+    for part, name, count, remark in rows:
+        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
+    if split.note:
+        lines.append(f"  note: {split.note}")
+    broken = sum(problem.broken for problem in index.problems)
+    if index.problems:
+        lines.append(f"  {broken} broken files left out, {len(index.problems) - broken} remarks:")
+        lines += [f"    {problem.message}" for problem in index.problems[:_MAX_PROBLEMS]]
+        if len(index.problems) > _MAX_PROBLEMS:
+            lines.append(f"    ... and {len(index.problems) - _MAX_PROBLEMS} more")
+    return "\n".join(lines)
+
+
+def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
+    validation, calibration = (max(1, int(count * share + 0.5)) for share in shares[1:])
+    while validation + calibration > count - 1:  # train needs one too
+        if validation > calibration:
+            validation -= 1
+        else:
+            calibration -= 1
+    return validation, calibration
+
+
+def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
+    left_out = _join(groups[:1])
+    note = (
+        f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
+        f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
+        f"of training; from {MIN_IMAGES} images on there is a guarantee."
+    )
+    return GoodSplit(_join(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
+
+
+def _join(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:
+    records = [record for group in groups for record in group]
+    return tuple(sorted(records, key=lambda record: (record.relative_path, record.path)))
+
+
+def _read_json(path: str | os.PathLike) -> dict:
+    name = os.fspath(path)
+    try:
+        values = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{name}: the file can't be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise InputError(f"{name}: it isn't JSON ({error}); give a run's split.json.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{name}: it isn't a split.json that kerasad wrote.")
+    return values
