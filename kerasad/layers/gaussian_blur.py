@@ -23,7 +23,7 @@ class GaussianBlur(keras.layers.Layer):
     """
 
     def __init__(self, sigma: float, truncate: float = 3.0, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.sigma = float(sigma)
         self.truncate = float(truncate)
 
