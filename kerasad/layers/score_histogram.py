@@ -113,7 +113,7 @@ class ScoreHistogram(keras.layers.Layer):
     """
 
     def __init__(self, channels: int = 1, capacity: int = 2**16, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         if capacity < MINIMUM_CAPACITY:
             raise InputError(f"`capacity` must be at least {MINIMUM_CAPACITY}, not {capacity}.")
         self.channels = int(channels)

@@ -1,0 +1,250 @@
+"""A calibrated detector on a test set: every number of `metrics.json`, in one streaming pass."""
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import InputError
+from kerasad.metrics import BalancedAccuracy, PerImageIoU, PooledIoU
+from kerasad.metrics.defect_groups import DefectGroups
+from kerasad.metrics.table import format_metrics_table, write_metrics
+
+__all__ = ["evaluate", "format_metrics_table", "write_metrics"]
+
+GOOD = "good"
+# The one group of defective images where no records say which defect each has.
+DEFECTIVE = "defective"
+
+
+def evaluate(
+    detector,
+    dataset,
+    *,
+    records: Sequence | None = None,
+    seed: int | None = None,
+    train_seconds: float | None = None,
+    peak_memory_mb: float | None = None,
+    vanished_regions: int | None = None,
+    fpr_limit: float = 0.3,
+    timing_batches: int = 5,
+    verbose: int = 1,
+) -> dict[str, Any]:
+    """Measures a calibrated detector; nothing is chosen on these images.
+
+    Scores and maps are compared raw, at the model's input size. The defects of one folder are
+    measured against all good images. A defective image without a usable mask counts for the image
+    metrics only. Memory does not grow with the number of images.
+
+    Args:
+        detector: a calibrated `AnomalyDetector`.
+        dataset: `tf.data.Dataset` of `(x, targets)` as `Category.test` yields it, or of `x` alone,
+            which are then all taken for good images.
+        records: sequence of ImageRecord that `targets["index"]` points into; names the defects and
+            the files. Without it `per_defect` is empty.
+        seed: int. Of the run, handed on.
+        train_seconds: float. Duration of the training, handed on.
+        peak_memory_mb: float. Of the process, handed on.
+        vanished_regions: int. Regions of masks that resizing removed, handed on.
+        fpr_limit: float in (0, 1]. Right end of AUPRO's area.
+        timing_batches: int. How often the first batch is repeated, after once more for compiling,
+            to find `milliseconds_per_image`; 0 leaves it out.
+        verbose: int. 0 is silent, 1 shows a progress bar.
+
+    Returns:
+        metrics: dict of plain Python values, ready for `write_metrics`. What is undefined is None,
+            and `notes` says why under the same name.
+
+    Raises:
+        InputError: If the detector has no thresholds yet, if the dataset is empty, or if its masks
+            or indices don't fit.
+    """
+    groups = DefectGroups(GOOD, fpr_limit)
+    decisions = _Decisions(detector)
+    first_inputs, without_mask = None, []
+    for outputs, inputs, targets in detector.predict_stream(dataset, verbose, "evaluating"):
+        first_inputs = inputs if first_inputs is None else first_inputs
+        batch = _read_batch(outputs, inputs, targets, records)
+        groups.update(batch.names, batch.scores, batch.masks, batch.maps, batch.weights)
+        decisions.update(batch)
+        without_mask += batch.without_mask
+    if first_inputs is None:
+        raise InputError("`dataset` yields no images; give at least one to evaluate.")
+
+    notes: dict[str, str] = {}
+    metrics = {
+        **_with_notes(*groups.over_all(), notes),
+        "aupro_fpr_limit": fpr_limit,
+        **decisions.results(notes),
+        "per_defect": _per_defect(groups, records, notes),
+        "defects_without_mask": without_mask,
+        **_counts(groups),
+        "image_size": [int(side) for side in detector.image_size],
+        "vanished_regions": vanished_regions,
+        "seed": seed,
+        "milliseconds_per_image": _time_detector(detector, first_inputs, timing_batches),
+        "milliseconds_batch_size": len(unpack_inputs(first_inputs)[0]),
+        "train_seconds": train_seconds,
+        "peak_memory_mb": peak_memory_mb,
+    }
+    for name, value in metrics.items():
+        if value is None:
+            notes.setdefault(name, "not measured")
+    return {**metrics, "notes": notes}
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One batch as numpy arrays, and the files in it that have a defect but no usable mask."""
+
+    names: list[str]
+    labels: np.ndarray
+    scores: np.ndarray
+    maps: np.ndarray
+    masks: np.ndarray
+    weights: np.ndarray
+    without_mask: list[str]
+
+
+def _read_batch(outputs: Mapping, inputs, targets: Mapping | None, records) -> _Batch:
+    maps = np.asarray(outputs["anomaly_map"], "float32")
+    if targets is None:
+        targets = {
+            "label": np.zeros(len(maps), "int32"),
+            "mask": np.zeros_like(maps),
+            "has_mask": np.ones(len(maps), bool),
+            "index": np.full(len(maps), -1),
+        }
+    targets = {name: np.asarray(value) for name, value in targets.items()}
+    if targets["mask"].shape != maps.shape:
+        raise InputError(
+            f"The masks of `dataset` have shape {targets['mask'].shape} and the maps of `detector` "
+            f"{maps.shape}; load the data at the detector's image size."
+        )
+    labels, has_mask = targets["label"] > 0, targets["has_mask"].astype(bool)
+    valid = unpack_inputs(inputs)[1]
+    weights = np.ones_like(maps) if valid is None else np.asarray(valid)
+    identities = [
+        _identify(label, int(index), records)
+        for label, index in zip(labels, targets["index"], strict=True)
+    ]
+    return _Batch(
+        names=[name for name, _ in identities],
+        labels=labels,
+        scores=np.asarray(outputs["anomaly_score"], "float32"),
+        maps=maps,
+        masks=targets["mask"],
+        weights=weights * has_mask[:, None, None, None],
+        without_mask=[identities[row][1] for row in np.flatnonzero(labels & ~has_mask)],
+    )
+
+
+def _identify(label: bool, index: int, records) -> tuple[str, str]:
+    """Returns the group of an image and what to call the image."""
+    if not label:
+        return GOOD, ""
+    if records is None:
+        return DEFECTIVE, f"test image {index}"
+    if not 0 <= index < len(records):
+        raise InputError(
+            f"`dataset` holds test image {index}, but `records` has {len(records)}; give the "
+            "records that the dataset was made from."
+        )
+    return records[index].defect, records[index].relative_path
+
+
+class _Decisions:
+    """What follows from the detector's two thresholds."""
+
+    def __init__(self, detector):
+        self.summary = detector.calibration_summary()
+        self.threshold = float(detector.threshold)
+        self.pixel_threshold = float(detector.pixel_threshold)
+        if not (math.isfinite(self.threshold) and math.isfinite(self.pixel_threshold)):
+            raise InputError(
+                f"`detector` has threshold {self.threshold} and pixel_threshold "
+                f"{self.pixel_threshold}; call its `calibrate` before `evaluate`."
+            )
+        self.accuracy = BalancedAccuracy(self.threshold, dtype="float64")
+        self.pooled = PooledIoU(self.pixel_threshold, dtype="float64")
+        self.per_image = PerImageIoU(self.pixel_threshold, dtype="float64")
+
+    def update(self, batch: _Batch) -> None:
+        self.accuracy.update_state(batch.labels, batch.scores)
+        for iou in (self.pooled, self.per_image):
+            iou.update_state(batch.masks, batch.maps, batch.weights)
+
+    def results(self, notes: dict[str, str]) -> dict[str, Any]:
+        """Returns the metrics at the thresholds, the thresholds and the three rates."""
+        values = {
+            "iou_pooled": float(self.pooled.result()),
+            "iou_per_image": float(self.per_image.result()),
+            "balanced_accuracy": float(self.accuracy.result()),
+        }
+        no_defect = float(self.accuracy.positives) == 0
+        reasons = dict.fromkeys(values, "no defective test image has a usable mask")
+        reasons["balanced_accuracy"] = "no good test image"
+        if no_defect:
+            reasons = dict.fromkeys(values, "no defective test image")
+        good, passed = float(self.accuracy.negatives), float(self.accuracy.true_negatives)
+        rates = {
+            "requested": self.summary["false_alarm_rate"]["requested"],
+            "guaranteed": self.summary["false_alarm_rate"]["guaranteed"],
+            "observed": (good - passed) / good if good else None,
+        }
+        unstated = self.summary.get("note") or "the calibration states none"
+        for name, rate in rates.items():
+            if rate is None:
+                reason = "no good test image" if name == "observed" else unstated
+                notes[f"false_alarm_rate.{name}"] = reason
+        return {
+            **_with_notes(values, reasons, notes),
+            "false_alarm_rate": rates,
+            "threshold": self.threshold,
+            "pixel_threshold": self.pixel_threshold,
+            "pixel_rate": self.summary.get("pixel_rate"),
+        }
+
+
+def _with_notes(values, reasons, notes, prefix: str = "") -> dict[str, float | None]:
+    """Returns the values, undefined ones as None with their reason added to `notes`."""
+    result = {}
+    for name, value in values.items():
+        result[name] = value if math.isfinite(value) else None
+        if result[name] is None:
+            notes[prefix + name] = reasons[name]
+    return result
+
+
+def _per_defect(groups: DefectGroups, records, notes) -> dict[str, dict[str, float | None]]:
+    if records is None:
+        if groups.defects:
+            notes["per_defect"] = "needs the `records` of the test images"
+        return {}
+    table = {}
+    for defect, (values, reasons) in groups.per_defect().items():
+        row = _with_notes(values, reasons, notes, prefix=f"per_defect.{defect}.")
+        table[defect] = {"num_images": groups.num_images[defect], **row}
+    return table
+
+
+def _counts(groups: DefectGroups) -> dict[str, int]:
+    total, good = sum(groups.num_images.values()), groups.num_images.get(GOOD, 0)
+    return {"num_images": total, "num_good_images": good, "num_defective_images": total - good}
+
+
+def _time_detector(detector, inputs, repeats: int) -> float | None:
+    """Returns the median milliseconds an image takes, fed from memory, without compiling."""
+    if repeats < 1:
+        return None
+    dataset = tf.data.Dataset.from_tensors(inputs).repeat(repeats + 1)
+    ticks = [time.perf_counter() for _ in detector.predict_stream(dataset)]
+    durations = [after - before for before, after in itertools.pairwise(ticks)]
+    return 1000.0 * statistics.median(durations) / len(unpack_inputs(inputs)[0])

@@ -1,0 +1,112 @@
+"""The dict of `metrics.json`: as text to read, and as a strict JSON file."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasad.runs import write_json
+
+HEADLINES = (
+    "image_auroc",
+    "pixel_auroc",
+    "aupro",
+    "image_f1_max",
+    "pixel_f1_max",
+    "iou_oracle",
+    "iou_pooled",
+    "iou_per_image",
+    "balanced_accuracy",
+)
+
+
+def write_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
+    """Writes strict JSON, all or nothing.
+
+    NumPy values become plain ones. NaN and infinity, which JSON doesn't have, become null, and
+    `notes` says so unless it already gives a reason.
+
+    Args:
+        path: str or Path. Replaced if it exists.
+        metrics: dict as `evaluate` returns it.
+    """
+    notes = dict(metrics.get("notes") or {})
+    plain = {key: _plain(value, key, notes) for key, value in metrics.items() if key != "notes"}
+    write_json(path, {**plain, "notes": notes})
+
+
+def _plain(value, key, notes):
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part, f"{key}.{name}", notes) for name, part in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(part, f"{key}.{index}", notes) for index, part in enumerate(value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        notes.setdefault(key, f"not a finite number ({value})")
+        return None
+    return value
+
+
+def format_metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Returns the metrics as lines of text for a terminal, undefined ones as "-" with the reason.
+
+    Args:
+        metrics: dict as `evaluate` returns it, or as read from `metrics.json`.
+
+    Returns:
+        text: str, without a newline at the end.
+    """
+    notes = metrics.get("notes") or {}
+    rows = [(name, _number(metrics.get(name)), notes.get(name, "")) for name in HEADLINES]
+    rates = metrics.get("false_alarm_rate") or {}
+    for name in ("requested", "guaranteed", "observed"):
+        key = f"false_alarm_rate.{name}"
+        rows.append((f"false_alarm_rate {name}", _percent(rates.get(name)), notes.get(key, "")))
+    rows.append(("milliseconds_per_image", _number(metrics.get("milliseconds_per_image"), 1), ""))
+    lines = [_headline(metrics), "", *_columns(rows, left=(0, 2))]
+    if per_defect := metrics.get("per_defect"):
+        columns = list(dict.fromkeys(name for values in per_defect.values() for name in values))
+        body = [
+            (defect, *(_number(values.get(name)) for name in columns))
+            for defect, values in per_defect.items()
+        ]
+        lines += ["", *_columns([("defect", *columns), *body], left=(0,))]
+    if without := metrics.get("defects_without_mask"):
+        lines += ["", f"Left out of the pixel metrics, no usable mask: {', '.join(without)}"]
+    if vanished := metrics.get("vanished_regions"):
+        lines += ["", f"Regions of masks that vanished when resized: {vanished}"]
+    return "\n".join(lines)
+
+
+def _headline(metrics) -> str:
+    counts = f"{metrics.get('num_images', 0)} test images"
+    if "num_defective_images" in metrics:
+        counts += f", {metrics['num_defective_images']} of them defective"
+    size = metrics.get("image_size")
+    return f"{counts}, compared at {'x'.join(map(str, size))} pixels" if size else counts
+
+
+def _columns(rows, left) -> list[str]:
+    """Pads the cells of each column to one width; columns in `left` are aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if position in left else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _number(value, digits: int = 3) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def _percent(value) -> str:
+    return "-" if _number(value) == "-" else f"{100.0 * value:.1f} %"
