@@ -47,9 +47,9 @@ def decode_bytes_in_graph(
     def refuse():
         message = "The image bytes are neither a PNG, nor a JPEG, nor a BMP file."
         with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
-            return tf.zeros((1, 1, 3))
+            return tf.zeros((1, 1, 3)), _zero(), _zero()
 
-    image = tf.cond(
+    image, start, length = tf.cond(
         _starts_with(data, PNG_SIGNATURE),
         decode_png,
         lambda: tf.cond(
@@ -58,6 +58,7 @@ def decode_bytes_in_graph(
             lambda: tf.cond(_starts_with(data, b"BM"), decode_bmp, refuse),
         ),
     )
+    image = _turn(image, _orientation(data, start, length))
     return tf.ensure_shape(image, (None, None, 3))
 
 
@@ -66,6 +67,9 @@ def scale_pixels(pixels, white: int) -> tf.Tensor:
     # One product with a rounded constant: a division may become one when the graph is optimized,
     # and then differ in the last bit from what runs outside of a graph.
     return tf.minimum(tf.cast(pixels, tf.float32) * tf.constant(1.0 / white, tf.float32), 1.0)
+
+
+# Each of the next three returns the image as stored, and the start and length of its Exif block.
 
 
 def _decode_png(image_bytes, data, pixel_limit, white):
@@ -82,7 +86,7 @@ def _decode_png(image_bytes, data, pixel_limit, white):
         lambda: scale_pixels(tf.io.decode_png(image_bytes, 3, tf.uint16), white),
         lambda: scale_pixels(tf.io.decode_png(image_bytes, 3), 255),
     )
-    return _turn(image, _orientation(data, start, length))
+    return image, start, length
 
 
 def _decode_jpeg(image_bytes, data, pixel_limit):
@@ -94,7 +98,7 @@ def _decode_jpeg(image_bytes, data, pixel_limit):
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
     image = tf.io.decode_jpeg(image_bytes, 3, dct_method="INTEGER_ACCURATE")
-    return _turn(scale_pixels(image, 255), _orientation(data, start, length))
+    return scale_pixels(image, 255), start, length
 
 
 def _decode_bmp(image_bytes, data, pixel_limit):
@@ -108,7 +112,8 @@ def _decode_bmp(image_bytes, data, pixel_limit):
     ]
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
-    return scale_pixels(tf.io.decode_bmp(image_bytes)[..., :3], 255)
+    image = scale_pixels(tf.io.decode_bmp(image_bytes)[..., :3], 255)
+    return image, _zero(), _zero()  # no Exif block
 
 
 def _check_size(height, width, pixel_limit):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,27 @@ class Problem:
     path: str
     message: str
     broken: bool = True
+
+
+def format_problems(problems: Sequence[Problem], limit: int = 20) -> str:
+    """Says what is wrong with a data set, to be printed: a count, then a line each.
+
+    Args:
+        problems: Sequence of `Problem`.
+        limit: int. How many are spelled out, broken files first. Defaults to `20`.
+
+    Returns:
+        Lines of text; empty if there is no problem.
+    """
+    if not problems:
+        return ""
+    broken = [problem for problem in problems if problem.broken]
+    others = [problem for problem in problems if not problem.broken]
+    lines = [f"files that can't be used: {len(broken)}, other remarks: {len(others)}"]
+    lines += [f"  {problem.message}" for problem in (broken + others)[:limit]]
+    if len(problems) > limit:
+        lines.append(f"  ... and {len(problems) - limit} more")
+    return "\n".join(lines)
 
 
 def read_record(

@@ -34,7 +34,7 @@ def find_masks(folder: Path, records: list[ImageRecord]) -> tuple[dict[str, Path
     unused = sorted(set(paths) - set(masks.values()))
     if unused:
         message = (
-            f"{folder}: {len(unused)} masks belong to no image of their class, as {unused[0].name}."
+            f"{folder}: masks without an image of their class: {len(unused)}, as {unused[0].name}."
         )
         problems.append(Problem(str(folder), message, broken=False))
     return masks, problems

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from kerasad.data.folders import list_images, subfolders
 from kerasad.data.header import PIXEL_LIMIT
-from kerasad.data.image_record import ImageRecord, Problem, inspect_image, read_record
+from kerasad.data.image_record import (
+    ImageRecord,
+    Problem,
+    format_problems,
+    inspect_image,
+    read_record,
+)
 from kerasad.data.masks import find_masks, with_mask
 from kerasad.errors import InputError, check_choice
 
@@ -21,6 +27,7 @@ __all__ = [
     "CategoryIndex",
     "ImageRecord",
     "Problem",
+    "format_problems",
     "read_category",
     "read_images",
     "read_record",

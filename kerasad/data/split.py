@@ -6,7 +6,6 @@ by content: identical files stay together, and `split.json` names each file by i
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.image_record import ImageRecord
-from kerasad.data.records import CategoryIndex
 from kerasad.errors import InputError
 
 PARTS = ("train", "validation", "calibration")
 # Fewer than this can't give each part an image and leave some to learn from.
 MIN_IMAGES = 5
-_MAX_PROBLEMS = 20  # that are printed
 
 
 @dataclass(frozen=True)
@@ -179,38 +176,6 @@ def refuse_overlap(
                 f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and thresholds from "
                 "images that it has seen would promise too much; leave them out."
             )
-
-
-def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
-    """A table of who does what, and what is wrong, to be printed.
-
-    Returns:
-        Lines of text: the parts' and test classes' numbers of images, then the notes and problems.
-    """
-    rows = [("train", "good", len(split.train), "")]
-    if split.calibration_on_crops:
-        rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
-    else:
-        rows += [
-            ("validation", "good", len(split.validation), ""),
-            ("calibration", "good", len(split.calibration), ""),
-        ]
-    masks = Counter(record.defect for record in index.test if record.mask_path)
-    for defect, count in sorted(Counter(record.defect for record in index.test).items()):
-        rows.append(("test", defect, count, "" if defect == "good" else f"{masks[defect]} masks"))
-    width = max(len(row[1]) for row in rows)
-    lines = [f"{index.name}: {len(index.good)} good images, {len(index.test)} test images"]
-    for part, name, count, remark in rows:
-        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
-    if split.note:
-        lines.append(f"  note: {split.note}")
-    broken = sum(problem.broken for problem in index.problems)
-    if index.problems:
-        lines.append(f"  {broken} broken files left out, {len(index.problems) - broken} remarks:")
-        lines += [f"    {problem.message}" for problem in index.problems[:_MAX_PROBLEMS]]
-        if len(index.problems) > _MAX_PROBLEMS:
-            lines.append(f"    ... and {len(index.problems) - _MAX_PROBLEMS} more")
-    return "\n".join(lines)
 
 
 def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
