@@ -25,7 +25,7 @@ def score_to_key(scores):
     Returns:
         keys: int32 tensor of the same shape.
     """
-    bits = ops.view(ops.cast(scores, "float32"), "int32")
+    bits = _reinterpret(ops.cast(scores, "float32"), "int32")
     keys = ops.where(bits < 0, ops.bitwise_xor(bits, 0x7FFFFFFF), bits)
     # On integers, since compilers may drop `x + 0.0` and the processor may flush tiny floats.
     keys = ops.where(keys == -1, 0, keys)
@@ -35,7 +35,12 @@ def score_to_key(scores):
 def key_to_score(keys):
     """Returns the float32 scores of int32 `keys`: the inverse of `score_to_key`."""
     keys = ops.cast(keys, "int32")
-    return ops.view(ops.where(keys < 0, ops.bitwise_xor(keys, 0x7FFFFFFF), keys), "float32")
+    return _reinterpret(ops.where(keys < 0, ops.bitwise_xor(keys, 0x7FFFFFFF), keys), "float32")
+
+
+def _reinterpret(tensor, dtype):
+    # `ops.view` wants to know the last size, which in a graph may be open; so it gets one of 1.
+    return ops.squeeze(ops.view(ops.expand_dims(tensor, -1), dtype), -1)
 
 
 def key_to_bin(keys, shift):
