@@ -31,23 +31,22 @@ _FORMAT = 1  # raised when the same seed would write other bytes
 _MARK = "demo.json"
 
 
-def resolve_demo(data: str, directory: str | Path | None = None) -> str | None:
-    """Returns the folder of a demo, written if need be, or None if `data` names no demo.
+def resolve_demo(data: str, directory: str | Path | None = None) -> str:
+    """Returns the folder of the demo of this name, written if need be.
 
     Args:
-        data: `"demo"` (bricks), `"demo/brick"`, `"demo/grass"`, `"demo/gravel"`, or anything else.
-            An existing folder of that name comes first, and is no demo.
+        data: `"demo"` (bricks), `"demo/brick"`, `"demo/grass"` or `"demo/gravel"`.
         directory: folder for demos, see `write_demo`.
 
     Returns:
-        path: str or None.
+        path: str, absolute.
 
     Raises:
-        InputError: For a demo that doesn't exist, such as `"demo/wood"`.
+        InputError: For anything else, such as `"demo/wood"`.
     """
     head, _, name = str(data).replace("\\", "/").rstrip("/").partition("/")
-    if head != "demo" or Path(data).exists():
-        return None
+    if head != "demo":
+        raise InputError(f'`data` must be "demo" or "demo/NAME". Received: {data!r}')
     return write_demo(name or DEMOS[0], directory)
 
 

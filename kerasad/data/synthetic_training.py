@@ -243,9 +243,22 @@ class TrainingDefects(keras.layers.Layer):
         middle = ops.mean(patch[:, ::4, ::4], axis=(1, 2, 3), keepdims=True)
         return ops.clip(gain * patch + (shift + middle * (1 - gain)), 0.0, 1.0)
 
-    def compute_output_shape(self, images_shape, valid_shape=None):
-        """Returns the shapes of corrupted images, masks and families."""
-        return images_shape, (*images_shape[:-1], 1), images_shape[:1]
+    def compute_output_spec(self, images, valid=None, training=True):
+        """Returns shapes and dtypes of corrupted images, masks and families."""
+        shape = tuple(images.shape)
+        return (
+            keras.KerasTensor(shape, dtype="float32"),
+            keras.KerasTensor((*shape[:-1], 1), dtype="float32"),
+            keras.KerasTensor(shape[:1], dtype="int32"),
+        )
+
+    def save_own_variables(self, store):
+        """Stores the generator's state, which Keras leaves out of files."""
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        """Takes up the generator's state, so that a resumed training draws what comes next."""
+        self.seed_generator.state.assign(store["seed_state"])
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
