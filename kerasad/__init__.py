@@ -1,6 +1,22 @@
 """Anomaly localization for Keras 3: train on good images, find what is wrong in a new one."""
 
+from kerasad import data, layers, losses, metrics, models, scoring
 from kerasad.errors import InputError
+from kerasad.evaluation import evaluate
+from kerasad.models import VAEGAN
+from kerasad.scoring import AnomalyDetector
 from kerasad.version import __version__
 
-__all__ = ["InputError", "__version__"]
+__all__ = [
+    "VAEGAN",
+    "AnomalyDetector",
+    "InputError",
+    "__version__",
+    "data",
+    "evaluate",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "scoring",
+]

@@ -159,14 +159,14 @@ class ClusterAdaCos(AdaCosMode):
         """Returns the cross-entropy of naming each good cell's cluster; see the base class."""
         grid = real.shape[1:3]
         weights = real_cells(batch["mask"], batch["valid"], grid)
-        labels = self.clusters(batch["images"], grid, weights, training=training)
+        labels = self.clusters(batch["images"], weights, grid=tuple(grid), training=training)
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
 
     def generator_loss(self, fake, batch, clean=None):
         """Returns the cross-entropy of the original's clusters in the reconstruction."""
         weights = valid_cells(batch["valid"], fake)
-        labels = self.clusters(batch["images"], fake.shape[1:3], weights)
+        labels = self.clusters(batch["images"], weights, grid=tuple(fake.shape[1:3]))
         return weighted_cross_entropy(labels, self.adacos(fake), weights)
 
     def normal_prototypes(self):
@@ -220,3 +220,17 @@ def _image_embedding(embedding, weights):
 
 
 ADACOS_MODES = {"pretext": PretextAdaCos, "cluster": ClusterAdaCos, "instance": InstanceMode}
+
+
+def build_adacos_mode(
+    name: str, embedding_shape, scale_mode: str, num_sub_centers: int, num_clusters: int
+) -> AdaCosMode | None:
+    """Returns a mode, built for embeddings of a shape; None for `"none"`."""
+    if name == "none":
+        return None
+    options = {"num_clusters": num_clusters} if name == "cluster" else {}
+    mode = ADACOS_MODES[name](
+        scale_mode=scale_mode, num_sub_centers=num_sub_centers, dtype="float32", **options
+    )
+    mode.build(embedding_shape)
+    return mode

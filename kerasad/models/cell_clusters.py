@@ -21,8 +21,8 @@ class CellClusters(keras.layers.Layer):
 
     Call arguments:
         images: float tensor `(batch, H, W, 3)` in [0, 1].
-        grid: `(h, w)`, the number of cells down and across.
         weights: float tensor `(batch, h, w)`; cells of weight 0 move nothing.
+        grid: `(h, w)`, the number of cells down and across.
         training: bool. Whether the centers follow.
 
     Returns:
@@ -40,7 +40,7 @@ class CellClusters(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape, weights_shape=None):
         """Creates centers and counts; a count of 0 everywhere means not yet drawn."""
         options = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
         self.centers = self.add_weight(
@@ -50,7 +50,7 @@ class CellClusters(keras.layers.Layer):
             (self.num_clusters,), name="counts", autocast=False, **options
         )
 
-    def call(self, images, grid, weights, training=False):
+    def call(self, images, weights, grid, training=False):
         """Returns labels; see the class."""
         cells = self.describe(images, *grid)
         flat = ops.reshape(cells, (-1, self.DESCRIPTOR_SIZE))
@@ -88,7 +88,7 @@ class CellClusters(keras.layers.Layer):
             distances = ops.min(_squared_distances(cells, ops.stack(rows)), axis=-1) * weights
         return ops.stack(rows)
 
-    def compute_output_shape(self, input_shape, grid):
+    def compute_output_shape(self, input_shape, weights_shape, grid):
         """Returns `(batch, h, w)`."""
         return (input_shape[0], *grid)
 

@@ -17,8 +17,8 @@ from kerasad.losses import (
     gaussian_kl_divergence,
     generator_adversarial_loss,
 )
-from kerasad.models.adacos_modes import ADACOS_MODES, real_cells
-from kerasad.models.health import active_latents, assert_finite, reconstruction_contrast
+from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode, real_cells
+from kerasad.models.health import active_latents, reconstruction_contrast
 from kerasad.models.networks import (
     build_decoder,
     build_discriminator,
@@ -26,9 +26,10 @@ from kerasad.models.networks import (
     default_depth,
     seed_kernels,
 )
+from kerasad.models.two_player_model import TwoPlayerModel
 
+# Terms come before the sums that hold them, so that the check names the one that broke.
 LOSS_NAMES = (
-    "loss",
     "reconstruction_loss",
     "kl_loss",
     "adversarial_loss",
@@ -36,12 +37,13 @@ LOSS_NAMES = (
     "encoder_loss",
     "decoder_loss",
     "discriminator_loss",
+    "loss",
 )
 HEALTH_NAMES = ("active_latents", "reconstruction_contrast")
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class VAEGAN(keras.Model):
+class VAEGAN(TwoPlayerModel):
     """VAE-GAN with AdaCos, trained on good images alone.
 
     Encoder and decoder minimize `reconstruction_weight * R + kl_weight * KL + adversarial_weight
@@ -166,11 +168,16 @@ class VAEGAN(keras.Model):
                 seed_kernels(network, 1000 * seed + 100 * offset)
         self.sampling = Sampling(seed=seed)
         self.defects = TrainingDefects(probability=corruption, seed=seed)
-        self.adacos_mode = self._build_adacos_mode()
+        self.adacos_mode = build_adacos_mode(
+            adacos,
+            self.discriminator.output["embedding"].shape,
+            adacos_scale,
+            num_sub_centers,
+            num_clusters,
+        )
+        self._attention_head = self._build_attention_head()
         self.reconstruction_loss = ReconstructionLoss(ssim_weight)
-        self.trackers = {
-            name: keras.metrics.Mean(name=name) for name in (*LOSS_NAMES, *HEALTH_NAMES)
-        }
+        self.create_trackers(LOSS_NAMES, HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
         self(keras.Input(self.image_shape))
 
@@ -183,48 +190,6 @@ class VAEGAN(keras.Model):
         encoded = self.encoder(images, training=training)
         z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
         return self.decoder(z, training=training)
-
-    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Sets the optimizers of both players.
-
-        Args:
-            optimizer: optimizer of encoder and decoder, the one that callbacks see. Defaults to
-                `Adam(1e-3, beta_1=0.5)`.
-            discriminator_optimizer: optimizer of the discriminator and the AdaCos centers.
-                Defaults to `Adam(2e-4, beta_1=0.5)`.
-            **kwargs: as of `keras.Model.compile`.
-        """
-        if optimizer is None:
-            optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
-        if discriminator_optimizer is None:
-            discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
-        # XLA compiles for minutes on a CPU and drops the assertions that name a broken loss.
-        kwargs.setdefault("jit_compile", False)
-        super().compile(optimizer=optimizer, **kwargs)
-        discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
-        if self.dtype_policy.name == "mixed_float16":
-            discriminator_optimizer = keras.optimizers.LossScaleOptimizer(discriminator_optimizer)
-        self.discriminator_optimizer = discriminator_optimizer
-        # Unbuilt optimizers would come back empty from a backup or a saved file.
-        self.optimizer.build(self.generator_variables)
-        self.discriminator_optimizer.build(self.discriminator_variables)
-
-    def get_compile_config(self):
-        """Returns both optimizers, serialized."""
-        return {
-            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
-            "discriminator_optimizer": keras.saving.serialize_keras_object(
-                self.discriminator_optimizer
-            ),
-            "jit_compile": self.jit_compile,
-        }
-
-    def compile_from_config(self, config):
-        """Compiles with the optimizers of a saved model."""
-        config = dict(config)
-        for name in ("optimizer", "discriminator_optimizer"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        self.compile(**config)
 
     @property
     def generator_variables(self):
@@ -247,11 +212,6 @@ class VAEGAN(keras.Model):
     def _has_discriminator(self):
         return self.adversarial_weight > 0 or self._has_adacos
 
-    @property
-    def metrics(self):
-        """The running means of all losses and of the signs of health."""
-        return [*self.trackers.values(), *super().metrics]
-
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
         inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -264,20 +224,17 @@ class VAEGAN(keras.Model):
                 corrupted, batch, training=True
             )
             scaled = self.optimizer.scale_loss(losses["loss"])
-        variables = self.generator_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self.apply_loss(tape, scaled, self.optimizer, self.generator_variables)
 
         if self._has_discriminator:
             with tf.GradientTape() as tape:
                 loss = self._discriminator_loss(batch, reconstruction, corrupted, training=True)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
-            variables = self.discriminator_variables
-            gradients = tape.gradient(
-                scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            self.apply_loss(
+                tape, scaled, self.discriminator_optimizer, self.discriminator_variables
             )
-            self.discriminator_optimizer.apply(gradients, variables)
             losses["discriminator_loss"] = loss
-        return self._logs(losses, encoded, images, reconstruction)
+        return self._track(losses, encoded, images, reconstruction)
 
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""
@@ -292,7 +249,7 @@ class VAEGAN(keras.Model):
         losses, reconstruction, encoded = self._generator_losses(images, batch, training=False)
         if self._has_discriminator:
             losses["discriminator_loss"] = self._discriminator_loss(batch, reconstruction, images)
-        return self._logs(losses, encoded, images, reconstruction)
+        return self._track(losses, encoded, images, reconstruction)
 
     def _generator_losses(self, inputs, batch, training):
         images, valid = batch["images"], batch["valid"]
@@ -355,19 +312,14 @@ class VAEGAN(keras.Model):
         step = ops.cast(self.optimizer.iterations, "float32")
         return self.kl_weight * ops.minimum(step / self.kl_warmup_steps, 1.0)
 
-    def _logs(self, losses, encoded, images, reconstruction):
-        measured = {
-            **losses,
-            "active_latents": active_latents(encoded["z_mean"], encoded["z_log_var"]),
-            "reconstruction_contrast": reconstruction_contrast(images, reconstruction),
-        }
-        # The terms come before their sums, so that the message names the one that broke.
-        with tf.control_dependencies(
-            [assert_finite(name, losses[name]) for name in reversed(LOSS_NAMES)]
-        ):
-            for name, tracker in self.trackers.items():
-                tracker.update_state(tf.identity(measured[name]))
-        return self.get_metrics_result()
+    def _track(self, losses, encoded, images, reconstruction):
+        return self.track(
+            {
+                **losses,
+                "active_latents": active_latents(encoded["z_mean"], encoded["z_log_var"]),
+                "reconstruction_contrast": reconstruction_contrast(images, reconstruction),
+            }
+        )
 
     def tensors(self, inputs):
         """Returns what one forward pass knows about images, for the experts of a detector.
@@ -415,24 +367,17 @@ class VAEGAN(keras.Model):
         }
 
     def _attention_map(self, encoded):
-        layer = self.attention_layer or self.depth
-        features = encoded[f"features_{layer}"]
-        if layer == self.depth:
+        features = encoded[f"features_{self.attention_layer or self.depth}"]
+        if self._attention_head is None:
             return linear_head_attention(self.encoder.get_layer("z_mean").kernel, features)
         return tape_attention(self._attention_head, features)
 
-    def _build_adacos_mode(self):
-        if self.adacos == "none":
+    def _build_attention_head(self):
+        """Returns the part of the encoder behind `attention_layer`; None if that is linear."""
+        if self.attention_layer in (None, self.depth):
             return None
-        options = {"num_clusters": self.num_clusters} if self.adacos == "cluster" else {}
-        mode = ADACOS_MODES[self.adacos](
-            scale_mode=self.adacos_scale,
-            num_sub_centers=self.num_sub_centers,
-            dtype="float32",
-            **options,
-        )
-        mode.build(self.discriminator.output["embedding"].shape)
-        return mode
+        features = self.encoder.get_layer(f"features_{self.attention_layer}").output
+        return keras.Model(features, self.encoder.get_layer("z_mean").output)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -1,0 +1,96 @@
+"""A Keras model whose two halves play against each other, each with an optimizer of its own."""
+
+import keras
+import tensorflow as tf
+
+from kerasad.models.health import assert_finite
+
+
+class TwoPlayerModel(keras.Model):
+    """Base of adversarial models: two optimizers, trackers of all terms, a check of each.
+
+    A subclass defines `generator_variables` and `discriminator_variables`, and calls
+    `create_trackers` at the end of its `__init__`.
+    """
+
+    def create_trackers(self, loss_names: tuple[str, ...], other_names: tuple[str, ...]) -> None:
+        """Creates running means of losses (checked to be finite) and of other measures."""
+        self.loss_names = loss_names
+        self.trackers = {
+            name: keras.metrics.Mean(name=name) for name in (*loss_names, *other_names)
+        }
+
+    def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Sets the optimizers of both players.
+
+        Args:
+            optimizer: optimizer of the generator, the one that callbacks see. Defaults to
+                `Adam(1e-3, beta_1=0.5)`.
+            discriminator_optimizer: optimizer of the discriminator. Defaults to
+                `Adam(2e-4, beta_1=0.5)`.
+            **kwargs: as of `keras.Model.compile`; `jit_compile` defaults to `False`.
+        """
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
+        if discriminator_optimizer is None:
+            discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+        # On a CPU, XLA was slower by half, after compiling for a minute, and it drops the
+        # assertions that name a broken loss.
+        kwargs.setdefault("jit_compile", False)
+        super().compile(optimizer=optimizer, **kwargs)
+        discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        scaled = keras.optimizers.LossScaleOptimizer
+        if self.dtype_policy.name == "mixed_float16" and not isinstance(
+            discriminator_optimizer, scaled
+        ):
+            discriminator_optimizer = scaled(discriminator_optimizer)
+        self.discriminator_optimizer = discriminator_optimizer
+        # Unbuilt optimizers would come back empty from a backup or a saved file.
+        self.optimizer.build(self.generator_variables)
+        self.discriminator_optimizer.build(self.discriminator_variables)
+
+    def get_compile_config(self):
+        """Returns both optimizers, serialized; None before `compile`."""
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "optimizer": serialize(self.optimizer),
+            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles with the optimizers of a saved model."""
+        config = dict(config)
+        for name in ("optimizer", "discriminator_optimizer"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        self.compile(**config)
+
+    @property
+    def metrics(self):
+        """The running means of all terms, and what `compile` was given."""
+        return [*self.trackers.values(), *super().metrics]
+
+    def apply_loss(self, tape, loss, optimizer, variables) -> None:
+        """Moves variables by one step of an optimizer; `loss` was scaled by it inside the tape."""
+        # A weight of 0 leaves parts of a network without a gradient; TensorFlow can only fill in
+        # zeros for its own variables.
+        gradients = tape.gradient(
+            loss,
+            [variable.value for variable in variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        optimizer.apply(gradients, variables)
+
+    def track(self, measured: dict) -> dict:
+        """Updates all trackers with a batch's values; returns their running means.
+
+        Raises:
+            tf.errors.InvalidArgumentError: If a loss is not finite; the message names it.
+        """
+        checks = [assert_finite(name, measured[name]) for name in self.loss_names]
+        with tf.control_dependencies(checks):
+            for name, tracker in self.trackers.items():
+                tracker.update_state(tf.identity(measured[name]))
+        return self.get_metrics_result()
