@@ -25,26 +25,27 @@ def perlin_noise(y, x, rng: np.random.Generator, octaves: int = 3) -> np.ndarray
 
     Reference: Perlin, "Improving noise", SIGGRAPH 2002.
     """
-    noise = np.zeros(np.shape(y))
+    noise = 0.0
     for octave in range(octaves):
         angle = rng.uniform(0.0, 2 * math.pi, (_LATTICE, _LATTICE))
+        directions = np.sin(angle), np.cos(angle)
         offset = rng.uniform(0.0, _LATTICE, 2)
-        noise += (
-            _one_octave(y * 2**octave + offset[0], x * 2**octave + offset[1], angle) / 2**octave
-        )
+        where = y * 2**octave + offset[0], x * 2**octave + offset[1]
+        noise = noise + _one_octave(*where, directions) / 2**octave
     return math.sqrt(2.0) * noise
 
 
-def _one_octave(y, x, angle):
+def _one_octave(y, x, directions):
     row, column = np.floor(y).astype(int), np.floor(x).astype(int)
     dy, dx = y - row, x - column
     fade_y, fade_x = _fade(dy), _fade(dx)
     total = 0.0
     for i in (0, 1):
         for j in (0, 1):
-            direction = angle[(row + i) % _LATTICE, (column + j) % _LATTICE]
+            place = (row + i) % _LATTICE * _LATTICE + (column + j) % _LATTICE
             weight = (fade_y if i else 1 - fade_y) * (fade_x if j else 1 - fade_x)
-            total = total + weight * (np.sin(direction) * (dy - i) + np.cos(direction) * (dx - j))
+            along = [part.ravel()[place] for part in directions]
+            total = total + weight * (along[0] * (dy - i) + along[1] * (dx - j))
     return total
 
 
