@@ -100,8 +100,9 @@ def photos():
     return TestSet()
 
 
-@pytest.fixture
-def metrics(photos):
+@pytest.fixture(scope="module")
+def metrics():
+    photos = TestSet()
     return evaluate(FakeDetector(), photos.dataset(), records=photos.records, verbose=0)
 
 
@@ -288,7 +289,7 @@ def test_what_json_lacks_becomes_null_with_a_note(tmp_path):
 
 
 def test_table_shows_numbers_reasons_and_defects(metrics):
-    metrics["aupro"], metrics["notes"]["aupro"] = None, "for some reason"
+    metrics = {**metrics, "aupro": None, "notes": {"aupro": "for some reason"}}
     lines = format_metrics_table(metrics).splitlines()
     assert lines[0] == "9 test images, 5 of them defective, compared at 12x10 pixels"
     rows = {line.split()[0]: line.split() for line in lines if line}

@@ -146,16 +146,18 @@ class ScoreHistogram(keras.layers.Layer):
             weights = ops.ones((ops.shape(keys)[0], self.channels), "float64")
         weights = ops.reshape(ops.cast(weights, "float64"), (-1, self.channels))
         keys = ops.where(ops.any(weights != 0, axis=-1), keys, FREE_SLOT)
-        self._add(keys, weights, self.shift)
+        self._add([keys], [weights], ops.convert_to_tensor(self.shift))
 
-    def merge(self, other: "ScoreHistogram") -> None:
-        """Adds the counts of another histogram with as many channels."""
-        self._add(other.bins, other.counts, ops.maximum(self.shift, other.shift))
+    def merge(self, *others: "ScoreHistogram") -> None:
+        """Adds the counts of other histograms with as many channels."""
+        shift = ops.convert_to_tensor(self.shift)
+        for other in others:
+            shift = ops.maximum(shift, other.shift)
+        self._add([other.bins for other in others], [other.counts for other in others], shift)
 
     def _add(self, keys, weights, shift):
-        keys = ops.concatenate([self.bins, keys])
-        counts = ops.concatenate([self.counts, weights])
-        shift = ops.convert_to_tensor(shift)
+        keys = ops.concatenate([self.bins, *keys])
+        counts = ops.concatenate([self.counts, *weights])
         bins, counts, shift = compact_bins(keys, counts, shift, self.capacity)
         self.bins.assign(bins)
         self.counts.assign(counts)

@@ -52,8 +52,7 @@ class HistogramMetric(keras.metrics.Metric):
 
     def merge_state(self, metrics):
         """Adds the counts of other metrics of the same kind, for instance one of each worker."""
-        for metric in metrics:
-            self.histogram.merge(metric.histogram)
+        self.histogram.merge(*(metric.histogram for metric in metrics))
 
     def reset_state(self):
         """Forgets all counts."""

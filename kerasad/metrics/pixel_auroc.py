@@ -11,8 +11,9 @@ class PixelAUROC(HistogramMetric):
     """Area under the ROC curve of all pixels of all images, pooled.
 
     `update_state(mask, anomaly_map, sample_weight=valid)`, each `(batch, height, width, 1)`. NaN
-    unless normal and anomalous pixels came. Against the exact value, sorting all pixels, the error
-    is below 1e-5 (tested: below 1e-3 for any scores that float32 tells apart in `capacity` steps).
+    unless normal and anomalous pixels came. Against sorting all pixels the error is below 1e-6
+    (tested on scores that are normal, narrow as 1000.0 to 1000.5, tiny, heavy-tailed, or spread
+    over all powers of ten), and 0 for up to `capacity - 1` different scores.
 
     Args:
         capacity: int >= 4096. Slots of the histogram.
