@@ -54,24 +54,30 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(entry for entry in entries if entry.is_dir())
 
 
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    waiting, seen = [folder], set()
+def _walk(top: Path, recursive: bool) -> Iterator[Path]:
+    """All entries but those with a dot, and of folders only those that aren't searched."""
+    waiting, seen = [top], set()
     while waiting:
         folder = waiting.pop()
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
+        try:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            names = sorted(os.listdir(folder))
+        except OSError:
+            if folder == top:
+                raise
+            yield folder
             continue
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                path = folder / entry.name
-                if entry.name.startswith("."):
-                    continue
-                is_image = path.suffix.lower() in IMAGE_SUFFIXES
-                if recursive and entry.is_dir() and not is_image:
-                    waiting.append(path)
-                else:
-                    yield path
+        for name in names:
+            path = folder / name
+            if name.startswith("."):
+                continue
+            if recursive and path.suffix.lower() not in IMAGE_SUFFIXES and os.path.isdir(path):
+                waiting.append(path)
+            else:
+                yield path
 
 
 def _judge(path: Path, recursive: bool) -> Problem | None:
@@ -80,9 +86,11 @@ def _judge(path: Path, recursive: bool) -> Problem | None:
     name = str(path).encode(errors="backslashreplace").decode()
     if name != str(path):
         return Problem(name, f"{name}: its name isn't valid UTF-8; rename the file.")
-    if path.is_dir():
+    if os.path.isdir(path):
         if suffix in IMAGE_SUFFIXES:
             return Problem(name, f"{name}: it is a folder, not an image; rename it.")
+        if recursive:
+            return Problem(name, f"{name}: the folder can't be read.")
         return Problem(name, f"{name}: folders inside a class aren't read.", broken=False)
     if suffix in _OTHER_SUFFIXES:
         kinds = "PNG, JPEG, BMP and TIFF"

@@ -151,7 +151,7 @@ def _scan_png(data):
 
     first = (tf.constant(33, tf.int64), _zero(), _zero(), tf.constant(False))
     position, start, length, animated = tf.while_loop(
-        goes_on, step, first, maximum_iterations=MAX_SEGMENTS
+        goes_on, step, first, maximum_iterations=MAX_SEGMENTS - 1
     )
     position = tf.minimum(position, end)
     return start, length, animated, is_chunk(position, b"IDAT") & is_chunk(8, b"IHDR")
@@ -178,7 +178,7 @@ def _scan_jpeg(data):
         return position + tf.where(tf.equal(marker, 0xFF), _zero() + 1, size + 2), start, length
 
     position, start, length = tf.while_loop(
-        goes_on, step, (_zero() + 2, _zero(), _zero()), maximum_iterations=MAX_SEGMENTS
+        goes_on, step, (_zero() + 2, _zero(), _zero()), maximum_iterations=MAX_SEGMENTS - 1
     )
     position = tf.minimum(position, end)
     return start, length, (data[position] == 0xFF) & (data[position + 1] == 0xDA)
