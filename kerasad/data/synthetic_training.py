@@ -254,7 +254,7 @@ class TrainingDefects(keras.layers.Layer):
 
     def save_own_variables(self, store):
         """Stores the generator's state, which Keras leaves out of files."""
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+        store["seed_state"] = self.seed_generator.state.numpy()
 
     def load_own_variables(self, store):
         """Takes up the generator's state, so that a resumed training draws what comes next."""
