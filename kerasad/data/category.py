@@ -1,0 +1,252 @@
+"""One category of images as `tf.data` pipelines: train, validation, calibration, test."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from os import PathLike
+
+import tensorflow as tf
+
+from kerasad.data import pipeline
+from kerasad.data.decoding import PIXEL_LIMIT, decode_mask
+from kerasad.data.geometry import (
+    Geometry,
+    count_vanished_regions,
+    parse_image_size,
+    plan_geometry,
+)
+from kerasad.data.records import CategoryIndex, read_category
+from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
+from kerasad.data.split import GoodSplit, restore_split, split_good
+from kerasad.data.split_table import format_split_table
+from kerasad.errors import InputError
+
+ImageSize = int | str | Sequence[int] | Geometry
+
+# Windows of the one left-out photo must not be the same for scales and for thresholds.
+_VALIDATION_WINDOWS, _CALIBRATION_WINDOWS = 0, 1
+
+
+class Category:
+    """The data of one category; made by `load_category`.
+
+    Every dataset is built when it is first asked for, and images are decoded into memory only
+    then: whoever evaluates never waits for the training images.
+
+    Attributes:
+        index: `CategoryIndex`, every file and the problems found.
+        split: `GoodSplit`, which good images do what.
+        geometry: `Geometry` of whole images.
+        crop_size: (height, width) of training crops, or None.
+        batch_size: int.
+        seed: int.
+    """
+
+    def __init__(
+        self,
+        index: CategoryIndex,
+        split: GoodSplit,
+        geometry: Geometry,
+        *,
+        batch_size: int = 16,
+        seed: int = 0,
+        crop_size: tuple[int, int] | None = None,
+        crops_per_image: int | None = None,
+        cache_megabytes: int = 1024,
+        max_value: int | None = None,
+        pixel_limit: int = PIXEL_LIMIT,
+    ):
+        self.index = index
+        self.split = split
+        self.geometry = geometry
+        self.batch_size = batch_size
+        self.seed = seed
+        self.crop_size = crop_size
+        self.crops_per_image = crops_per_image
+        self._cache_bytes = int(cache_megabytes * 2**20)
+        self._decoding = {"max_value": max_value, "pixel_limit": pixel_limit}
+
+    @property
+    def name(self) -> str:
+        """The name of the category's folder."""
+        return self.index.name
+
+    @property
+    def keep_aspect(self) -> bool:
+        """Whether images are padded, so that model inputs are dicts with `"valid"`."""
+        return self.geometry.keep_aspect
+
+    @property
+    def full_shape(self) -> tuple[int, int, int]:
+        """The shape (height, width, 3) of whole images."""
+        return self.geometry.image_shape
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (height, width, 3) of what a model sees in `fit`: a crop, or all."""
+        return (*self.crop_size, 3) if self.crop_size else self.full_shape
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches in `train`."""
+        return int(self.train.cardinality())
+
+    @cached_property
+    def train(self) -> tf.data.Dataset:
+        """Shuffled model inputs, whole images or random crops; see `make_train_dataset`."""
+        return pipeline.make_train_dataset(
+            self._source(self.split.train, self._cache_bytes),
+            self.batch_size,
+            seed=self.seed,
+            crop_size=self.crop_size,
+            crops_per_image=self.crops_per_image,
+        )
+
+    @cached_property
+    def validation(self) -> tf.data.Dataset:
+        """Whole images that set scales and weights; windows of one photo if there are few."""
+        return self._whole(self._validation_source, _VALIDATION_WINDOWS)
+
+    @cached_property
+    def validation_crops(self) -> tf.data.Dataset:
+        """What `fit` validates on: a fixed grid of crops, or `validation` without `crop_size`."""
+        if self.crop_size is None:
+            return self.validation
+        return pipeline.make_grid_dataset(self._validation_source, self.batch_size, self.crop_size)
+
+    @cached_property
+    def calibration(self) -> tf.data.Dataset:
+        """Whole images that set thresholds; windows of the left-out photo if there are few."""
+        if self.split.calibration_on_crops:  # the very photo that validation holds in memory
+            return self._whole(self._validation_source, _CALIBRATION_WINDOWS)
+        return self._whole(self._source(self.split.calibration), _CALIBRATION_WINDOWS)
+
+    @cached_property
+    def test(self) -> tf.data.Dataset:
+        """(x, targets) of `index.test`, see `make_test_dataset`; empty for a plain folder."""
+        return pipeline.make_test_dataset(self._source(self.index.test), self.batch_size)
+
+    @cached_property
+    def _validation_source(self):
+        taken = min(len(self.split.train), count_cacheable(self.geometry, self._cache_bytes))
+        left = self._cache_bytes - taken * _image_bytes(self.geometry)
+        return self._source(self.split.validation, left)
+
+    def _source(self, records, cache_bytes=0):
+        return ImageSource(records, self.geometry, cache_bytes=cache_bytes, **self._decoding)
+
+    def _whole(self, source, stream):
+        if self.split.calibration_on_crops:
+            return pipeline.make_window_dataset(
+                source, self.batch_size, seed=self.seed, stream=stream
+            )
+        return pipeline.make_dataset(source, self.batch_size)
+
+    def name_bad_files(self) -> AbstractContextManager[None]:
+        """A context in which a file that goes bad raises an `InputError` that names it.
+
+        Example:
+        >>> with data.name_bad_files():
+        ...     model.fit(data.train)
+        """
+        return name_bad_files((*self.index.good, *self.index.test), **self._decoding)
+
+    def count_vanished_regions(self) -> int:
+        """Counts the regions of test masks of which nothing is left at this image size."""
+        frame = (self.geometry.height, self.geometry.width, self.geometry.keep_aspect)
+        masks = (record.mask_path for record in self.index.test if record.mask_path)
+        return sum(count_vanished_regions(decode_mask(path), *frame) for path in masks)
+
+    def split_table(self) -> str:
+        """Returns a table to print: how many images do what, their size, and all problems."""
+        size = f"{self.geometry.height} x {self.geometry.width} (height x width)"
+        if self.keep_aspect:
+            size += ", padded to keep each aspect ratio"
+        if self.crop_size:
+            size += ", training on random crops of {} x {}".format(*self.crop_size)
+        return f"{format_split_table(self.index, self.split)}\n  image size: {size}"
+
+
+def load_category(
+    data: str | PathLike,
+    image_size: ImageSize = 256,
+    batch_size: int = 16,
+    *,
+    split: Sequence[float] | str | PathLike = (0.7, 0.1, 0.2),
+    seed: int = 0,
+    crop_size: ImageSize | None = None,
+    crops_per_image: int | None = None,
+    cache_megabytes: int = 1024,
+    on_bad: str = "skip",
+    max_value: int | None = None,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> Category:
+    """Opens one category of images.
+
+    Args:
+        data: Folder: a category in MVTec layout, or a plain folder of good images.
+        image_size: Size of whole images: `256`, `"256x640"`, `(256, 640)` (see
+            `parse_image_size`), or the `Geometry` of an existing run. Defaults to `256`.
+        batch_size: int. Defaults to `16`.
+        split: Three floats, the shares of train, validation and calibration; or the path of a
+            run's `split.json`, to split as it says.
+        seed: int. Of the split, the order and the crops. Defaults to `0`.
+        crop_size: Size of random training crops, written as `image_size`. None: whole images.
+        crops_per_image: int or None. Crops of each image an epoch; None covers its area twice.
+        cache_megabytes: int. Memory (MiB) for decoded images, training images first; what does
+            not fit is decoded each epoch. Defaults to `1024`.
+        on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
+        max_value: int or None. White in 16-bit files.
+        pixel_limit: int. Files with more pixels are refused before they are decoded.
+
+    Returns:
+        A `Category`.
+
+    Raises:
+        InputError: If the folder, a file or an argument is of no use; the message names it.
+    """
+    _check_positive("batch_size", batch_size)
+    if crops_per_image is not None:
+        _check_positive("crops_per_image", crops_per_image)
+    index = read_category(data, on_bad=on_bad, pixel_limit=pixel_limit, max_value=max_value)
+    geometry = plan_geometry(index.good, image_size)
+    return Category(
+        index,
+        _split(index.good, split, seed),
+        geometry,
+        batch_size=batch_size,
+        seed=seed,
+        crop_size=_parse_crop_size(crop_size, geometry),
+        crops_per_image=crops_per_image,
+        cache_megabytes=cache_megabytes,
+        max_value=max_value,
+        pixel_limit=pixel_limit,
+    )
+
+
+def _split(records, split, seed):
+    if isinstance(split, (str, PathLike)):
+        return restore_split(split, records)
+    return split_good(records, split, seed)
+
+
+def _check_positive(name, value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"`{name}` must be a whole number, at least 1. Received: {value!r}")
+
+
+def _parse_crop_size(crop_size, geometry):
+    if crop_size is None:
+        return None
+    height, width = parse_image_size(crop_size)
+    if height > geometry.height or width > geometry.width:
+        raise InputError(
+            f"crop_size={crop_size!r} is larger than the images, which are brought to "
+            f"{geometry.height} x {geometry.width} (height x width): make `crop_size` smaller or "
+            "`image_size` larger."
+        )
+    return height, width
+
+
+def _image_bytes(geometry):
+    return 4 * geometry.height * geometry.width * 3

@@ -1,0 +1,235 @@
+"""`tf.data` pipelines: what an epoch shows, in which order, and how it is batched.
+
+The order of the steps is the same everywhere, and each stands where it does for a reason:
+
+1. *plan*: a small table of whole numbers, one row a visit to an image (which image, where to
+   crop). Shuffling shuffles this table, never images, so its memory does not grow with them.
+2. *load*: from memory for the images that fit the budget, else read, decode and resize.
+3. *crop*: after the cache, so that every epoch cuts elsewhere.
+4. *batch*, then *prefetch* two batches: enough to keep the model busy, and a bound on memory
+   that automatic tuning would not promise.
+
+All of 2-4 runs in the graph, in parallel, with the order kept.
+"""
+
+import itertools
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from kerasad.data.decoding import decode_mask
+from kerasad.data.geometry import pack_inputs, reflect_to, resize_mask
+from kerasad.data.plans import (
+    CROPS_A_VISIT,
+    default_crops_per_image,
+    epoch_generator,
+    half_sizes,
+    plan_epoch,
+    plan_grid,
+    plan_windows,
+)
+from kerasad.data.source import ImageSource
+
+_PREFETCHED_BATCHES = 2
+
+
+def make_train_dataset(
+    source: ImageSource,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    crop_size: tuple[int, int] | None = None,
+    crops_per_image: int | None = None,
+) -> tf.data.Dataset:
+    """Shuffled batches of whole images or random crops, another order and place each epoch.
+
+    The same seed gives the same sequence of epochs, in every process and whatever TensorFlow's
+    own seed is. The last batch may be smaller, but never a single image (see `plan_epoch`).
+
+    Args:
+        source: `ImageSource`.
+        batch_size: int.
+        seed: int. Defaults to `0`.
+        crop_size: (height, width) in pixels; None for whole images.
+        crops_per_image: int or None. None covers twice each image's area. Where images are
+            decoded again each epoch, it is rounded up to a multiple of 4: four crops are then
+            cut from one decoding.
+
+    Returns:
+        `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`.
+    """
+    crops_a_visit = 1
+    if crop_size is not None:
+        crops_per_image = crops_per_image or default_crops_per_image(
+            source.geometry.image_shape[:2], crop_size
+        )
+        if source.num_cached < len(source) and crops_per_image > 1:
+            crops_a_visit = min(CROPS_A_VISIT, crops_per_image)
+            crops_per_image = -(-crops_per_image // crops_a_visit) * crops_a_visit
+    sizes = source.inner_sizes
+    epochs = itertools.count()
+
+    def draw():
+        rng = epoch_generator(seed, next(epochs))
+        yield plan_epoch(rng, sizes, crop_size, crops_per_image, crops_a_visit, batch_size)
+
+    sample = plan_epoch(
+        np.random.default_rng(0), sizes, crop_size, crops_per_image or 1, crops_a_visit, batch_size
+    )
+    plan = tf.data.Dataset.from_generator(
+        draw, output_signature=tf.TensorSpec(sample.shape, tf.int32)
+    ).unbatch()
+    plan = plan.apply(tf.data.experimental.assert_cardinality(len(sample)))
+    return _make_dataset(source, plan, len(sample), batch_size, _cropper(source, crop_size))
+
+
+def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
+    """Batches of whole images, in the order of the records.
+
+    Args:
+        source: `ImageSource`.
+        batch_size: int.
+
+    Returns:
+        `tf.data.Dataset` of model inputs.
+    """
+    plan = np.arange(len(source), dtype="int32")[:, None]
+    return _make_static(source, plan, batch_size, _cropper(source, None))
+
+
+def make_grid_dataset(
+    source: ImageSource, batch_size: int, crop_size: tuple[int, int]
+) -> tf.data.Dataset:
+    """Batches of crops that cover each image, the same ones each epoch.
+
+    Args:
+        source: `ImageSource`.
+        batch_size: int.
+        crop_size: (height, width) in pixels.
+
+    Returns:
+        `tf.data.Dataset` of model inputs.
+    """
+    plan = plan_grid(source.inner_sizes, crop_size)
+    return _make_static(source, plan, batch_size, _cropper(source, crop_size))
+
+
+def make_window_dataset(
+    source: ImageSource, batch_size: int, *, seed: int = 0, stream: int = 0
+) -> tf.data.Dataset:
+    """Batches of full-size images mirrored out of half-size windows, 16 an image.
+
+    They stand in for photos that a user with fewer than five does not have: the texture keeps
+    its scale, and no two are alike. They are not independent, so they guarantee nothing.
+
+    Args:
+        source: `ImageSource`.
+        batch_size: int.
+        seed: int. Defaults to `0`.
+        stream: int. Another number gives other windows. Defaults to `0`.
+
+    Returns:
+        `tf.data.Dataset` of model inputs.
+    """
+    plan = plan_windows(source.inner_sizes, seed, stream)
+    return _make_static(source, plan, batch_size, _mirrorer(source))
+
+
+def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
+    """Batches of whole images with what is known of their defects, in the order of the records.
+
+    Args:
+        source: `ImageSource`.
+        batch_size: int.
+
+    Returns:
+        `tf.data.Dataset` of (x, targets); x is a model input and targets a dict of
+        `mask`: float32 (batch, height, width, 1), 1 = defective;
+        `has_mask`: bool (batch,), whether pixels may be compared with `mask`: always for a good
+        image, for a defective one if its mask exists and some of it is left at this size;
+        `label`: int32 (batch,), 0 = good, 1 = defective;
+        `index`: int32 (batch,), the place in `source.records`.
+    """
+    count = len(source)
+    masks = [os.fsencode(record.mask_path or "") for record in source.records]
+    masks = tf.constant(masks, tf.string, (count,))
+    labels = tf.constant([record.label for record in source.records], tf.int32, (count,))
+    height, width, _ = source.geometry.image_shape
+
+    def read_mask(path):
+        mask = tf.numpy_function(_decode_mask(source.pixel_limit), [path], tf.float32)
+        mask = tf.ensure_shape(mask, (None, None, 1))
+        return resize_mask(mask, height, width, source.geometry.keep_aspect)
+
+    def load(index):
+        image, valid = source.load(index)
+        path, label = tf.gather(masks, index), tf.gather(labels, index)
+        mask = tf.cond(
+            tf.strings.length(path) > 0,
+            lambda: read_mask(path),
+            lambda: tf.zeros((height, width, 1)),
+        )
+        mask = tf.ensure_shape(mask, (height, width, 1))
+        targets = {
+            "mask": mask,
+            "has_mask": tf.equal(label, 0) | tf.reduce_any(mask > 0),
+            "label": label,
+            "index": index,
+        }
+        return pack_inputs(image, valid), targets
+
+    dataset = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype="int32"))
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch_size).prefetch(_PREFETCHED_BATCHES)
+
+
+def _make_static(source, plan, batch_size, cut):
+    dataset = tf.data.Dataset.from_tensor_slices(plan)
+    return _make_dataset(source, dataset, len(plan), batch_size, cut)
+
+
+def _make_dataset(source, plan, num_visits, batch_size, cut):
+    """Turns rows of a plan into batches; `cut` makes a stack of model inputs of one row."""
+    crops_a_visit = max(1, (plan.element_spec.shape[0] - 1) // 2)
+    dataset = plan.map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+    count = tf.data.experimental.assert_cardinality(num_visits * crops_a_visit)
+    return dataset.apply(count).batch(batch_size).prefetch(_PREFETCHED_BATCHES)
+
+
+def _cropper(source, crop_size):
+    height, width = crop_size or source.geometry.image_shape[:2]
+
+    def cut(row):
+        image, valid = source.load(row[0])
+        if row.shape[0] == 1:
+            return pack_inputs(image[None], None if valid is None else valid[None])
+        corners = [(row[i], row[i + 1]) for i in range(1, row.shape[0], 2)]
+
+        def crop(tensor):
+            stack = [tensor[top : top + height, left : left + width] for top, left in corners]
+            shape = (len(corners), height, width, tensor.shape[-1])
+            return tf.ensure_shape(tf.stack(stack), shape)
+
+        return pack_inputs(crop(image), None if valid is None else crop(valid))
+
+    return cut
+
+
+def _mirrorer(source):
+    height, width, _ = source.geometry.image_shape
+    sizes = tf.constant(half_sizes(source.inner_sizes), tf.int32)
+
+    def cut(row):
+        image, valid = source.load(row[0])
+        size = tf.gather(sizes, row[0])
+        window = image[row[1] : row[1] + size[0], row[2] : row[2] + size[1]]
+        image = reflect_to(window, height, width)
+        # The mirror fills the padding too, but it stays what it is at prediction: not counted.
+        return pack_inputs(image[None], None if valid is None else valid[None])
+
+    return cut
+
+
+def _decode_mask(pixel_limit):
+    return lambda path: decode_mask(os.fsdecode(path), pixel_limit)

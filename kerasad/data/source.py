@@ -1,0 +1,228 @@
+"""Images by number: from memory as far as a budget goes, else from their files, in graph."""
+
+import contextlib
+import functools
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasad.data.decoding import PIXEL_LIMIT, decode_bytes_in_graph, decode_file
+from kerasad.data.geometry import Geometry, fit_inside, make_valid
+from kerasad.data.records import ImageRecord
+from kerasad.errors import InputError
+
+_SILENT_SECONDS = 3.0
+
+
+class ImageSource:
+    """The images of some records, each at a frame's size.
+
+    The first `num_cached` images are decoded and resized once, at construction, into one float32
+    variable, from which the graph gathers rows. (A variable, since `tf.data` copies a captured
+    tensor of any size when it optimizes a pipeline.) The others are read again at each visit.
+
+    Args:
+        records: Sequence of `ImageRecord`.
+        geometry: `Geometry`. The frame.
+        cache_bytes: int. Memory that decoded images may take. Defaults to `0`.
+        max_value: int or None. White in 16-bit files, see `decode_file`. Defaults to `None`.
+        pixel_limit: int. The most pixels that a picture may have.
+
+    Raises:
+        InputError: If a file changed since it was indexed; the message names it.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[ImageRecord],
+        geometry: Geometry,
+        *,
+        cache_bytes: int = 0,
+        max_value: int | None = None,
+        pixel_limit: int = PIXEL_LIMIT,
+    ):
+        self.records = tuple(records)
+        self.geometry = geometry
+        self.max_value = max_value
+        self.pixel_limit = pixel_limit
+        self.num_cached = min(len(self.records), count_cacheable(geometry, cache_bytes))
+        sizes = np.array([(r.height, r.width) for r in self.records], "int64").reshape(-1, 2)
+        self.inner_sizes = np.tile(np.int64(geometry.image_shape[:2]), (len(self.records), 1))
+        if geometry.keep_aspect:
+            inner = fit_inside(sizes[:, 0], sizes[:, 1], geometry.height, geometry.width)
+            self.inner_sizes = np.stack(inner, axis=1)
+        self._tables = self._make_tables(sizes)
+        self._cache = self._fill() if self.num_cached else None
+
+    def __len__(self):
+        return len(self.records)
+
+    def load(self, index):
+        """Returns one image; made of graph operations only, for use in `tf.data.Dataset.map`.
+
+        Args:
+            index: Scalar int tensor.
+
+        Returns:
+            (image, valid): float32 (height, width, 3) in [0, 1], and float32 (height, width, 1)
+            or None, see `resize_image`.
+        """
+        valid = None
+        if self.geometry.keep_aspect:
+            inner = tf.gather(self._tables["inner_sizes"], index)
+            valid = make_valid(inner[0], inner[1], self.geometry.height, self.geometry.width)
+        if self.num_cached == 0:
+            image = self._read(index)
+        elif self.num_cached == len(self):
+            image = tf.gather(self._cache, index)
+        else:
+            image = tf.cond(
+                index < self.num_cached,
+                lambda: tf.gather(self._cache, index),
+                lambda: self._read(index),
+            )
+        return tf.ensure_shape(image, self.geometry.image_shape), valid
+
+    def _make_tables(self, sizes):
+        """What the graph needs to know of each file."""
+        paths = [record.path for record in self.records]
+        return {
+            "path": tf.constant([os.fsencode(path) for path in paths], tf.string, (len(paths),)),
+            "bytes": tf.constant([_file_size(path) for path in paths], tf.int64, (len(paths),)),
+            "size": tf.constant(sizes, tf.int32),
+            "inner_sizes": tf.constant(self.inner_sizes, tf.int32),
+            "pillow": tf.constant(
+                [record.decoder == "pillow" for record in self.records], tf.bool, (len(paths),)
+            ),
+        }
+
+    def _read(self, index):
+        file = {name: tf.gather(table, index) for name, table in self._tables.items()}
+
+        def refuse():
+            image = tf.numpy_function(_refuse, [file["path"]], tf.float32)
+            return tf.ensure_shape(image, (None, None, 3))
+
+        def by_graph():
+            data = tf.io.read_file(file["path"])
+            return tf.cond(
+                tf.cast(tf.strings.length(data), tf.int64) == file["bytes"],
+                lambda: _decoder(self.pixel_limit, self.max_value)(data),
+                refuse,
+            )
+
+        def by_pillow():
+            image = tf.numpy_function(self._decode_file, [file["path"]], tf.float32)
+            return tf.ensure_shape(image, (None, None, 3))
+
+        decoders = {record.decoder for record in self.records}
+        if "graph" not in decoders:
+            image = by_pillow()
+        elif "pillow" not in decoders:
+            image = by_graph()
+        else:
+            image = tf.cond(file["pillow"], by_pillow, by_graph)
+        same = tf.reduce_all(tf.equal(tf.shape(image)[:2], file["size"]))
+        return self.geometry.resize(tf.cond(same, lambda: image, refuse))[0]
+
+    def _decode_file(self, path):
+        return decode_file(os.fsdecode(path), self.max_value, self.pixel_limit)
+
+    def _fill(self):
+        shape = (self.num_cached, *self.geometry.image_shape)
+        with tf.device("CPU:0"):  # beside the pipeline, not in the memory of a GPU
+            empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=False)
+            cache = tf.Variable(empty, trainable=False, name="image_cache")
+        del empty
+        images = tf.data.Dataset.range(self.num_cached).map(
+            self._read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+        progress = _SlowProgress(self.num_cached)
+        with name_bad_files(self.records[: self.num_cached], self.max_value, self.pixel_limit):
+            for index, image in enumerate(images):
+                # Row by row in place; `cache[index].assign` would copy the whole cache.
+                cache.scatter_update(tf.IndexedSlices(image[None], [index]))
+                progress.update(index + 1)
+        return cache
+
+
+def count_cacheable(geometry: Geometry, cache_bytes: int) -> int:
+    """Returns how many float32 images of this frame fit into so many bytes."""
+    return max(0, cache_bytes) // (4 * geometry.height * geometry.width * 3)
+
+
+@contextlib.contextmanager
+def name_bad_files(
+    records: Sequence[ImageRecord] = (),
+    max_value: int | None = None,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> Iterator[None]:
+    """Turns TensorFlow's error about a file that went bad into an `InputError` that names it.
+
+    TensorFlow's own says that a decoder failed, somewhere. Put it around whatever draws from a
+    dataset, `model.fit` included.
+
+    Args:
+        records: The `ImageRecord`s that the dataset reads; decoded one by one after an error
+            that names no file, to find the one that is broken.
+        max_value: As the dataset was given.
+        pixel_limit: As the dataset was given.
+
+    Raises:
+        InputError: If a file changed or broke while it was used.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        named = re.search(r"InputError: (.*?)\n", error.message or "")
+        if named:
+            raise InputError(named[1]) from error
+        for record in records:
+            decode_file(record, max_value, pixel_limit)
+        raise
+
+
+@functools.cache
+def _decoder(pixel_limit, max_value):
+    """The decoder as a graph that is traced once, not once for each dataset."""
+    return tf.function(
+        lambda data: decode_bytes_in_graph(data, pixel_limit, max_value),
+        input_signature=[tf.TensorSpec((), tf.string)],
+    )
+
+
+def _refuse(path):
+    raise InputError(
+        f"{os.fsdecode(path)}: the file changed after it was looked at; leave the folder alone "
+        "while it is in use, and start again."
+    )
+
+
+def _file_size(path):
+    try:
+        return os.path.getsize(path)
+    except OSError as error:
+        raise InputError(f"{path}: the file can't be read ({error.strerror}).") from error
+
+
+class _SlowProgress:
+    """A progress bar that only shows itself when the work takes long."""
+
+    def __init__(self, target):
+        self._target = target
+        self._started = time.monotonic()
+        self._bar, self._done_before = None, 0
+
+    def update(self, current):
+        if self._bar is not None:
+            self._bar.update(current - self._done_before)
+        elif time.monotonic() - self._started > _SILENT_SECONDS and current < self._target:
+            # The bar takes its own start for that of the work, so it counts what is left.
+            left = self._target - current
+            print(f"Decoding images into memory, {left} of {self._target} left:", flush=True)
+            self._bar, self._done_before = keras.utils.Progbar(left, unit_name="image"), current
