@@ -35,7 +35,7 @@ class CellClusters(keras.layers.Layer):
     DESCRIPTOR_SIZE = 4 * 4 * 3
 
     def __init__(self, num_clusters: int, seed: int | None = None, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.num_clusters = num_clusters
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

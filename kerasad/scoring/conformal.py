@@ -117,7 +117,7 @@ class ConformalDecision(keras.layers.Layer):
     """
 
     def __init__(self, capacity: int = 4096, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.capacity = capacity
 
     def build(self, input_shape=None):

@@ -70,7 +70,7 @@ class AnomalyDetector(keras.Model):
         smoothing=None,
         **kwargs,
     ):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.model = model.__class__.from_config(model.get_config())
         self.model.set_weights(model.get_weights())
         tile_size = tuple(model.image_shape[:2])

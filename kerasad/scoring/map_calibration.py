@@ -32,7 +32,7 @@ class MapCalibration(keras.layers.Layer):
     """
 
     def __init__(self, image_size, num_experts, position_free=False, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.image_size = tuple(image_size)
         self.num_experts = num_experts
         self.position_free = position_free

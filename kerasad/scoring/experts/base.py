@@ -27,7 +27,7 @@ class Expert(keras.layers.Layer):
 
     def __init__(self, position_free: bool = False, **kwargs):
         kwargs.setdefault("dtype", "float32")  # distances drown in half precision
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.position_free = position_free
 
     @classmethod
