@@ -34,6 +34,10 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
         raise InputError(f"{name}: Pillow keeps 8 of the 16 bits of a colour PNG.")
     try:
         image = _plugin(header.format)(io.BytesIO(data))
+        # Sorted, since some plugins already give the sides of the turned image. Where a broken file
+        # states its size twice, Pillow must not go by one that was never held to the limit.
+        if sorted(image.size) != sorted((header.height, header.width)):
+            raise ValueError(f"two sizes in it, {header.width} x {header.height} and {image.size}")
         image.load()
         # Plugins differ in whether they turn the image themselves; they then drop the tag.
         image = ImageOps.exif_transpose(image)

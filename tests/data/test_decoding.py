@@ -1,5 +1,6 @@
 """Both decoders against values written down by hand, against each other, and on cut-off files."""
 
+import dataclasses
 import struct
 import zlib
 
@@ -168,6 +169,14 @@ def test_flipped_bytes_never_raise_anything_but_an_input_error(image_format, noi
         header = read_header(bytes(broken))
         assert image.shape == (header.height, header.width, 3)
         assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_a_tiff_that_states_two_sizes_is_refused(noise, encode):
+    data = encode(noise(), "TIFF")
+    header = read_header(data)
+    assert decode_bytes(data, header).shape == (13, 9, 3)
+    with pytest.raises(InputError, match="two sizes"):
+        decode_bytes(data, dataclasses.replace(header, height=12))
 
 
 def test_errors_of_a_file_name_it(tmp_path, noise, encode):
