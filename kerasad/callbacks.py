@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasad.data import ChoosingDefects
+from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.metrics import OracleIoU, PixelAUROC
 from kerasad.runs import replace_file
 
@@ -110,7 +110,7 @@ class SyntheticLocalization(keras.callbacks.Callback):
         dataset: `tf.data.Dataset` of model inputs: images, or `{"images", "valid"}`.
         max_images: int. Images to take from it. Defaults to `32`.
         seed: int. Seed of the defects. Defaults to `0`.
-        defects: object with `draw(images, seed) -> (images, mask)`. Defaults to
+        defects: object with `draw(images, seed, valid) -> (images, mask)`. Defaults to
             `ChoosingDefects()`.
     """
 
@@ -137,7 +137,7 @@ def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
 
     Args:
         dataset: `tf.data.Dataset` of model inputs.
-        defects: object with `draw(images, seed) -> (images, mask)`.
+        defects: object with `draw(images, seed, valid) -> (images, mask)`.
         max_images: int. Images in all.
         seed: int. Seed of the defects.
 
@@ -151,7 +151,7 @@ def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
         rest = max_images - count
         images = (batch["images"] if is_padded else batch)[:rest]
         valid = batch["valid"][:rest] if is_padded else None
-        images, mask = defects.draw(images, seed + len(batches))
+        images, mask = defects.draw(images, seed + len(batches), valid)
         batches.append(({"images": images, "valid": valid} if is_padded else images, mask, valid))
         count += len(images)
         if count >= max_images:

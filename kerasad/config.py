@@ -27,10 +27,10 @@ class DataConfig:
         image_size: str. `"HxW"` in pixels (height first), or one number for that area squared.
         batch_size: int. Images (or crops) a training step.
         split: three floats that sum to 1. Shares of train, validation and calibration.
-        crop_size: str or None. Train on random crops of this size, written as `image_size` is.
-        tile: int or None. Predict in square tiles of this side, in pixels. Needs `crop_size`.
-        overlap: int. Pixels that neighbouring tiles share.
-        max_value: float or None. Value of white in 16-bit files; None reads it from the format.
+        crop_size: str or None. Train on random crops of this size, written as `image_size` is,
+            and predict in tiles of it.
+        overlap: int. Pixels that neighbouring tiles share at least.
+        max_value: int or None. Value of white in 16-bit files; None is 65535.
         cache_megabytes: int. Memory for decoded images; what does not fit is decoded each epoch.
         pixel_limit: int. Files with more pixels are refused before they are decoded.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
@@ -41,12 +41,16 @@ class DataConfig:
     batch_size: int = 16
     split: tuple[float, float, float] = (0.7, 0.1, 0.2)
     crop_size: str | None = None
-    tile: int | None = None
     overlap: int = 32
-    max_value: float | None = None
+    max_value: int | None = None
     cache_megabytes: int = 1024
     pixel_limit: int = 100_000_000
     on_bad: str = "skip"
+
+    def __post_init__(self):
+        """Checks what can be checked without looking at the data."""
+        _refuse_below(1, self, "data", "batch_size", "pixel_limit")
+        _refuse_below(0, self, "data", "overlap", "cache_megabytes")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ class TrainingConfig:
     false_alarm_rate: float = 0.05
     strict: bool = False
 
+    def __post_init__(self):
+        """Checks the values' ranges, which a training would only trip over at its end."""
+        _refuse_below(1, self, "training", "epochs")
+        _refuse_below(0, self, "training", "seed")
+        for name in ("learning_rate", "discriminator_learning_rate", "false_alarm_rate"):
+            value, most = getattr(self, name), 1.0 if name == "false_alarm_rate" else float("inf")
+            if not 0.0 < value < most:
+                raise InputError(
+                    f"`training.{name}` must be between 0 and {most:g}, found {value}."
+                )
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -101,7 +116,7 @@ class RunConfig:
         Raises:
             InputError: Not JSON, a missing `data.path`, an unknown key or a value of a wrong type.
         """
-        return cls.from_mapping(read_mapping(text, source), source)
+        return cls.from_mapping(_parse(text, source), source)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str = "the configuration"):
@@ -123,19 +138,17 @@ class RunConfig:
         )
 
 
-def read_mapping(text: str, source: str) -> dict[str, Any]:
-    """Parses a JSON object.
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """Reads a JSON object from a file.
 
     Raises:
-        InputError: The text is not JSON, or not an object.
+        InputError: The file is missing, is not JSON, or is not an object.
     """
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{source} is not valid JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{source} must be a JSON object, found {type(values).__name__}.")
-    return values
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    return _parse(text, str(path))
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,11 +172,24 @@ def load_config(path: str | Path) -> RunConfig:
     Raises:
         InputError: The file is missing, or its content is not a configuration.
     """
+    return RunConfig.from_mapping(read_mapping(path), str(path))
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    return RunConfig.from_json(text, str(path))
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{source} is not valid JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{source} must be a JSON object, found {type(values).__name__}.")
+    return values
+
+
+def _refuse_below(least: int, section: Any, prefix: str, *names: str) -> None:
+    for name in names:
+        value = getattr(section, name)
+        if value < least:
+            raise InputError(f"`{prefix}.{name}` must be at least {least}, found {value}.")
 
 
 def _build(section: type[Section], values: Any, source: str, prefix: str) -> Section:

@@ -19,7 +19,7 @@ from kerasad.callbacks import (
 class WhiteCorner:
     """Paints a white square into the top-left corner: a defect that can be checked by eye."""
 
-    def draw(self, images, seed):
+    def draw(self, images, seed, valid=None):
         mask = np.zeros((*images.shape[:3], 1), "float32")
         mask[:, :2, :3] = 1.0
         return images * (1 - mask) + mask, mask

@@ -35,6 +35,9 @@ def test_json_round_trip_keeps_every_value():
         ({"data": {"split": [0.5, 0.5]}}, "`data.split` .* list of 3 numbers"),
         ({"model": {"arguments": [1]}}, "`model.arguments` .* type dict"),
         ({"format": 99}, "has format 99"),
+        ({"training": {"epochs": 0}}, "`training.epochs` must be at least 1, found 0"),
+        ({"training": {"false_alarm_rate": 1}}, "false_alarm_rate` must be between 0 and 1"),
+        ({"data": {"overlap": -1}}, "`data.overlap` must be at least 0"),
     ],
 )
 def test_a_wrong_entry_is_named(change, message):
@@ -72,7 +75,7 @@ def test_merge_changes_leaves_and_none_changes_nothing():
 
 def test_the_data_settings_have_the_defaults_of_the_python_function():
     from kerasad.config import DataConfig
-    from kerasad.data import load_category
+    from kerasad.data.category import load_category
 
     signature = inspect.signature(load_category).parameters
     config = json.loads(RunConfig(DataConfig("photos")).to_json())["data"]

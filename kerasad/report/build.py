@@ -5,27 +5,29 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerasad.callbacks import read_history
 from kerasad.config import RunConfig
+from kerasad.data.category import Category
+from kerasad.data.split import read_split
 from kerasad.errors import InputError
 from kerasad.report import page
 from kerasad.report.collect import MAX_LATENTS, collect, latent_means, numpy_inputs
 from kerasad.report.overlay import ColourScale
-from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, read_json, replace_file
+from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, replace_file
 from kerasad.version import __version__
 
 
-def write_report(run: Run, load_data: Callable[[], object] | None, missing: str = "") -> Path:
+def write_report(run: Run, load_data: Callable[[Any], Category]) -> Path:
     """Writes the report of a run.
 
     Args:
         run: Run.
-        load_data: function without arguments that returns a Category with the test images, or
-            None where they are not there.
-        missing: str. The sentence that says why, for the parts that need the images.
+        load_data: function of the detector that returns the Category with the test images. When
+            it raises an `InputError`, its sentence stands where the images would.
 
     Returns:
         Path of the page.
@@ -34,23 +36,26 @@ def write_report(run: Run, load_data: Callable[[], object] | None, missing: str 
         InputError: What the report needs is not installed, or the run is incomplete.
     """
     _require_extra()
-    config, metrics = run.config, run.metrics
+    config, metrics, calibration = run.config, run.metrics, run.calibration
     path = run.path / HISTORY
-    training = page.curves_section(read_history(path) if path.is_file() else None)
-    sections = [page.metrics_section(metrics)]
-    if load_data is None:
-        sections.append(page.Section("Images", notes=[missing]))
-    else:
-        sections += _image_sections(run.load_detector(), load_data(), metrics or {})
-    sections += [training, _run_section(run, config)]
-    calibration = run.calibration
+    notes = [calibration["note"]] if calibration.get("note") else []
+    if metrics is not None and metrics.get("threshold") != calibration["threshold"]:
+        notes.append(
+            "The run was calibrated after it was evaluated: the metrics belong to the thresholds "
+            "before. Run `kerasad evaluate` and then this again."
+        )
     text = page.render(
         title=f"{Path(config.data.path).name}, {config.model.name}",
         subtitle=f"{config.data.path}, seed {config.training.seed}, "
         f"{config.training.epochs} epochs, image size {config.data.image_size}",
-        sections=sections,
+        sections=[
+            page.metrics_section(metrics),
+            *_image_sections(run.load_detector(), load_data, metrics or {}),
+            page.curves_section(read_history(path) if path.is_file() else None),
+            _run_section(run, config),
+        ],
         tiles=page.metric_tiles(metrics),
-        notes=[calibration["note"]] if calibration.get("note") else [],
+        notes=notes,
         footer=f"Written by kerasad {__version__} from {run.path.name}; this page needs no "
         "other file and no network.",
     )
@@ -90,24 +95,34 @@ def _require_extra() -> None:
         ) from error
 
 
-def _image_sections(detector, category, metrics: dict) -> list[page.Section]:
+def _image_sections(detector, load_data, metrics: dict) -> list[page.Section]:
+    try:
+        category = load_data(detector)
+    except InputError as error:
+        return [page.Section("Images", notes=[f"Images cannot be shown. {error}"])]
     records = category.index.test
     collected = collect(detector, category.test, records)
     scale = ColourScale.from_threshold(float(detector.pixel_threshold))
-    train, count = [], 0
-    for inputs in category.train:
-        images, _ = numpy_inputs(inputs)
-        train.append(latent_means(detector.model, images))
-        count += len(images)
-        if count >= MAX_LATENTS // 2:
-            break
+    train = _train_latents(detector.model, category)
     latents = np.concatenate([*train, collected.latents])
-    groups = ["train good"] * count + collected.latent_groups
+    groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [
         page.examples_section(collected.groups, scale),
         page.decision_section(collected, metrics, float(detector.threshold)),
         page.latent_section(embed(latents), groups, _latent_text(category)),
     ]
+
+
+def _train_latents(model, category: Category) -> list[np.ndarray]:
+    """Latent means of training images, batch by batch; none where the images are gone."""
+    latents: list[np.ndarray] = []
+    if not category.split.train:
+        return latents
+    for inputs in category.train:
+        latents.append(latent_means(model, numpy_inputs(inputs)[0]))
+        if sum(map(len, latents)) >= MAX_LATENTS // 2:
+            break
+    return latents
 
 
 def _latent_text(category) -> str:
@@ -133,8 +148,7 @@ def _run_section(run: Run, config: RunConfig) -> page.Section:
         rows = [(name, _show(values.get("weight"))) for name, values in experts.items()]
         section.tables.append({"title": "Experts", "header": header, "rows": rows})
     if (run.path / SPLIT).is_file():
-        split = read_json(run.path / SPLIT)
-        sizes = {key: len(value) for key, value in split.items() if isinstance(value, list | dict)}
+        sizes = {part: len(files) for part, files in read_split(run.path / SPLIT).items()}
         section.tables.append(
             {"title": "Split", "header": ["part", "images"], "rows": _rows(sizes)}
         )

@@ -90,7 +90,7 @@ def make_groups(size: int = 4) -> list[Group]:
             size,
         ),
         Group(
-            "Found, in the wrong place",
+            "Found, worst outlined",
             found + "least overlap (IoU at the pixel threshold) with the mask first.",
             lambda example: localized(example) and example.iou < 0.5,
             lambda example: example.iou,

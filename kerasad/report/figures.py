@@ -64,16 +64,17 @@ def plot_synthetic(history: Mapping[str, Sequence[float]]) -> Figure | None:
     return figure
 
 
-def plot_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figure:
+def plot_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray, float | None]]) -> Figure:
     """ROC curves.
 
     Args:
-        curves: name -> (false-positive rates, true-positive rates, area), each rising.
+        curves: name -> (false-positive rates, true-positive rates, area); both rise, and the
+            area is None where it is not known.
     """
     figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     axes = _clean(figure.add_subplot())
     for (name, (false, true, area)), colour in zip(curves.items(), COLOURS, strict=False):
-        axes.plot(false, true, color=colour, label=f"{name}, area {area:.3f}")
+        axes.plot(false, true, color=colour, label=f"{name}, area {_area(area)}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":", label="chance")
     axes.set(xlabel="false-positive rate", ylabel="true-positive rate", title="ROC")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
@@ -81,18 +82,18 @@ def plot_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> Figu
     return figure
 
 
-def plot_pro(false: np.ndarray, overlap: np.ndarray, area: float, limit: float) -> Figure:
+def plot_pro(false: np.ndarray, overlap: np.ndarray, area: float | None, limit: float) -> Figure:
     """Mean overlap per defect region over the false-positive rate of pixels, up to `limit`.
 
     Args:
         false: float array, rising. False-positive rates.
         overlap: float array. Mean share of each region that is found at that rate.
-        area: float. Normalised area under the curve up to `limit`.
+        area: float or None. Normalised area under the curve up to `limit`.
         limit: float. End of the integral.
     """
     figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     axes = _clean(figure.add_subplot())
-    axes.plot(false, overlap, color=GREEN, label=f"AUPRO up to {limit:g}: {area:.3f}")
+    axes.plot(false, overlap, color=GREEN, label=f"AUPRO up to {limit:g}: {_area(area)}")
     axes.fill_between(false, overlap, where=false <= limit, color=GREEN, alpha=0.15)
     axes.set(xlabel="false-positive rate of pixels", ylabel="mean overlap per region")
     axes.set(title="PRO", xlim=(0, limit), ylim=(0, 1.01))
@@ -176,6 +177,10 @@ def image_uri(image: np.ndarray) -> str:
 
 def _uri(buffer: io.BytesIO) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _area(value: float | None) -> str:
+    return "not evaluated" if value is None else f"{value:.3f}"
 
 
 def _clean(axes):

@@ -38,7 +38,12 @@ MEANINGS = {
     "train_seconds": "Seconds of training",
     "peak_memory_mb": "Peak memory, MB",
 }
-TILES = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle")
+TILES = {
+    "image_auroc": "Image AUROC",
+    "pixel_auroc": "Pixel AUROC",
+    "aupro": "AUPRO",
+    "iou_oracle": "Best IoU",
+}
 
 
 @dataclass
@@ -68,7 +73,7 @@ def metric_tiles(metrics: Mapping[str, Any] | None) -> list[dict]:
     """The headline numbers."""
     if metrics is None:
         return []
-    tiles = [{"name": MEANINGS[name], "value": _number(metrics.get(name))} for name in TILES]
+    tiles = [{"name": name, "value": _number(metrics.get(key))} for key, name in TILES.items()]
     rate = metrics.get("false_alarm_rate") or {}
     return tiles + [{"name": "False alarms", "value": _percent(rate.get("observed"))}]
 
@@ -85,10 +90,10 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
     rate = metrics.get("false_alarm_rate") or {}
     rows = [(text, _number(metrics.get(name))) for name, text in MEANINGS.items()]
     rows += [(f"False-alarm rate, {name}", _percent(value)) for name, value in rate.items()]
-    section.tables.append({"title": "", "header": ["metric", "value"], "rows": rows})
+    section.tables.append({"title": "All defects", "header": ["metric", "value"], "rows": rows})
     if per_defect := metrics.get("per_defect"):
         names = list(dict.fromkeys(key for values in per_defect.values() for key in values))
-        header = ["defect", *(name.replace("_", " ") for name in names)]
+        header = ["defect", *(name.removeprefix("num_").replace("_", " ") for name in names)]
         rows = [
             (defect, *(_number(values.get(name)) for name in names))
             for defect, values in per_defect.items()

@@ -59,7 +59,7 @@ def test_what_went_well_is_ranked_best_first():
         ]
     )
     assert names(groups["Best found"]) == ["high", "middle"]
-    assert names(groups["Found, in the wrong place"]) == ["low"]
+    assert names(groups["Found, worst outlined"]) == ["low"]
     assert names(groups["Quietest good images"]) == ["quiet", "less quiet"]
     assert names(groups["Misses"]) == []
 

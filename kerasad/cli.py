@@ -1,0 +1,189 @@
+"""The command line: one verb a function, each a few lines over the package."""
+
+import os
+import warnings
+from typing import Any
+
+import click
+
+from kerasad import runs
+from kerasad.callbacks import TrainingDivergedError
+from kerasad.config import DataConfig, RunConfig, TrainingConfig, merge, read_mapping
+from kerasad.errors import InputError
+from kerasad.metrics.table import format_metrics_table
+from kerasad.models.adacos_modes import ADACOS_MODES
+from kerasad.prediction import PREDICTIONS, predict_files
+from kerasad.run_steps import calibrate_run, evaluate_run, report_run
+from kerasad.training import MODELS, train_run
+from kerasad.version import __version__
+
+FOLDER = click.Path(file_okay=False)
+
+
+class Verbs(click.Group):
+    """Turns what a user can put right into one sentence and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs a verb: 2 for bad input, 1 for a training or a disk that failed."""
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            return _fail(context, error, 2)
+        except (TrainingDivergedError, OSError) as error:
+            return _fail(context, error, 1)
+
+
+def _fail(context: click.Context, error: Exception, code: int) -> None:
+    click.echo(f"kerasad: {error}", err=True)
+    context.exit(code)
+
+
+def _default(section: type, name: str) -> str:
+    return f"[default: {section.__dataclass_fields__[name].default}]"
+
+
+def _options(*options):
+    """Several click options as one decorator, listed in the order given."""
+
+    def decorate(function):
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kerasad")
+def main() -> None:
+    """Anomaly localization: train on good images, find what is wrong in new ones."""
+    warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
+
+
+@main.command()
+@click.argument("data")
+@click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
+@click.option("--config", type=click.Path(dir_okay=False), help="JSON file; options win over it.")
+@_options(
+    click.option("--model", type=click.Choice(list(MODELS)), help="[default: vae_gan]"),
+    click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
+    click.option("--latent-dim", type=int, help="Channels of the latent."),
+    click.option("--adacos", type=click.Choice(ADACOS_MODES), help="Classes of the AdaCos term."),
+)
+@_options(
+    click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),
+    click.option("--batch-size", type=int, help=_default(DataConfig, "batch_size")),
+    click.option("--split", help="Shares train,validation,calibration. [default: 0.7,0.1,0.2]"),
+    click.option("--crop-size", "--tile", help="Train on crops, predict in tiles of this size."),
+    click.option("--overlap", type=int, help="Pixels that tiles share. [default: 32]"),
+    click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
+    click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
+    click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
+    click.option(
+        "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
+    ),
+)
+@_options(
+    click.option("--epochs", type=int, help=_default(TrainingConfig, "epochs")),
+    click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
+    click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
+    click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),
+)
+def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
+    """Train on the good images of DATA.
+
+    DATA is a category in MVTec layout, a plain folder of good images, or demo/brick, demo/grass,
+    demo/gravel.
+    """
+    run = train_run(_resolve(data, config, options), output, overwrite=overwrite, echo=click.echo)
+    _tell_note(run.calibration)
+    click.echo(f"The run is in {run.path}. Next: kerasad evaluate {run.path} --data {data}")
+
+
+def _tell_note(calibration: dict[str, Any]) -> None:
+    if calibration["note"]:
+        click.echo(f"Note: {calibration['note']}")
+
+
+def _resolve(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
+    """Defaults, under the configuration file, under the options that were given."""
+    values = {} if path is None else read_mapping(path)
+    if options["split"] is not None:
+        options["split"] = _read_split(options["split"])
+    named = {name: options[name] for name in ("latent", "latent_dim", "adacos")}
+    given = {
+        "data": {name: options[name] for name in options if _is_field(DataConfig, name)},
+        "model": {"name": options["model"], "arguments": named},
+        "training": {name: options[name] for name in options if _is_field(TrainingConfig, name)},
+    }
+    given["data"]["path"] = data
+    return RunConfig.from_mapping(merge(values, given), path or "the command line")
+
+
+def _is_field(section: type, name: str) -> bool:
+    return name in section.__dataclass_fields__
+
+
+def _read_split(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--split {text} is not three numbers such as 0.7,0.1,0.2.") from error
+
+
+@main.command()
+@click.argument("run")
+@click.option("--data", help="Test images. [default: the data of the run]")
+def evaluate(run: str, data: str | None) -> None:
+    """Measure RUN on test images; write RUN/metrics.json."""
+    opened = runs.open_run(run)
+    click.echo(format_metrics_table(evaluate_run(opened, data)))
+    click.echo(f"Written to {opened.path / runs.METRICS}")
+
+
+@main.command()
+@click.argument("run")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--output", required=True, type=FOLDER, help="Folder for results.")
+def predict(run: str, paths: tuple[str, ...], output: str) -> None:
+    """Score images; write predictions.jsonl and an overlay of each.
+
+    PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
+    image as the model sees it.
+    """
+    count = predict_files(runs.open_run(run), paths, output)
+    click.echo(f"{count.scored} images scored, {count.defective} called defective.")
+    click.echo(f"Written to {os.path.join(output, PREDICTIONS)}")
+    if count.failed:
+        message = f"Files that could not be used: {count.failed} ({PREDICTIONS} says why)."
+        click.echo(message, err=True)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--data", help="Good images that the run has not seen; all of them are used.")
+@click.option("--false-alarm-rate", type=float, help="[default: the rate of the run]")
+@click.option("--strict", is_flag=True, help="Refuse a rate that so few images don't guarantee.")
+def calibrate(run: str, data: str | None, false_alarm_rate: float | None, strict: bool) -> None:
+    """Set the thresholds of RUN anew; the model stays as it is."""
+    opened = runs.open_run(run)
+    summary = calibrate_run(opened, data, false_alarm_rate, strict)
+    rate = summary["false_alarm_rate"]
+    guaranteed = rate["guaranteed"]
+    promise = "nothing" if guaranteed is None else f"{guaranteed:.1%}"
+    click.echo(
+        f"{summary['num_images']} images: threshold {summary['threshold']:.4g}, false-alarm rate "
+        f"requested {rate['requested']:.1%}, guaranteed {promise}."
+    )
+    _tell_note(summary)
+    click.echo(f"Written to {opened.path / runs.DETECTOR} and {runs.CALIBRATION}")
+    if opened.metrics is not None:
+        click.echo(f"{runs.METRICS} is from before: run `kerasad evaluate` again.")
+
+
+@main.command()
+@click.argument("run")
+def report(run: str) -> None:
+    """Write RUN/report.html, one page that needs no other file."""
+    click.echo(f"Written to {report_run(runs.open_run(run))}")

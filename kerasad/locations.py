@@ -1,0 +1,29 @@
+"""Where data is: a folder of the user's, or the embedded demo written out once."""
+
+import os
+from pathlib import Path
+
+from kerasad.data.demo import resolve_demo
+
+
+def resolve_data(data: str | os.PathLike) -> Path:
+    """The folder or file that `data` names.
+
+    `demo` and `demo/NAME` stand for an embedded category, which is written to the user's cache
+    folder the first time; what follows the name is a path inside it, as in `demo/brick/test`. A
+    folder of the user's with such a name comes first.
+
+    Raises:
+        InputError: `demo/NAME` names none of the embedded categories.
+    """
+    path = Path(data).expanduser()
+    parts = path.parts
+    if path.exists() or parts[:1] != ("demo",):
+        return path
+    return Path(resolve_demo("/".join(parts[:2]))).joinpath(*parts[2:])
+
+
+def full_path(data: str | os.PathLike) -> str:
+    """`data` so that it means the same from any working folder; a demo keeps its name."""
+    path = Path(data).expanduser()
+    return str(path.absolute()) if path.exists() else str(data)

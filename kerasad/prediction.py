@@ -1,0 +1,170 @@
+"""Files in, `predictions.jsonl` and overlays out, in constant memory."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from keras.utils import Progbar
+
+from kerasad.data.geometry import Geometry, unpack_inputs
+from kerasad.data.loading import ImageStream
+from kerasad.data.records import read_images
+from kerasad.errors import InputError
+from kerasad.locations import resolve_data
+from kerasad.report.overlay import ColourScale, draw_overlay, enlargement
+from kerasad.runs import Run, replace_file
+
+PREDICTIONS = "predictions.jsonl"
+OVERLAY = "_overlay.png"
+SQUARE = np.ones((3, 3), bool)
+"""Pixels that touch at a corner belong together."""
+
+
+@dataclass(frozen=True)
+class PredictionCount:
+    """How a prediction went.
+
+    Args:
+        scored: int. Files with a score.
+        defective: int. Of these, the ones called defective.
+        failed: int. Files that could not be used; `predictions.jsonl` says why.
+    """
+
+    scored: int
+    defective: int
+    failed: int
+
+
+def predict_files(
+    run: Run, paths: Sequence[str | Path], output: str | Path, verbose: int = 1
+) -> PredictionCount:
+    """Scores files, and writes `predictions.jsonl` and an overlay of each.
+
+    A line is an object with `path`, `anomaly_score`, `threshold`, `p_value`, `is_anomalous`,
+    `defect_area` and `boxes` (see `find_regions`), `image_size` (the height and width in pixels
+    that areas and boxes are measured in: the image as the model sees it) and `overlay` (below
+    `output`); or, for a file that cannot be used, `path` and `error`.
+
+    Args:
+        run: Run.
+        paths: files, and folders searched recursively.
+        output: str or Path. A folder; what is in it stays, except for results of the same name.
+        verbose: int. 0 hides the progress bar.
+
+    Raises:
+        InputError: No file could be scored.
+    """
+    config, output = run.config.data, Path(output).absolute()
+    detector = run.load_detector()
+    decoding = {"max_value": config.max_value, "pixel_limit": config.pixel_limit}
+    records, problems = read_images(
+        [resolve_data(path) for path in paths], verify=False, **decoding
+    )
+    # Results of an earlier prediction may lie below a folder to be scored.
+    records = [record for record in records if not Path(record.path).is_relative_to(output)]
+    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+    stream = ImageStream(records, problems, geometry, config.batch_size, **decoding)
+    names = overlay_names([record.relative_path for record in records])
+    scale = ColourScale.from_threshold(detector.pixel_threshold)
+    scored = defective = 0
+    with replace_file(output / PREDICTIONS) as work, work.open("w", encoding="utf-8") as lines:
+        progress = Progbar(len(records), unit_name="image", verbose=verbose)
+        for outputs, inputs, indices in detector.predict_stream(stream.dataset):
+            for row, index in enumerate(np.asarray(indices)):
+                image, prediction = read_prediction(outputs, inputs, row)
+                overlay = draw_overlay(
+                    image, prediction.pop("anomaly_map"), scale, enlargement(*image.shape[:2])
+                )
+                _write_png(output / names[index], overlay)
+                named = {"path": records[index].path, **prediction, "overlay": str(names[index])}
+                lines.write(json.dumps(named, allow_nan=False) + "\n")
+                scored += 1
+                defective += prediction["is_anomalous"]
+            progress.update(scored)
+        failures = [problem for problem in stream.problems if problem.broken]
+        for problem in failures:
+            lines.write(json.dumps({"path": problem.path, "error": problem.message}) + "\n")
+    if scored == 0:
+        reason = failures[0].message if failures else "There is no image in what was named."
+        raise InputError(f"None of {len(failures)} files could be scored. {reason}")
+    return PredictionCount(scored, defective, len(failures))
+
+
+def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One image of a batch and what was predicted for it, without its padding.
+
+    Returns:
+        The image, float array (height, width, 3), and a dict: the keys of `predictions.jsonl`
+        that follow from the outputs, and `anomaly_map`, float array (height, width).
+    """
+    images, valid = unpack_inputs(inputs)
+    image, anomaly_map = np.asarray(images[row]), outputs["anomaly_map"][row, ..., 0]
+    if valid is not None:  # padding is below and right of the picture
+        height, width = (int(np.asarray(valid[row]).any(axis).sum()) for axis in ((1, 2), (0, 2)))
+        image, anomaly_map = image[:height, :width], anomaly_map[:height, :width]
+    boxes = find_regions(anomaly_map, float(outputs["pixel_threshold"][row]))
+    return image, {
+        "anomaly_map": anomaly_map,
+        "anomaly_score": float(outputs["anomaly_score"][row]),
+        "threshold": float(outputs["threshold"][row]),
+        "p_value": float(outputs["p_value"][row]),
+        "is_anomalous": bool(outputs["is_anomalous"][row]),
+        "defect_area": sum(box["area"] for box in boxes),
+        "boxes": boxes,
+        "image_size": list(image.shape[:2]),
+    }
+
+
+def overlay_names(relative_paths: Sequence[str]) -> list[PurePosixPath]:
+    """Where each overlay goes: `<relative path>_overlay.png`.
+
+    The suffix of the file is left out, unless two files differ in nothing else.
+    """
+    paths = [PurePosixPath(path) for path in relative_paths]
+    count = Counter(path.with_suffix("") for path in paths)
+    return [
+        path.with_name((path.stem if count[path.with_suffix("")] == 1 else path.name) + OVERLAY)
+        for path in paths
+    ]
+
+
+def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, Any]]:
+    """The connected regions of the map strictly above a threshold.
+
+    Args:
+        anomaly_map: float array (height, width).
+        threshold: float. The detector's `pixel_threshold`.
+
+    Returns:
+        One dict a region, largest first: `x`, `y` (the top-left corner), `width`, `height` of its
+        box and its `area`, all in pixels of the map, and `peak`, its largest value. Regions are
+        8-connected.
+    """
+    from scipy import ndimage
+
+    labels, count = ndimage.label(anomaly_map > threshold, structure=SQUARE)
+    regions = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), start=1):
+        inside = labels[rows, columns] == number
+        regions.append(
+            {
+                "x": int(columns.start),
+                "y": int(rows.start),
+                "width": int(columns.stop - columns.start),
+                "height": int(rows.stop - rows.start),
+                "area": int(inside.sum()),
+                "peak": float(anomaly_map[rows, columns][inside].max()),
+            }
+        )
+    return sorted(regions, key=lambda region: -region["area"])
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    from PIL import Image
+
+    with replace_file(path) as work:
+        Image.fromarray(pixels).save(work)

@@ -1,0 +1,177 @@
+"""What can be done with a finished run: evaluate, calibrate again, report."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from kerasad import runs
+from kerasad.callbacks import read_history
+from kerasad.data.category import Category
+from kerasad.data.geometry import Geometry
+from kerasad.data.loading import load_good_images
+from kerasad.data.records import read_category
+from kerasad.data.split import GoodSplit, read_split, refuse_overlap, restore_split
+from kerasad.errors import InputError
+from kerasad.evaluation import evaluate
+from kerasad.locations import full_path, resolve_data
+from kerasad.metrics.table import write_metrics
+from kerasad.scoring import AnomalyDetector
+from kerasad.training import save_detector
+
+
+def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:
+    """Measures a run on test images and writes `metrics.json`.
+
+    Args:
+        run: Run.
+        data: str or None. A category or a plain folder of good images; None is the data that the
+            run was trained with.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        The metrics, as `kerasad.evaluate` returns them, and `data`.
+    """
+    config = run.config
+    data = data or config.data.path
+    detector = run.load_detector()
+    category = open_test_data(run, detector, data)
+    with category.name_bad_files():
+        metrics = evaluate(
+            detector,
+            category.test,
+            records=category.index.test,
+            seed=config.training.seed,
+            train_seconds=_train_seconds(run),
+            vanished_regions=category.count_vanished_regions(),
+            verbose=verbose,
+        )
+    metrics["peak_memory_mb"] = peak_memory_mb()
+    if metrics["peak_memory_mb"] is not None:
+        metrics["notes"].pop("peak_memory_mb")
+    metrics["data"] = full_path(data)
+    write_metrics(run.path / runs.METRICS, metrics)
+    return metrics
+
+
+def calibrate_run(
+    run: runs.Run,
+    data: str | None = None,
+    false_alarm_rate: float | None = None,
+    strict: bool = False,
+    verbose: int = 1,
+) -> dict[str, Any]:
+    """Sets a run's thresholds anew; scales, fusion weights and the model stay.
+
+    Args:
+        run: Run.
+        data: str or None. Good images, all of which are used; None keeps the stored scores.
+        false_alarm_rate: float or None. None keeps the rate.
+        strict: bool. Refuse a rate that so few images cannot guarantee.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        The content of `calibration.json`.
+
+    Raises:
+        InputError: Nothing to change, an image that the run was trained with, or no image.
+    """
+    if data is None and false_alarm_rate is None:
+        raise InputError("There is nothing to change: give --data or --false-alarm-rate.")
+    detector = run.load_detector()
+    before = detector.calibration_summary()
+    rate = before["false_alarm_rate"]["requested"] if false_alarm_rate is None else false_alarm_rate
+    if data is None:
+        detector.calibrate(None, false_alarm_rate=rate, strict=strict, verbose=verbose)
+    else:
+        config = run.config.data
+        good = load_good_images(
+            resolve_data(data),
+            detector_geometry(detector),
+            config.batch_size,
+            on_bad=config.on_bad,
+            max_value=config.max_value,
+            pixel_limit=config.pixel_limit,
+        )
+        refuse_overlap(good.records, run.part(runs.SPLIT))
+        detector.calibrate(
+            good.dataset,
+            false_alarm_rate=rate,
+            pixel_rate=before["pixel_rate"],
+            strict=strict,
+            verbose=verbose,
+        )
+    return save_detector(detector, run.path)
+
+
+def report_run(run: runs.Run) -> Path:
+    """Writes `report.html`; parts that need images which are gone say so."""
+    from kerasad.report.build import write_report
+
+    data = (run.metrics or {}).get("data") or run.config.data.path
+    return write_report(run, lambda detector: open_test_data(run, detector, data))
+
+
+def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Category:
+    """Test images at the detector's size, and the images that the run was trained with.
+
+    Of a plain folder, the images that the run has not seen are the (good) test images. Where the
+    training images are not there, as when other data is evaluated, the category has none.
+
+    Raises:
+        InputError: There is no test image.
+    """
+    config = run.config
+    reading = config.data
+    index = read_category(
+        resolve_data(data),
+        on_bad=reading.on_bad,
+        pixel_limit=reading.pixel_limit,
+        max_value=reading.max_value,
+    )
+    split_path = run.part(runs.SPLIT)
+    if index.layout == "folder":
+        seen = {content for part in read_split(split_path).values() for content in part}
+        unseen = tuple(record for record in index.good if record.content_hash not in seen)
+        index = dataclasses.replace(index, test=unseen)
+    if not index.test:
+        raise InputError(
+            f"{data} has no image that the run has not seen: give test images, or more good ones."
+        )
+    try:
+        split = restore_split(split_path, index.good)
+    except InputError:
+        split = GoodSplit((), (), ())
+    return Category(
+        index,
+        split,
+        detector_geometry(detector),
+        batch_size=reading.batch_size,
+        seed=config.training.seed,
+        crop_size=None if detector.tiles is None else detector.tiles.tile_size,
+        cache_megabytes=0,
+        max_value=reading.max_value,
+        pixel_limit=reading.pixel_limit,
+    )
+
+
+def detector_geometry(detector: AnomalyDetector) -> Geometry:
+    """The frame that the detector's images are brought to."""
+    return Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, in MB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    import sys
+
+    # Kilobytes on Linux, bytes on macOS.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _train_seconds(run: runs.Run) -> float | None:
+    path = run.path / runs.HISTORY
+    return sum(read_history(path)["seconds"]) if path.is_file() else None

@@ -1,0 +1,211 @@
+"""From a configuration to a finished run: data, model, `fit`, detector, calibration."""
+
+import dataclasses
+import difflib
+import inspect
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasad import runs
+from kerasad.callbacks import (
+    CollapseNotice,
+    HistoryWriter,
+    LossGuard,
+    SyntheticLocalization,
+    TrainingDivergedError,
+)
+from kerasad.config import DataConfig, ModelConfig, RunConfig
+from kerasad.data.category import Category, load_category
+from kerasad.data.split import write_split
+from kerasad.errors import InputError
+from kerasad.locations import full_path, resolve_data
+from kerasad.models import VAEGAN
+from kerasad.scoring import AnomalyDetector
+from kerasad.scoring.conformal import conformal_rule
+from kerasad.scoring.tiling import TileGrid
+
+MODELS: dict[str, type[keras.Model]] = {"vae_gan": VAEGAN}
+"""What `--model` may name."""
+NOT_FINITE = re.compile(r"The loss term `\w+` is no longer a finite number[^\]]*")
+"""The message of the models' own check, which sees a batch before any callback does."""
+
+
+def train_run(
+    config: RunConfig,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    echo: Callable[[str], None] = print,
+    verbose: int = 1,
+) -> runs.Run:
+    """Trains, calibrates and writes a RUN folder, which appears only when it is complete.
+
+    Args:
+        config: RunConfig.
+        output: str or Path. The folder to create.
+        overwrite: bool. Replace an existing run.
+        echo: function of a line of text, told what happens.
+        verbose: int. 0 hides progress bars.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: The data, an argument or `output` is of no use.
+        TrainingDivergedError: A loss became NaN or infinite.
+    """
+    settings = config.training
+    with runs.create_run(output, overwrite=overwrite) as work:
+        keras.utils.set_random_seed(settings.seed)
+        category = open_category(config.data, settings.seed)
+        echo(category.split_table())
+        check_before_training(category, config)
+        write_split(work / runs.SPLIT, category.split)
+        model = build_model(config.model, category.image_shape, settings.seed)
+        resolved = resolve_arguments(config.model, settings.seed)
+        config = RunConfig(_with_full_path(config.data), resolved, settings)
+        (work / runs.CONFIG).write_text(config.to_json(), encoding="utf-8")
+        model.compile(
+            optimizer=keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
+            discriminator_optimizer=keras.optimizers.Adam(
+                settings.discriminator_learning_rate, beta_1=0.5
+            ),
+        )
+        with category.name_bad_files():
+            fit(model, category, settings.epochs, settings.seed, work / runs.HISTORY, verbose)
+            model.save(work / runs.MODEL)
+            detector = make_detector(model, category, config, verbose)
+        save_detector(detector, work)
+    return runs.open_run(output)
+
+
+def open_category(config: DataConfig, seed: int) -> Category:
+    """The data of a configuration."""
+    values = {key: value for key, value in vars(config).items() if key not in ("path", "overlap")}
+    return load_category(resolve_data(config.path), seed=seed, **values)
+
+
+def check_before_training(category: Category, config: RunConfig) -> None:
+    """Refuses what only the detector would refuse, after a training for nothing.
+
+    Raises:
+        InputError: Tiles that don't fit, or a rate that `strict` wants guaranteed and is not.
+    """
+    if category.crop_size is not None:
+        TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
+    if config.training.strict:
+        scores = np.arange(len(category.split.calibration))
+        conformal_rule(scores, config.training.false_alarm_rate, strict=True)
+
+
+def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
+    """The untrained model of a configuration.
+
+    Raises:
+        InputError: An unknown model, an unknown argument or a value outside its range.
+    """
+    arguments = resolve_arguments(config, seed).arguments
+    return MODELS[config.name](image_shape=image_shape, **arguments)
+
+
+def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
+    """`config` with every argument of the model, those left at their defaults included.
+
+    Raises:
+        InputError: An unknown model or argument.
+    """
+    if config.name not in MODELS:
+        raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
+    parameters = inspect.signature(MODELS[config.name].__init__).parameters
+    known = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    for name in config.arguments:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}."
+            raise InputError(f"`{name}` is not an argument of {config.name}; {hint}")
+    return ModelConfig(config.name, {**known, "seed": seed, **config.arguments})
+
+
+def fit(
+    model: keras.Model, category: Category, epochs: int, seed: int, history: Path, verbose: int = 1
+) -> None:
+    """Trains a compiled model with everything that watches over it.
+
+    Args:
+        model: keras.Model that logs its losses under their names.
+        category: Category.
+        epochs: int.
+        seed: int. Of the synthetic defects on validation images.
+        history: Path. The file for the curves.
+        verbose: int. As of `keras.Model.fit`.
+
+    Raises:
+        TrainingDivergedError: A loss became NaN or infinite; the message names it.
+    """
+    warmup = getattr(model, "kl_warmup_steps", 0) / max(category.steps_per_epoch, 1)
+    callbacks = [
+        LossGuard(),
+        SyntheticLocalization(category.validation_crops, seed=seed),
+        CollapseNotice(warmup_epochs=math.ceil(warmup)),
+        HistoryWriter(history),
+    ]
+    try:
+        model.fit(
+            category.train,
+            validation_data=category.validation_crops,
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+    except tf.errors.InvalidArgumentError as error:
+        named = NOT_FINITE.search(error.message or "")
+        if named is None:
+            raise
+        raise TrainingDivergedError(named[0].strip()) from error
+
+
+def make_detector(
+    model: keras.Model, category: Category, config: RunConfig, verbose: int = 1
+) -> AnomalyDetector:
+    """The calibrated detector of a trained model."""
+    settings = config.training
+    detector = AnomalyDetector(
+        model,
+        image_size=category.full_shape[:2],
+        overlap=config.data.overlap,
+        keep_aspect=category.keep_aspect,
+    )
+    detector.adapt(category.train, category.validation, seed=settings.seed, verbose=verbose)
+    detector.calibrate(
+        category.calibration,
+        false_alarm_rate=settings.false_alarm_rate,
+        strict=settings.strict,
+        on_crops=category.split.calibration_on_crops,
+        verbose=verbose,
+    )
+    return detector
+
+
+def save_detector(detector: AnomalyDetector, folder: Path) -> dict[str, Any]:
+    """Writes `detector.keras` and what it says of itself, `calibration.json`."""
+    summary = detector.calibration_summary()
+    with runs.replace_file(folder / runs.DETECTOR) as work:
+        detector.save(work)
+    runs.write_json(folder / runs.CALIBRATION, summary)
+    return summary
+
+
+def _with_full_path(config: DataConfig) -> DataConfig:
+    """The configuration with a path that means the same from any working folder."""
+    return dataclasses.replace(config, path=full_path(config.path))

@@ -1,0 +1,120 @@
+import builtins
+import re
+
+import numpy as np
+import pytest
+
+from kerasad.config import DataConfig, RunConfig
+from kerasad.errors import InputError
+from kerasad.report.build import embed, write_report
+from kerasad.runs import Run, write_json
+
+METRICS = {
+    "image_auroc": 0.875,
+    "threshold": 3.0,
+    "pixel_auroc": 0.93,
+    "aupro": None,
+    "iou_oracle": 0.5,
+    "false_alarm_rate": {"requested": 0.05, "guaranteed": 0.0476, "observed": 0.0},
+    "per_defect": {"cut": {"num_images": 2, "image_auroc": 1.0}},
+    "image_size": [32, 48],
+    "notes": {"aupro": "no mask, <script>alert(1)</script>"},
+}
+HISTORY = """epoch,loss,encoder_loss,decoder_loss,discriminator_loss,kl_loss,synthetic_iou,seconds
+1,2.0,1.0,1.5,0.7,0.1,0.1,3.0
+2,1.0,0.5,1.0,0.6,0.2,0.3,3.0
+"""
+
+
+@pytest.fixture
+def run(tmp_path, detector, monkeypatch):
+    (tmp_path / "config.json").write_text(RunConfig(DataConfig("photos/bottle")).to_json())
+    write_json(tmp_path / "calibration.json", {"threshold": 3.0, "note": "4 images guarantee 20 %"})
+    write_json(tmp_path / "metrics.json", METRICS)
+    (tmp_path / "history.csv").write_text(HISTORY)
+    monkeypatch.setattr(Run, "load_detector", lambda self: detector)
+    return Run(tmp_path)
+
+
+def test_the_page_holds_everything_and_needs_nothing(run, category):
+    page = write_report(run, lambda detector: category).read_text()
+
+    assert "calibrated after" not in page
+    for text in ("0.875", "4 images guarantee 20 %", "test/cut/001.png", "Misses (1)", "cut"):
+        assert text in page
+    for alt in ("ROC curves", "Per-region overlap curve", "Histogram", "t-SNE", "overlay of test"):
+        assert f'alt="{alt}' in page
+    assert "synthetic defects over the epochs" in page
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert addresses
+    assert all(address.startswith("data:image/png;base64,") for address in addresses)
+    assert "http" not in re.sub(r'src="data:[^"]*"', "", page)
+    # Text from files is escaped.
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def no_folder(detector):
+    raise InputError("photos/bottle: there is no such folder.")
+
+
+def test_missing_images_leave_the_rest_of_the_page(run):
+    page = write_report(run, no_folder).read_text()
+    assert "photos/bottle: there is no such folder." in page
+    assert "0.875" in page
+    assert "ROC curves" not in page
+
+
+def test_metrics_of_an_earlier_calibration_are_marked(run):
+    write_json(run.path / "metrics.json", METRICS | {"threshold": 2.5})
+    assert "calibrated after it was evaluated" in write_report(run, no_folder).read_text()
+
+
+def test_a_run_without_evaluation_says_what_to_do(run, category):
+    (run.path / "metrics.json").unlink()
+    (run.path / "history.csv").unlink()
+    page = write_report(run, lambda detector: category).read_text()
+    assert "run `kerasad evaluate`" in page
+    assert "no history.csv" in page
+    assert "ROC curves" in page
+
+
+def test_only_good_images_make_a_page_without_curves(run, category):
+    category.test = category.test[:1]
+    for name in ("label", "mask"):
+        category.test[0][1][name][:] = 0
+    page = write_report(run, lambda detector: category).read_text()
+    assert "no ROC curve without both" in page
+    assert "no pixel curves" in page
+
+
+def test_a_missing_extra_is_one_sentence(run, category, monkeypatch):
+    original = builtins.__import__
+
+    def without_jinja2(name, *args, **kwargs):
+        if name == "jinja2":
+            raise ImportError("No module named 'jinja2'", name="jinja2")
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_jinja2)
+    with pytest.raises(InputError, match=r"needs jinja2: .*kerasad\[report\]"):
+        write_report(run, lambda detector: category)
+
+
+def test_the_embedding_separates_what_is_separate():
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(40, 6))
+    latents[20:] += 50.0
+    points = embed(latents)
+    centers = points[:20].mean(axis=0), points[20:].mean(axis=0)
+    radius = max(np.linalg.norm(points[:20] - centers[0], axis=1).max(), 1e-6)
+    assert np.linalg.norm(centers[0] - centers[1]) > radius
+
+
+@pytest.mark.parametrize("latents", [np.ones((6, 4)), np.arange(10.0).reshape(10, 1)])
+def test_degenerate_latents_still_embed(latents):
+    assert np.all(np.isfinite(embed(latents)))
+
+
+def test_too_few_points_have_no_embedding():
+    assert embed(np.zeros((4, 2))) is None

@@ -1,0 +1,341 @@
+import csv
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasad.cli import main
+from kerasad.runs import Run
+
+TINY = {
+    "data": {"image_size": "32", "batch_size": 4},
+    "model": {"arguments": {"filters": 4, "latent_dim": 4, "kl_warmup_steps": 0}},
+    "training": {"epochs": 1, "false_alarm_rate": 0.34},
+}
+
+
+def write_image(path, seed, spot=None):
+    rng = np.random.default_rng(seed)
+    rows = np.linspace(80, 140, 32)[:, None, None]
+    pixels = rows + rng.normal(0, 6, (32, 32, 3))
+    if spot is not None:
+        pixels[spot] = 250
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(pixels, 0, 255).astype("uint8")).save(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A category of 32 x 32 pictures: 10 good ones, and 2 + 3 for tests."""
+    root = tmp_path_factory.mktemp("data") / "plate"
+    spot = np.s_[8:16, 10:22]
+    for number in range(10):
+        write_image(root / f"train/good/{number:03d}.png", number)
+    for number in range(2):
+        write_image(root / f"test/good/{number:03d}.png", 100 + number)
+    mask = np.zeros((32, 32), "uint8")
+    mask[spot] = 255
+    for number in range(3):
+        write_image(root / f"test/burn/{number:03d}.png", 200 + number, spot)
+        path = root / f"ground_truth/burn/{number:03d}_mask.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "tiny.json"
+    path.write_text(json.dumps(TINY))
+    return path
+
+
+def run_verb(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def must(*arguments):
+    result = run_verb(*arguments)
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return result
+
+
+def refused(*arguments, code=2):
+    """The one sentence on stderr of a verb that refuses."""
+    result = run_verb(*arguments)
+    assert result.exit_code == code, result.output + str(result.exception)
+    lines = result.stderr.strip().splitlines()
+    assert lines, "nothing on stderr"
+    return lines[-1]
+
+
+@pytest.fixture(scope="module")
+def trained(data, config, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "plate"
+    result = must("train", data, "--output", path, "--config", config, "--seed", 3)
+    return path, result.output
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(trained[0], tmp_path / "run")
+
+
+def test_help_lists_verbs_models_and_defaults():
+    text = must("--help").output
+    for verb in ("train", "evaluate", "predict", "calibrate", "report"):
+        assert f"  {verb} " in text
+    text = must("train", "--help").output
+    assert "[vae_gan]" in text
+    assert "[default: 256]" in text
+
+
+def test_train_leaves_a_whole_run_and_says_where(trained, data):
+    path, output = trained
+    assert set(os.listdir(path)) == {
+        "config.json",
+        "split.json",
+        "history.csv",
+        "model.keras",
+        "detector.keras",
+        "calibration.json",
+    }
+    assert f"kerasad evaluate {path} --data {data}" in output
+    assert "calibration" in output
+    assert os.listdir(path.parent) == ["plate"]
+
+
+def test_the_configuration_of_a_run_is_complete(trained, data):
+    config = Run(trained[0]).config
+    assert config.data.path == str(data)
+    assert config.training.seed == config.model.arguments["seed"] == 3
+    assert config.training.epochs == 1
+    assert config.model.arguments["filters"] == 4
+    assert config.model.arguments["adacos"] == "pretext"  # a default of the model, resolved
+
+
+def test_history_has_the_curves_of_networks_terms_and_iou(trained):
+    with (trained[0] / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 1
+    for name in ("encoder_loss", "decoder_loss", "discriminator_loss", "kl_loss", "val_kl_loss"):
+        assert np.isfinite(float(rows[0][name]))
+    assert 0 <= float(rows[0]["synthetic_iou"]) <= 1
+    assert 0 <= float(rows[0]["synthetic_pixel_auroc"]) <= 1
+
+
+def test_an_existing_run_is_refused(trained, data, config):
+    message = refused("train", data, "--output", trained[0], "--config", config)
+    assert "exists" in message
+    assert "--overwrite" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["nowhere", "--output", "out"], "nowhere"),
+        (["{data}", "--output", "out", "--split", "a,b,c"], "--split a,b,c"),
+        (["{data}", "--output", "out", "--image-size", "big"], "image_size='big'"),
+        (["{data}", "--output", "out", "--config", "missing.json"], "missing.json cannot be read"),
+        (["{data}", "--output", "out", "--false-alarm-rate", "2"], "`training.false_alarm_rate`"),
+        (["{data}", "--output", "out", "--epochs", "0"], "`training.epochs`"),
+        (["demo/wood", "--output", "out"], "demo/brick"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = [argument.format(data=data) for argument in arguments]
+    assert part in refused("train", *arguments)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"model": {"arguments": {"latent_dims": 4}}}, "did you mean `latent_dim`?"),
+        ({"model": {"name": "vae"}}, "There is no model 'vae'"),
+        ({"data": {"crop": 32}}, "`data.crop`"),
+    ],
+)
+def test_a_configuration_file_with_a_slip_is_refused(change, part, data, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(change))
+    assert part in refused("train", data, "--output", tmp_path / "run", "--config", path)
+    assert os.listdir(tmp_path) == ["config.json"]
+
+
+def test_a_training_that_diverges_names_the_term_and_keeps_the_old_run(run, data, tmp_path):
+    before = (run / "detector.keras").read_bytes()
+    wild = TINY | {"training": {"epochs": 3, "learning_rate": 1e30}}
+    path = tmp_path / "wild.json"
+    path.write_text(json.dumps(wild))
+    message = refused("train", data, "--output", run, "--config", path, "--overwrite", code=1)
+    assert "_loss`" in message
+    assert (run / "detector.keras").read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["run", "wild.json"]
+
+
+def test_strict_refuses_a_rate_that_two_images_cannot_guarantee(data, config, tmp_path):
+    arguments = ["train", data, "--output", tmp_path / "run", "--config", config]
+    assert "needs 19" in refused(*arguments, "--false-alarm-rate", 0.05, "--strict")
+    assert os.listdir(tmp_path) == []
+
+
+def test_evaluate_writes_every_metric_and_prints_a_table(run, data):
+    output = must("evaluate", run, "--data", data).output
+    metrics = json.loads((run / "metrics.json").read_text())
+    for name in ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled"):
+        assert 0 <= metrics[name] <= 1
+        assert name in output
+    assert metrics["num_images"] == 5
+    assert metrics["seed"] == 3
+    assert metrics["train_seconds"] > 0
+    assert metrics["peak_memory_mb"] > 100
+    assert metrics["data"] == str(data)
+    assert set(metrics["per_defect"]) == {"burn"}
+
+
+def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path):
+    for number in range(4):
+        write_image(tmp_path / "good" / f"{number}.png", 300 + number)
+    must("evaluate", run, "--data", tmp_path / "good")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert 0 <= metrics["false_alarm_rate"]["observed"] <= 1
+    assert metrics["image_auroc"] is None
+    assert "image_auroc" in metrics["notes"]
+
+
+def test_evaluate_refuses_images_that_the_run_has_seen(run, data):
+    assert "has not seen" in refused("evaluate", run, "--data", data / "train" / "good")
+
+
+def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
+    images = shutil.copytree(data / "test", tmp_path / "images")
+    (images / "burn" / "broken.png").write_bytes(b"no image")
+    results = tmp_path / "results"
+    result = must("predict", run, images, "--output", results)
+
+    lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
+    scored = [line for line in lines if "error" not in line]
+    assert len(scored) == 5
+    for line in scored:
+        assert set(line) == {
+            "path",
+            "anomaly_score",
+            "threshold",
+            "p_value",
+            "is_anomalous",
+            "defect_area",
+            "boxes",
+            "image_size",
+            "overlay",
+        }
+        assert line["is_anomalous"] == (line["anomaly_score"] > line["threshold"])
+        assert line["image_size"] == [32, 32]
+        assert line["defect_area"] == sum(box["area"] for box in line["boxes"])
+    failed = [line for line in lines if "error" in line]
+    assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
+    assert "Files that could not be used: 1" in result.stderr
+    overlay = Image.open(results / "burn" / "000_overlay.png")
+    assert overlay.size == (256, 256)
+    assert not list(results.rglob(".*"))
+
+
+def test_predict_does_not_score_its_own_results(run, data, tmp_path):
+    images = shutil.copytree(data / "test", tmp_path / "images")
+    for _ in range(2):
+        must("predict", run, images, "--output", images / "results")
+    assert len((images / "results" / "predictions.jsonl").read_text().splitlines()) == 5
+
+
+def test_predict_on_nothing_usable_is_an_error(run, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    message = refused("predict", run, tmp_path / "broken.png", "--output", tmp_path / "results")
+    assert "broken.png" in message
+    assert "error" in (tmp_path / "results" / "predictions.jsonl").read_text()
+
+
+def test_predict_on_a_path_that_is_not_there_names_it(run, tmp_path):
+    message = refused("predict", run, tmp_path / "gone.png", "--output", tmp_path / "results")
+    assert "gone.png" in message
+
+
+def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
+    before = Run(run).calibration
+    must("calibrate", run, "--false-alarm-rate", 0.67)
+    after = Run(run).calibration
+    assert after["false_alarm_rate"]["requested"] == 0.67
+    assert after["threshold"] < before["threshold"]
+    assert after["num_images"] == before["num_images"]
+    assert after["experts"] == before["experts"]
+    assert Run(run).load_detector().threshold == after["threshold"]
+
+
+def test_calibrate_uses_all_new_good_images(run, tmp_path):
+    for number in range(9):
+        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
+    before = Run(run).calibration
+    output = must("calibrate", run, "--data", tmp_path / "good").output
+    after = Run(run).calibration
+    assert after["num_images"] == 9
+    assert after["experts"] == before["experts"]
+    assert after["false_alarm_rate"]["guaranteed"] == pytest.approx(0.3)
+    assert "9 images" in output
+
+
+def test_calibrate_refuses_images_that_trained_and_changes_nothing(run, data):
+    before = (run / "detector.keras").read_bytes()
+    assert "in the run's" in refused("calibrate", run, "--data", data / "train" / "good")
+    assert (run / "detector.keras").read_bytes() == before
+
+
+def test_calibrate_without_anything_to_change_says_so(run):
+    assert "give --data or --false-alarm-rate" in refused("calibrate", run)
+
+
+def test_report_is_one_page(run, data):
+    must("evaluate", run, "--data", data)
+    must("report", run)
+    page = (run / "report.html").read_text()
+    assert "test/burn/000.png" in page
+    assert "t-SNE" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_report_without_the_images_says_so(trained, tmp_path, data):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["path"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config))
+    must("report", run)
+    assert "Images cannot be shown." in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "calibrate", "report", "predict"])
+def test_a_folder_that_is_no_run_is_named(verb, tmp_path):
+    more = ["x.png", "--output", tmp_path / "out"] if verb == "predict" else []
+    assert "is not a run" in refused(verb, tmp_path, *more)
+
+
+def test_three_good_images_in_a_plain_folder_are_enough_without_a_guarantee(config, tmp_path):
+    for number in range(3):
+        write_image(tmp_path / "good" / f"{number}.png", number)
+    output = must("train", tmp_path / "good", "--output", tmp_path / "run", "--config", config)
+    assert Run(tmp_path / "run").calibration["false_alarm_rate"]["guaranteed"] is None
+    assert "Fewer than 5 good images" in output.output
+
+
+def test_crops_and_tiles(data, config, tmp_path):
+    options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8]
+    must("train", data, "--output", tmp_path / "run", "--config", config, *options)
+    detector = Run(tmp_path / "run").load_detector()
+    assert detector.image_size == (64, 48)
+    assert detector.model.image_shape == (32, 32, 3)
+    must("evaluate", tmp_path / "run")
+    must("report", tmp_path / "run")
+    assert "crop around the peak" in (tmp_path / "run" / "report.html").read_text()
