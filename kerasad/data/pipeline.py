@@ -70,18 +70,20 @@ def make_train_dataset(
     sizes = source.inner_sizes
     epochs = itertools.count()
 
-    def draw():
-        rng = epoch_generator(seed, next(epochs))
-        yield plan_epoch(rng, sizes, crop_size, crops_per_image, crops_a_visit, batch_size)
+    def draw(epoch):
+        rng = epoch_generator(seed, epoch)
+        return plan_epoch(rng, sizes, crop_size, crops_per_image, crops_a_visit, batch_size)
 
-    sample = plan_epoch(
-        np.random.default_rng(0), sizes, crop_size, crops_per_image or 1, crops_a_visit, batch_size
+    shape = draw(0).shape
+    # Python once an epoch. (`from_generator` would do, but it also makes the whole process return
+    # freed memory to the system at once, which costs every training step page faults.)
+    plan = tf.data.Dataset.from_tensors(0).map(
+        lambda _: tf.ensure_shape(
+            tf.numpy_function(lambda: draw(next(epochs)), [], tf.int32), shape
+        )
     )
-    plan = tf.data.Dataset.from_generator(
-        draw, output_signature=tf.TensorSpec(sample.shape, tf.int32)
-    ).unbatch()
-    plan = plan.apply(tf.data.experimental.assert_cardinality(len(sample)))
-    return _make_dataset(source, plan, len(sample), batch_size, _cropper(source, crop_size))
+    plan = plan.unbatch().apply(tf.data.experimental.assert_cardinality(shape[0]))
+    return _make_dataset(source, plan, shape[0], batch_size, _cropper(source, crop_size))
 
 
 def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
