@@ -15,7 +15,7 @@ from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
 from kerasad.scoring.experts import default_experts
-from kerasad.scoring.fusion import choose_weights
+from kerasad.scoring.fusion import choose_fusion
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
 from kerasad.scoring.tiling import TileGrid
@@ -32,8 +32,9 @@ class AnomalyDetector(keras.Model):
 
     One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
     smooths and standardizes the maps, adds them up and decides; `predict`, evaluation, export and
-    serving all run it. The `anomaly_map` adds maps standardized over all places; the
-    `anomaly_score` is the maximum of the same sum standardized place by place.
+    serving all run it. The `anomaly_score` is the maximum of the sum of maps standardized place by
+    place; the `anomaly_map` is the same sum standardized over all places, or place by place,
+    whichever found synthetic defects better.
 
     Args:
         model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
@@ -110,6 +111,7 @@ class AnomalyDetector(keras.Model):
 
         count = len(self.experts)
         self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
+        self._map_by_place = state("map_by_place", 0.0)
         self._pixel_threshold = state("pixel_threshold", np.inf)
         self._pixel_rate = state("pixel_rate", 0.005)
         self._requested_rate = state("requested_rate", 0.05)
@@ -125,11 +127,13 @@ class AnomalyDetector(keras.Model):
         everywhere, by_place = self.map_calibration(maps)
         weights = ops.reshape(self.fusion_weights, (-1, 1))
         place_map = ops.matmul(by_place, weights)
+        anomaly_map = ops.matmul(everywhere, weights)
+        anomaly_map = ops.where(self._map_by_place > 0.5, place_map, anomaly_map)
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         score = ops.max(place_map, axis=(1, 2, 3))
         return {
-            "anomaly_map": ops.matmul(everywhere, weights),
+            "anomaly_map": anomaly_map,
             "anomaly_score": score,
             **self.decision(score),
             "pixel_threshold": ops.broadcast_to(self._pixel_threshold, ops.shape(score)),
@@ -185,8 +189,9 @@ class AnomalyDetector(keras.Model):
         """
         adapt_experts(self.model, self.experts, train, verbose)
         calibrate_maps(self, validation, verbose)
-        sample = draw_fusion_sample(self, validation, seed, verbose)
-        self.fusion_weights.assign(choose_weights(sample).astype("float32"))
+        fusion = choose_fusion(draw_fusion_sample(self, validation, seed, verbose))
+        self.fusion_weights.assign(fusion.weights.astype("float32"))
+        self._map_by_place.assign(float(fusion.map_by_place))
         # What was calibrated before belongs to other maps.
         self.decision.set_scores(np.empty(0, "float32"))
 
@@ -274,7 +279,8 @@ class AnomalyDetector(keras.Model):
         Returns:
             dict of `threshold`, `pixel_threshold`, `pixel_rate`, `num_images`, `false_alarm_rate`
             (a dict of `requested`, `guaranteed` and `interval_95`; the last two None if the
-            images were crops of one), `note` and `experts` (by name: `weight`, `mean`, `scale`).
+            images were crops of one), `note`, `map_by_place` and `experts` (by name: `weight`,
+            `mean`, `scale`).
         """
         rate = round(float(self._requested_rate), 6)
         scores = self.decision.stored_scores()
@@ -303,6 +309,7 @@ class AnomalyDetector(keras.Model):
                 "interval_95": interval,
             },
             "note": note,
+            "map_by_place": bool(float(self._map_by_place)),
             "experts": {
                 expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
                 for expert, w, m, s in rows

@@ -15,9 +15,11 @@ GRID_SIGMA = 2.0
 class MapCalibration(keras.layers.Layer):
     """Standardizes expert maps, once over all places and once place by place.
 
-    Over all places: `(map - mean) / scale`. Place by place: `(map - mean(y, x)) / scale(y, x)`
-    with `scale(y, x) = smoothed standard deviation at the place + 0.3 * scale`: what is unusual
-    here. All are state, measured on good validation images.
+    Over all places: `asinh((map - mean) / scale)`. Place by place: `asinh((map - mean(y, x)) /
+    scale(y, x))` with `scale(y, x) = smoothed standard deviation at the place + 0.3 * scale`: what
+    is unusual here. All are state, measured on good validation images. `asinh(x)` is about `x`
+    near 0 and grows like `log(2 |x|)` far from it, so that experts with long tails do not drown
+    the others in a sum; the order of one expert's values stays.
 
     Args:
         image_size: `(height, width)` of the maps.
@@ -50,10 +52,11 @@ class MapCalibration(keras.layers.Layer):
 
     def call(self, maps):
         """Returns both standardizations; see the class."""
-        everywhere = (maps - self.mean) / self.scale
+        everywhere = ops.arcsinh((maps - self.mean) / self.scale)
         if self.position_free:
             return everywhere, everywhere
-        return everywhere, (maps - self._full(self.place_mean)) / self._full(self.place_scale)
+        by_place = (maps - self._full(self.place_mean)) / self._full(self.place_scale)
+        return everywhere, ops.arcsinh(by_place)
 
     def _full(self, grid):
         return ops.image.resize(
