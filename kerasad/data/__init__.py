@@ -1,1 +1,18 @@
 """Images in: who is where, safe decoding, tf.data pipelines, synthetic defects."""
+
+from kerasad.data.category import Category, load_category
+from kerasad.data.demo import write_demo
+from kerasad.data.geometry import Geometry, resize_image
+from kerasad.data.loading import load_good_images, load_images
+from kerasad.data.source import name_bad_files
+
+__all__ = [
+    "Category",
+    "Geometry",
+    "load_category",
+    "load_good_images",
+    "load_images",
+    "name_bad_files",
+    "resize_image",
+    "write_demo",
+]
