@@ -14,3 +14,9 @@ def check_choice(name: str, value, choices) -> None:
     if value not in choices:
         names = ", ".join(repr(choice) for choice in choices)
         raise InputError(f"`{name}` must be one of {names}. Received: {value!r}")
+
+
+def check_at_least(name: str, value, lowest) -> None:
+    """Raises an `InputError` that names the argument unless `value >= lowest`; NaN never is."""
+    if not value >= lowest:
+        raise InputError(f"`{name}` must be at least {lowest}. Received: {value!r}")

@@ -5,7 +5,9 @@ import math
 import keras
 from keras import ops
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, check_at_least, check_choice
+
+SCALE_MODES = ("dynamic", "fixed")
 
 
 def fixed_adacos_scale(num_centers: int) -> float:
@@ -108,7 +110,8 @@ class AdaCos(keras.layers.Layer):
         logits: float32 tensor `(..., num_classes)`.
 
     Raises:
-        InputError: For fewer than 2 classes, fewer than 3 centers or an unknown `scale_mode`.
+        InputError: For fewer than 2 classes, fewer than 1 sub-center or 3 centers, or an unknown
+            `scale_mode`.
 
     Reference: Zhang et al., "AdaCos", CVPR 2019; sub-centers after Wilkinghoff, "Sub-Cluster
     AdaCos", IJCNN 2021. Departure from the latter: `B` leaves the own class out, as in AdaCos;
@@ -123,11 +126,11 @@ class AdaCos(keras.layers.Layer):
         minimum_scale: float = 1.0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        if num_classes < 2:
-            raise InputError(f"`num_classes` must be at least 2. Received: {num_classes}")
-        if scale_mode not in ("dynamic", "fixed"):
-            raise InputError(f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}')
+        # Angles of small differences drown in half precision: inputs and centers stay float32.
+        super().__init__(autocast=False, **kwargs)
+        check_at_least("num_classes", num_classes, 2)
+        check_at_least("num_sub_centers", num_sub_centers, 1)
+        check_choice("scale_mode", scale_mode, SCALE_MODES)
         self.num_classes = num_classes
         self.num_sub_centers = num_sub_centers
         self.scale_mode = scale_mode
@@ -139,6 +142,8 @@ class AdaCos(keras.layers.Layer):
         self.kernel = self.add_weight(
             (input_shape[-1], self.num_classes * self.num_sub_centers),
             initializer="glorot_uniform",
+            dtype="float32",
+            autocast=False,
             name="kernel",
         )
         self.scale = self.add_weight(
@@ -167,7 +172,6 @@ class AdaCos(keras.layers.Layer):
 
     def compute_cosine(self, embeddings):
         """Returns the cosines to all centers, float32 `(..., num_classes, num_sub_centers)`."""
-        # Angles of small differences drown in half precision.
         directions = ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
         cosine = ops.matmul(directions, ops.transpose(self.centers))
         shape = ops.shape(cosine)[:-1]
@@ -176,12 +180,11 @@ class AdaCos(keras.layers.Layer):
     @property
     def centers(self):
         """The unit centers, float32 `(num_classes * num_sub_centers, dim)`, class by class."""
-        kernel = ops.cast(ops.convert_to_tensor(self.kernel), "float32")
-        return ops.transpose(ops.normalize(kernel, axis=0))
+        return ops.transpose(ops.normalize(ops.convert_to_tensor(self.kernel), axis=0))
 
-    def compute_output_shape(self, input_shape):
-        """Returns `(..., num_classes)`."""
-        return (*input_shape[:-1], self.num_classes)
+    def compute_output_spec(self, embeddings, labels=None, sample_weight=None, training=False):
+        """Returns `(..., num_classes)`, float32 under every policy."""
+        return keras.KerasTensor((*embeddings.shape[:-1], self.num_classes), dtype="float32")
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasad.errors import InputError, check_at_least
+
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class GaussianBlur(keras.layers.Layer):
@@ -13,17 +15,23 @@ class GaussianBlur(keras.layers.Layer):
 
     Args:
         sigma: float >= 0. Standard deviation in pixels; 0 returns the input.
-        truncate: float. Half width of the window in units of `sigma`.
+        truncate: float > 0. Half width of the window in units of `sigma`.
 
     Call arguments:
         maps: float tensor `(batch, height, width, channels)`.
 
     Returns:
         smoothed: float tensor of the same shape.
+
+    Raises:
+        InputError: For a negative `sigma`, or a `truncate` that is not positive.
     """
 
     def __init__(self, sigma: float, truncate: float = 3.0, **kwargs):
         super().__init__(**{"trainable": False, **kwargs})
+        check_at_least("sigma", sigma, 0.0)
+        if not truncate > 0:
+            raise InputError(f"`truncate` must be positive. Received: {truncate!r}")
         self.sigma = float(sigma)
         self.truncate = float(truncate)
 

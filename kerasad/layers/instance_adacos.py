@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
-from kerasad.errors import InputError
-from kerasad.layers.adacos import adapted_adacos_scale
+from kerasad.errors import check_choice
+from kerasad.layers.adacos import SCALE_MODES, adapted_adacos_scale
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -15,7 +15,8 @@ class InstanceAdaCos(keras.layers.Layer):
 
     `logits_ij = s * cos(embedding_i, anchor_j)`; the anchors, embeddings of the batch's own
     images, carry no gradient. The class of example `i` is `i`, so a batch of `n` has `n` classes.
-    Batches of fewer than 3 give logits of 0 (no gradient), since AdaCos is not defined there.
+    Batches of fewer than 3 give logits of 0 (no gradient) and leave the scale alone, since AdaCos
+    is not defined there.
 
     Args:
         scale_mode: `"dynamic"` or `"fixed"` (`sqrt(2) * log(n - 1)` for a batch of `n`).
@@ -35,9 +36,8 @@ class InstanceAdaCos(keras.layers.Layer):
     """
 
     def __init__(self, scale_mode: str = "dynamic", **kwargs):
-        super().__init__(**kwargs)
-        if scale_mode not in ("dynamic", "fixed"):
-            raise InputError(f'`scale_mode` must be "dynamic" or "fixed". Received: {scale_mode!r}')
+        super().__init__(autocast=False, **kwargs)
+        check_choice("scale_mode", scale_mode, SCALE_MODES)
         self.scale_mode = scale_mode
 
     def build(self, embeddings_shape, anchors_shape=None):
@@ -62,12 +62,12 @@ class InstanceAdaCos(keras.layers.Layer):
                 scale = adapted_adacos_scale(
                     cosine[:, :, None], target, scale, ops.ones_like(cosine[:, 0])
                 )
-                self.scale.assign(scale)
+                self.scale.assign(ops.where(count >= 3, scale, self.scale))
         return ops.where(count >= 3, 1.0, 0.0) * scale * cosine
 
-    def compute_output_shape(self, embeddings_shape, anchors_shape=None):
-        """Returns `(n, n)`."""
-        return (embeddings_shape[0], embeddings_shape[0])
+    def compute_output_spec(self, embeddings, anchors, training=False):
+        """Returns `(n, n)`, float32 under every policy."""
+        return keras.KerasTensor((embeddings.shape[0],) * 2, dtype="float32")
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

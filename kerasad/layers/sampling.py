@@ -12,7 +12,7 @@ class Sampling(keras.layers.Layer):
     returns `z_mean`, so that a score never depends on chance.
 
     Args:
-        seed: int or None. Seed of the noise; its generator is saved with the layer.
+        seed: int or None. Seed of the noise; its generator's state is saved with the layer.
 
     Call arguments:
         inputs: pair `(z_mean, z_log_var)` of float tensors of one shape `(batch, ...)`.
@@ -42,6 +42,14 @@ class Sampling(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Returns the shape of `z_mean`."""
         return input_shape[0]
+
+    def save_own_variables(self, store):
+        """Stores the generator's state, which Keras leaves out of files."""
+        store["seed_state"] = self.seed_generator.state.numpy()
+
+    def load_own_variables(self, store):
+        """Takes up the generator's state, so that a resumed training draws what comes next."""
+        self.seed_generator.state.assign(store["seed_state"])
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
