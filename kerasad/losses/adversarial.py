@@ -3,7 +3,7 @@
 from keras import ops
 
 
-def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None):
+def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None, fake_weights=None):
     """Returns the discriminator's loss, `-log D(x) - log(1 - D(r))`, mean over all logits.
 
     `D` is the sigmoid of the logits, `x` an image and `r` a reconstruction.
@@ -13,6 +13,7 @@ def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None):
         fake_logits: float tensor of any shape.
         real_weights: float tensor with as many elements as `real_logits`, >= 0, or None. Logits
             of weight 0 count nowhere.
+        fake_weights: the same for `fake_logits`.
 
     Returns:
         loss: float32 tensor `()`, >= 0; 2 log 2 where nothing can be told apart.
@@ -20,24 +21,28 @@ def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None):
     Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, equation 1.
     """
     real = ops.softplus(-ops.cast(real_logits, "float32"))
-    if real_weights is None:
-        real = ops.mean(real)
-    else:
-        real_weights = ops.reshape(real_weights, ops.shape(real))
-        real = ops.sum(real * real_weights) / ops.maximum(ops.sum(real_weights), 1e-12)
-    fake = ops.mean(ops.softplus(ops.cast(fake_logits, "float32")))
-    return real + fake
+    fake = ops.softplus(ops.cast(fake_logits, "float32"))
+    return _weighted_mean(real, real_weights) + _weighted_mean(fake, fake_weights)
 
 
-def generator_adversarial_loss(fake_logits):
+def generator_adversarial_loss(fake_logits, weights=None):
     """Returns the generator's non-saturating loss, `-log D(r)`, mean over all logits.
 
     Args:
         fake_logits: float tensor of any shape.
+        weights: float tensor with as many elements, >= 0, or None. Logits of weight 0 count
+            nowhere.
 
     Returns:
         loss: float32 tensor `()`, >= 0.
 
     Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, section 3.
     """
-    return ops.mean(ops.softplus(-ops.cast(fake_logits, "float32")))
+    return _weighted_mean(ops.softplus(-ops.cast(fake_logits, "float32")), weights)
+
+
+def _weighted_mean(values, weights):
+    if weights is None:
+        return ops.mean(values)
+    weights = ops.reshape(weights, ops.shape(values))
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-12)

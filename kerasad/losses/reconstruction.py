@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasad.errors import check_at_least
+
 
 def binary_cross_entropy(images, reconstruction, weights=None):
     """Returns the binary cross-entropy per pixel value.
@@ -27,7 +29,7 @@ def binary_cross_entropy(images, reconstruction, weights=None):
     return mean_of_image(ops.mean(error, axis=-1, keepdims=True), weights)
 
 
-def structural_similarity(images, reconstruction, window_size=11, sigma=1.5):
+def structural_similarity(images, reconstruction, window_size=11, sigma=1.5, weights=None):
     """Returns the structural similarity around each pixel.
 
     `SSIM = (2 m_x m_y + c1) (2 s_xy + c2) / ((m_x^2 + m_y^2 + c1) (s_x^2 + s_y^2 + c2))`, with
@@ -39,6 +41,8 @@ def structural_similarity(images, reconstruction, window_size=11, sigma=1.5):
         reconstruction: float tensor of the same shape.
         window_size: int, odd. Width of the window in pixels.
         sigma: float. Standard deviation of the window in pixels.
+        weights: float tensor `(batch, height, width, 1)` or None. Pixels of weight 0 count in no
+            window; where a window holds no others, the similarity is 1.
 
     Returns:
         similarity: float32 tensor `(batch, height, width, channels)` in [-1, 1]; 1 for equal
@@ -53,7 +57,12 @@ def structural_similarity(images, reconstruction, window_size=11, sigma=1.5):
     centre = 0.5
     x, y = x - centre, y - centre
     moments = ops.concatenate([x, y, x * x, y * y, x * y], axis=-1)
-    moments = _gaussian_window(moments, window_size, sigma)
+    if weights is None:
+        moments = _gaussian_window(moments, window_size, sigma)
+    else:
+        weights = ops.cast(weights, "float32")
+        moments = _gaussian_window(moments * weights, window_size, sigma)
+        moments = moments / ops.maximum(_gaussian_window(weights, window_size, sigma), 1e-12)
     mean_x, mean_y, square_x, square_y, product = (
         moments[..., i * channels : (i + 1) * channels] for i in range(5)
     )
@@ -97,6 +106,9 @@ class ReconstructionLoss(keras.losses.Loss):
     Args:
         ssim_weight: float >= 0. 0 is the plain cross-entropy of the founding work.
 
+    Raises:
+        InputError: For a negative `ssim_weight`.
+
     Call arguments:
         y_true: images, float tensor `(batch, height, width, channels)` in [0, 1].
         y_pred: reconstruction, the same shape.
@@ -107,13 +119,14 @@ class ReconstructionLoss(keras.losses.Loss):
 
     def __init__(self, ssim_weight: float = 0.0, name="reconstruction_loss", **kwargs):
         super().__init__(name=name, **kwargs)
+        check_at_least("ssim_weight", ssim_weight, 0.0)
         self.ssim_weight = float(ssim_weight)
 
     def call(self, y_true, y_pred, weights=None):
         """Returns float32 `(batch,)`; `weights` as in `binary_cross_entropy`."""
         loss = binary_cross_entropy(y_true, y_pred, weights)
         if self.ssim_weight:
-            similarity = structural_similarity(y_true, y_pred)
+            similarity = structural_similarity(y_true, y_pred, weights=weights)
             dissimilarity = 0.5 * (1.0 - ops.mean(similarity, axis=-1, keepdims=True))
             loss = loss + self.ssim_weight * mean_of_image(dissimilarity, weights)
         return loss
