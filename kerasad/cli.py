@@ -1,5 +1,6 @@
 """The command line: one verb a function, each a few lines over the package."""
 
+import functools
 import os
 import warnings
 from typing import Any
@@ -8,7 +9,7 @@ import click
 
 from kerasad import runs
 from kerasad.callbacks import TrainingDivergedError
-from kerasad.config import DataConfig, RunConfig, TrainingConfig, merge, read_mapping
+from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
 from kerasad.errors import InputError
 from kerasad.metrics.table import format_metrics_table
 from kerasad.models.adacos_modes import ADACOS_MODES
@@ -57,6 +58,9 @@ def _options(*options):
 @click.version_option(__version__, prog_name="kerasad")
 def main() -> None:
     """Anomaly localization: train on good images, find what is wrong in new ones."""
+    # A warning of ours is a sentence for the user; where in the code it arose is not for them.
+    restore = functools.partial(setattr, warnings, "formatwarning", warnings.formatwarning)
+    click.get_current_context().call_on_close(restore)
     warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
 
 
@@ -85,7 +89,7 @@ def main() -> None:
     ),
 )
 @_options(
-    click.option("--epochs", type=int, help=_default(TrainingConfig, "epochs")),
+    click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]"),
     click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
     click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
     click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),

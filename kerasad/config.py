@@ -15,6 +15,9 @@ from kerasad.errors import InputError
 FORMAT = 1
 """Version of the layout of `config.json`; raised when a key changes its meaning."""
 
+DEFAULT_STEPS = 600
+"""Training steps where no number of epochs is given; most of what there is to gain is there."""
+
 Section = TypeVar("Section")
 
 
@@ -66,7 +69,8 @@ class TrainingConfig:
     """How the model is trained and the decision calibrated.
 
     Args:
-        epochs: int. Passes over the training images.
+        epochs: int or None. Passes over the training images; None makes about `DEFAULT_STEPS`
+            training steps of them.
         seed: int. Seeds the split, the order of the images, the weights and the noise.
         learning_rate: float. Adam's rate for encoder and decoder.
         discriminator_learning_rate: float. Adam's rate for the discriminator.
@@ -74,7 +78,7 @@ class TrainingConfig:
         strict: bool. Refuse a rate that so few calibration images cannot guarantee.
     """
 
-    epochs: int = 50
+    epochs: int | None = None
     seed: int = 0
     learning_rate: float = 1e-3
     discriminator_learning_rate: float = 2e-4
@@ -188,7 +192,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
 def _refuse_below(least: int, section: Any, prefix: str, *names: str) -> None:
     for name in names:
         value = getattr(section, name)
-        if value < least:
+        if value is not None and value < least:
             raise InputError(f"`{prefix}.{name}` must be at least {least}, found {value}.")
 
 

@@ -21,7 +21,7 @@ from kerasad.callbacks import (
     SyntheticLocalization,
     TrainingDivergedError,
 )
-from kerasad.config import DataConfig, ModelConfig, RunConfig
+from kerasad.config import DEFAULT_STEPS, DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.data.category import Category, load_category
 from kerasad.data.split import write_split
 from kerasad.errors import InputError
@@ -67,6 +67,7 @@ def train_run(
         category = open_category(config.data, settings.seed)
         echo(category.split_table())
         check_before_training(category, config)
+        settings = dataclasses.replace(settings, epochs=choose_epochs(settings, category))
         write_split(work / runs.SPLIT, category.split)
         model = build_model(config.model, category.image_shape, settings.seed)
         resolved = resolve_arguments(config.model, settings.seed)
@@ -84,6 +85,11 @@ def train_run(
             detector = make_detector(model, category, config, verbose)
         save_detector(detector, work)
     return runs.open_run(output)
+
+
+def choose_epochs(settings: TrainingConfig, category: Category) -> int:
+    """The number of epochs asked for, or as many as make about `DEFAULT_STEPS` steps."""
+    return settings.epochs or math.ceil(DEFAULT_STEPS / category.steps_per_epoch)
 
 
 def open_category(config: DataConfig, seed: int) -> Category:
@@ -166,6 +172,7 @@ def fit(
             validation_data=category.validation_crops,
             epochs=epochs,
             callbacks=callbacks,
+            shuffle=False,  # the dataset does it; Keras warns that it can't
             verbose=verbose,
         )
     except tf.errors.InvalidArgumentError as error:
