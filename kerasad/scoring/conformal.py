@@ -55,19 +55,19 @@ def conformal_rule(
     Angelopoulos and Bates, "A gentle introduction to conformal prediction", 2021, section 3.2.
     """
     check_rate(false_alarm_rate)
-    scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
+    scores = _largest_first(scores)
     count = len(scores)
     if count == 0:
         raise InputError("There is no calibration image; give at least one good image.")
-    if not np.all(np.isfinite(scores)):
-        raise InputError("A calibration score is not finite; check the images for NaN.")
-    rank = math.floor(false_alarm_rate * (count + 1) + 1e-9)
+    # .29 is stored a little too small, and .29 * 100 must still be 29.
+    rank = min(math.floor(false_alarm_rate * (count + 1) + 1e-9), count)
     note = None
     if rank == 0:
         needed = math.ceil(1.0 / false_alarm_rate - 1e-9) - 1
+        have = "image guarantees" if count == 1 else "images guarantee"
         note = (
-            f"{count} calibration images guarantee {1 / (count + 1):.1%}; "
-            f"{false_alarm_rate:.3g} needs {needed}."
+            f"{count} calibration {have} {1 / (count + 1):.1%}; "
+            f"{100 * false_alarm_rate:.3g}% needs {needed}."
         )
         if strict:
             raise InputError(note + " Give more good images or ask for a higher rate.")
@@ -90,6 +90,13 @@ def check_rate(false_alarm_rate: float) -> None:
         )
 
 
+def _largest_first(scores):
+    scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
+    if not np.all(np.isfinite(scores)):
+        raise InputError("A calibration score is not finite; check the images for NaN.")
+    return scores
+
+
 def _beta_interval(a, b):
     from scipy.stats import beta
 
@@ -103,7 +110,7 @@ class ConformalDecision(keras.layers.Layer):
 
     `p = (1 + number of calibration scores >= score) / (n + 1)`. The scores are state of a fixed
     capacity, padded with -inf, so that calibrating anew needs no new graph. More scores than fit
-    are thinned to evenly spaced ranks.
+    are thinned to evenly spaced ranks. A score that is NaN counts as defective.
 
     Args:
         capacity: int. Calibration scores kept.
@@ -136,17 +143,25 @@ class ConformalDecision(keras.layers.Layer):
         )
         threshold = ops.broadcast_to(self.threshold, ops.shape(score))
         return {
-            "p_value": (1.0 + reached) / (self.count + 1.0),
-            "is_anomalous": score > threshold,
+            # A score of -inf (an image without a real pixel) also reaches the padding.
+            "p_value": ops.minimum((1.0 + reached) / (self.count + 1.0), 1.0),
+            "is_anomalous": ops.logical_not(score <= threshold),
             "threshold": threshold,
         }
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
-        """Returns the scores, largest first, at evenly spaced ranks if there are too many."""
-        scores = np.sort(np.asarray(scores, "float32"))[::-1]
+        """Returns the scores, largest first, at evenly spaced ranks if there are too many.
+
+        Of `N` scores, `n` are kept: those of rank `floor(i (N + 1) / (n + 1))`, `i = 1..n`. Both
+        the guaranteed rate and the p-value of the kept ones are then never below those of all.
+
+        Raises:
+            InputError: If a score is not finite.
+        """
+        scores = _largest_first(scores)
         if len(scores) > self.capacity:
-            ranks = np.round(np.linspace(0, len(scores) - 1, self.capacity)).astype(int)
-            scores = scores[ranks]
+            ranks = np.arange(1, self.capacity + 1) * (len(scores) + 1) // (self.capacity + 1)
+            scores = scores[ranks - 1]
         return scores
 
     def set_scores(self, scores: np.ndarray) -> None:
