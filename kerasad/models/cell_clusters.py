@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasad.errors import check_at_least
 from kerasad.models.networks import downsampled_cells
 
 
@@ -17,7 +18,8 @@ class CellClusters(keras.layers.Layer):
 
     Args:
         num_clusters: int >= 2.
-        seed: int or None. Seed of the first centers.
+        seed: int or None. Seed of the first centers; its generator's state is saved with the
+            layer.
 
     Call arguments:
         images: float tensor `(batch, H, W, 3)` in [0, 1].
@@ -28,6 +30,9 @@ class CellClusters(keras.layers.Layer):
     Returns:
         labels: int32 tensor `(batch, h, w)` in `0 ... num_clusters - 1`, without gradient.
 
+    Raises:
+        InputError: For fewer than 2 clusters.
+
     Reference: Sculley, "Web-scale k-means clustering", WWW 2010, algorithm 1; Arthur and
     Vassilvitskii, "k-means++", SODA 2007.
     """
@@ -35,12 +40,14 @@ class CellClusters(keras.layers.Layer):
     DESCRIPTOR_SIZE = 4 * 4 * 3
 
     def __init__(self, num_clusters: int, seed: int | None = None, **kwargs):
-        super().__init__(**{"trainable": False, **kwargs})
+        # Colours stay float32 under a mixed-precision policy, as do the sums over many cells.
+        super().__init__(**{"trainable": False, "autocast": False, **kwargs})
+        check_at_least("num_clusters", num_clusters, 2)
         self.num_clusters = num_clusters
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape, weights_shape=None):
+    def build(self, images_shape, weights_shape=None):
         """Creates centers and counts; a count of 0 everywhere means not yet drawn."""
         options = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
         self.centers = self.add_weight(
@@ -88,9 +95,20 @@ class CellClusters(keras.layers.Layer):
             distances = ops.min(_squared_distances(cells, ops.stack(rows)), axis=-1) * weights
         return ops.stack(rows)
 
-    def compute_output_shape(self, input_shape, weights_shape, grid):
-        """Returns `(batch, h, w)`."""
-        return (input_shape[0], *grid)
+    def compute_output_spec(self, images, weights, grid, training=False):
+        """Returns `(batch, h, w)`, int32."""
+        return keras.KerasTensor((images.shape[0], *grid), dtype="int32")
+
+    def save_own_variables(self, store):
+        """Stores centers, counts and the generator's state, which Keras leaves out of files."""
+        super().save_own_variables(store)
+        store["seed_state"] = self.seed_generator.state.numpy()
+
+    def load_own_variables(self, store):
+        """Takes up centers, counts and the generator's state."""
+        self.centers.assign(store["0"])
+        self.counts.assign(store["1"])
+        self.seed_generator.state.assign(store["seed_state"])
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

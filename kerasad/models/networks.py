@@ -166,7 +166,8 @@ def build_discriminator(
 
 def _normalized_conv(filters, kernel_size, strides, name):
     conv = layers.Conv2D(filters, kernel_size, strides=strides, padding="same", name=name)
-    return layers.SpectralNormalization(conv, name=f"{name}_normalized")
+    # The layer writes the normalized kernel back; in half precision that would round it for good.
+    return layers.SpectralNormalization(conv, name=f"{name}_normalized", dtype="float32")
 
 
 def _resized(features, height, width):
@@ -201,14 +202,20 @@ def downsampled_cells(values, height, width):
     return ops.average_pool(values, window, strides=window, padding="same")
 
 
-def seed_kernels(network: keras.Model, seed: int) -> None:
-    """Draws all kernels that do not start at 0 anew, from their own seeds.
+def seed_weights(network: keras.layers.Layer, seed: int) -> None:
+    """Draws all weights that start at random anew, from their own seeds.
 
     Args:
-        network: model, built.
-        seed: int. The `i`-th kernel gets Glorot uniform values from `seed + i`.
+        network: model or layer, built.
+        seed: int. The `i`-th trainable variable, if it is a kernel that does not start at 0, gets
+            Glorot uniform values from `seed + i`; the `i`-th other one, if it is the vector of a
+            power iteration, normal values from `seed + i`.
     """
     for index, variable in enumerate(network.trainable_variables):
         if variable.name == "kernel" and ops.any(variable.value != 0):
             initializer = keras.initializers.GlorotUniform(seed=seed + index)
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))
+    for index, variable in enumerate(network.non_trainable_variables):
+        if variable.name == "vector_u":
+            initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed + index)
             variable.assign(initializer(variable.shape, dtype=variable.dtype))

@@ -24,7 +24,7 @@ from kerasad.models.networks import (
     build_discriminator,
     build_encoder,
     default_depth,
-    seed_kernels,
+    seed_weights,
 )
 from kerasad.models.two_player_model import TwoPlayerModel
 
@@ -165,7 +165,7 @@ class VAEGAN(TwoPlayerModel):
         )
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
-                seed_kernels(network, 1000 * seed + 100 * offset)
+                seed_weights(network, 1000 * seed + 100 * offset)
         self.sampling = Sampling(seed=seed)
         self.defects = TrainingDefects(probability=corruption, seed=seed)
         self.adacos_mode = build_adacos_mode(

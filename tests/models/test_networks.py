@@ -1,0 +1,162 @@
+import keras
+import numpy as np
+import pytest
+
+from kerasad.models.networks import (
+    build_decoder,
+    build_discriminator,
+    build_encoder,
+    default_depth,
+    downsampled_cells,
+    halved_sizes,
+    latent_shape,
+    seed_weights,
+)
+
+SHAPES = [(16, 16, 3), (17, 23, 3), (40, 9, 3)]
+
+
+def random_images(shape, batch=2):
+    return np.random.default_rng(0).random((batch, *shape)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("size", "depth"), [((8, 8), 2), ((32, 32), 2), ((64, 64), 3), ((128, 96), 4), ((512, 768), 4)]
+)
+def test_default_depth_leaves_about_eight_cells(size, depth):
+    assert default_depth(*size) == depth
+
+
+def test_odd_sizes_are_halved_upwards():
+    assert halved_sizes(9, 4, 3) == [(9, 4), (5, 2), (3, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("latent", ["conv", "dense"])
+def test_encoder_and_decoder_fit_each_other(shape, latent):
+    depth = 3
+    encoder = build_encoder(shape, latent, 5, 4, depth)
+    decoder = build_decoder(shape, latent, 5, 4, depth)
+    images = random_images(shape)
+    encoded = encoder(images)
+    expected = (2, *latent_shape(shape, latent, 5, depth))
+    assert tuple(encoded["z_mean"].shape) == tuple(encoded["z_log_var"].shape) == expected
+    for level, size in enumerate(halved_sizes(*shape[:2], depth)[1:], start=1):
+        assert tuple(encoded[f"features_{level}"].shape[1:3]) == size
+    reconstruction = np.asarray(decoder(encoded["z_mean"]))
+    assert reconstruction.shape == images.shape
+    assert 0.0 <= reconstruction.min() <= reconstruction.max() <= 1.0
+
+
+def test_dense_latent_is_one_code_an_image_and_conv_one_a_cell():
+    assert latent_shape((32, 20, 3), "dense", 7, 3) == (7,)
+    assert latent_shape((32, 20, 3), "conv", 7, 3) == (4, 3, 7)
+
+
+def test_channels_double_up_to_eight_times():
+    encoder = build_encoder((64, 64, 3), "conv", 4, 2, 5)
+    widths = [encoder.get_layer(f"conv_{level}").filters for level in range(1, 6)]
+    assert widths == [2, 4, 8, 16, 16]
+
+
+def test_noise_starts_small_and_alike_for_all_images():
+    encoded = build_encoder((16, 16, 3), "conv", 4, 4, 2)(random_images((16, 16, 3)))
+    np.testing.assert_array_equal(encoded["z_log_var"], -2.0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_discriminator_judges_cells_at_every_size(shape):
+    discriminator = build_discriminator(shape, 4, 3, 6)
+    judged = discriminator(random_images(shape))
+    quarter, coarsest = halved_sizes(*shape[:2], 3)[2:]
+    assert tuple(judged["logits"].shape) == (2, *coarsest, 1)
+    assert tuple(judged["embedding"].shape) == (2, *quarter, 6)
+    assert tuple(judged["features"].shape) == (2, *quarter, 8 + 16)
+
+
+def test_discriminator_judges_an_image_without_its_batch_mates():
+    discriminator, images = build_discriminator((16, 16, 3), 4, 2, 6), random_images((16, 16, 3))
+    whole, alone = (discriminator(x) for x in (images, images[:1]))
+    np.testing.assert_allclose(whole["logits"][:1], alone["logits"], atol=1e-5)
+
+
+def test_discriminator_kernels_have_spectral_norm_one_after_some_steps():
+    discriminator, images = build_discriminator((16, 16, 3), 4, 3, 6), random_images((16, 16, 3))
+    for _ in range(30):
+        discriminator(images, training=True)
+    for name in ("conv_1", "conv_2", "conv_3", "logits"):
+        kernel = discriminator.get_layer(f"{name}_normalized").layer.kernel.numpy()
+        singular = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)
+        assert singular[0] == pytest.approx(1.0, abs=0.05), name
+
+
+def test_spectral_normalization_keeps_all_digits_of_the_kernels_under_mixed_precision():
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        discriminator = build_discriminator((16, 16, 3), 4, 2, 6)
+    finally:
+        keras.config.set_dtype_policy(previous)
+    discriminator(random_images((16, 16, 3)), training=True)
+    for variable in discriminator.trainable_variables:
+        if variable.name == "kernel":
+            kernel = variable.numpy()
+            rounded = np.asarray(keras.ops.cast(keras.ops.cast(kernel, "bfloat16"), "float32"))
+            assert np.mean(kernel != rounded) > 0.9, variable.path
+
+
+@pytest.mark.parametrize("length", range(1, 70))
+def test_grids_of_halved_images_are_covered_exactly(length):
+    values = np.zeros((1, length, 4, 1), "float32")
+    for size, _ in halved_sizes(length, 4, 4):
+        assert downsampled_cells(values, size, 2).shape == (1, size, 2, 1)
+
+
+def test_cells_hold_the_mean_of_their_pixels():
+    values = np.arange(2 * 4 * 5 * 1, dtype="float32").reshape(2, 4, 5, 1)
+    cells = np.asarray(downsampled_cells(values, 2, 3))[1, :, :, 0]
+    image = values[1, :, :, 0]
+    # Five columns in three cells: two, two and one.
+    for row in range(2):
+        for column, span in enumerate((slice(0, 2), slice(2, 4), slice(4, 5))):
+            expected = image[2 * row : 2 * row + 2, span].mean()
+            assert cells[row, column] == pytest.approx(expected)
+
+
+def seeded(seed):
+    network = build_discriminator((16, 16, 3), 4, 2, 6)
+    seed_weights(network, seed)
+    return network
+
+
+def test_a_seed_decides_every_weight():
+    first, second, other = seeded(1), seeded(1), seeded(2)
+    for weight, same, different in zip(first.weights, second.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(weight, same, err_msg=weight.path)
+        if weight.name in ("kernel", "vector_u"):
+            assert not np.array_equal(weight, different), weight.path
+
+
+def test_kernels_of_one_shape_differ():
+    network = build_discriminator((16, 16, 3), 4, 2, 12)
+    seed_weights(network, 0)
+    hidden, last = (
+        network.get_layer(name).kernel.numpy() for name in ("embedding_hidden", "embedding")
+    )
+    assert hidden.shape[-1] == last.shape[-1] == 12
+    assert not np.array_equal(hidden[:, :, :8], last[:, :, :8])
+
+
+def test_seeded_kernels_keep_the_spread_of_their_initializer():
+    network = build_encoder((32, 32, 3), "conv", 16, 16, 3)
+    seed_weights(network, 0)
+    kernel = network.get_layer("conv_3").kernel.numpy()
+    limit = np.sqrt(6.0 / (16 * (kernel.shape[2] + kernel.shape[3])))
+    assert np.abs(kernel).max() <= limit
+    assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
+
+
+def test_kernels_that_start_at_zero_stay_there():
+    network = build_encoder((16, 16, 3), "dense", 4, 4, 2)
+    seed_weights(network, 0)
+    np.testing.assert_array_equal(network.get_layer("z_log_var").kernel, 0.0)
