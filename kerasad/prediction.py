@@ -111,7 +111,8 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
         "anomaly_map": anomaly_map,
         "anomaly_score": float(outputs["anomaly_score"][row]),
         "threshold": float(outputs["threshold"][row]),
-        "p_value": float(outputs["p_value"][row]),
+        # As a float64, the float32 next to .05 is above .05, and "p_value <= .05" would be false.
+        "p_value": round(float(outputs["p_value"][row]), 6),
         "is_anomalous": bool(outputs["is_anomalous"][row]),
         "defect_area": sum(box["area"] for box in boxes),
         "boxes": boxes,

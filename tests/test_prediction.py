@@ -57,3 +57,16 @@ def test_padding_is_no_part_of_a_prediction():
     }  # fmt: skip
     assert prediction["is_anomalous"] is False
     assert read_prediction(outputs, images, 1)[1]["defect_area"] == 48
+
+
+def test_p_value_of_a_twentieth_is_not_above_a_rate_of_5_percent():
+    outputs = {
+        "anomaly_map": np.zeros((1, 4, 4, 1), "float32"),
+        "pixel_threshold": np.ones(1),
+        "anomaly_score": np.array([3.0], "float32"),
+        "threshold": np.array([2.0], "float32"),
+        "p_value": np.array([1 / 20], "float32"),
+        "is_anomalous": np.array([True]),
+    }
+    assert float(outputs["p_value"][0]) > 0.05
+    assert read_prediction(outputs, np.zeros((1, 4, 4, 3)), 0)[1]["p_value"] == 0.05
