@@ -59,9 +59,10 @@ class MapCalibration(keras.layers.Layer):
         return everywhere, ops.arcsinh(by_place)
 
     def _full(self, grid):
-        return ops.image.resize(
-            ops.convert_to_tensor(grid), self.image_size, interpolation="bilinear"
-        )
+        # The last cells may reach beyond the image, so it is cut out of what the cells cover.
+        covered = tuple(GRID_STRIDE * side for side in self.grid)
+        full = ops.image.resize(ops.convert_to_tensor(grid), covered, interpolation="bilinear")
+        return full[:, : self.image_size[0], : self.image_size[1]]
 
     def start(self):
         """Sets the sums to 0."""
@@ -73,7 +74,7 @@ class MapCalibration(keras.layers.Layer):
         maps = np.asarray(maps, "float64")
         weights = np.ones((*maps.shape[:3], 1)) if valid is None else np.asarray(valid, "float64")
         for index, values in enumerate((weights, weights * maps, weights * maps**2)):
-            self._sums[index] += _cell_means(values.sum(axis=0), self.grid)
+            self._sums[index] += _cell_sums(values.sum(axis=0))
         self._images += len(maps)
 
     def finish(self):
@@ -86,17 +87,20 @@ class MapCalibration(keras.layers.Layer):
         self.mean.assign(mean.astype("float32"))
         self.scale.assign(scale.astype("float32"))
         if not self.position_free:
-            self._finish_places(count, total, squares, scale)
+            self._finish_places(count, total, squares, mean, scale)
         del self._sums, self._images
 
-    def _finish_places(self, count, total, squares, scale):
+    def _finish_places(self, count, total, squares, mean, scale):
         from scipy.ndimage import gaussian_filter
 
         def smooth(values):
             return gaussian_filter(values, sigma=(GRID_SIGMA, GRID_SIGMA, 0), mode="nearest")
 
-        place_mean = smooth(total / count)
-        variance = smooth(np.maximum(squares / count - (total / count) ** 2, 0.0))
+        # A place that only padding was seen at is taken for an average one.
+        seen, count = count > 0, np.maximum(count, 1e-12)
+        place_mean = np.where(seen, total / count, mean)
+        variance = np.maximum(squares / count - place_mean**2, 0.0)
+        place_mean, variance = smooth(place_mean), smooth(np.where(seen, variance, scale**2))
         # One image has no spread at a place, so the overall spread counts as one image more.
         variance = (self._images * variance + scale**2) / (self._images + 1)
         self.place_mean.assign(place_mean[None].astype("float32"))
@@ -112,11 +116,7 @@ class MapCalibration(keras.layers.Layer):
         }
 
 
-def _cell_means(values, grid):
-    """Returns the mean of `(H, W, c)` values in each `GRID_STRIDE` cell; edge cells are smaller."""
-    height, width = values.shape[:2]
-    rows = np.arange(0, height, GRID_STRIDE)
-    columns = np.arange(0, width, GRID_STRIDE)
-    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-    sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
-    return sums / sizes[..., None]
+def _cell_sums(values):
+    """Returns the sums of `(H, W, c)` values in each `GRID_STRIDE` cell; edge cells are smaller."""
+    rows, columns = (np.arange(0, side, GRID_STRIDE) for side in values.shape[:2])
+    return np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)

@@ -18,7 +18,10 @@ def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
     """
     progress = None
     if verbose:
-        count = len(dataset) if hasattr(dataset, "__len__") else None
+        try:
+            count = len(dataset)
+        except TypeError:  # a generator, or a dataset that does not know
+            count = None
         print(title)
         progress = keras.utils.Progbar(count, unit_name="batch")
     for element in dataset:

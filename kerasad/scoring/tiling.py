@@ -13,6 +13,12 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
         length: int, pixels.
         tile: int, pixels, at most `length`.
         overlap: int, pixels; neighbours share at least so many.
+
+    Returns:
+        starts: rising list of ints, the first 0.
+
+    Raises:
+        InputError: If the overlap is not below the tile, or the tile larger than the side.
     """
     if not 0 <= overlap < tile:
         raise InputError(f"`overlap` must be in 0..{tile - 1}, below the tile. Received: {overlap}")
