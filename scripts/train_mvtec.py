@@ -48,6 +48,7 @@ def main(argv=None):
         validation_data=data.validation,
         epochs=arguments.epochs,
         callbacks=[SyntheticLocalization(data.validation), CollapseNotice(), LossGuard()],
+        shuffle=False,  # `data.train` shuffles by itself
     )
 
     detector = kerasad.AnomalyDetector(

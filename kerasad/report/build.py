@@ -15,7 +15,7 @@ from kerasad.data.category import Category
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
 from kerasad.report import page
-from kerasad.report.collect import MAX_LATENTS, collect, latent_means, numpy_inputs
+from kerasad.report.collect import MAX_LATENTS, collect, make_latent_reader, numpy_inputs
 from kerasad.report.overlay import ColourScale
 from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, replace_file
 from kerasad.version import __version__
@@ -101,9 +101,10 @@ def _image_sections(detector, load_data, metrics: dict) -> list[page.Section]:
     except InputError as error:
         return [page.Section("Images", notes=[f"Images cannot be shown. {error}"])]
     records = category.index.test
-    collected = collect(detector, category.test, records)
+    read_latents = make_latent_reader(detector.model)
+    collected = collect(detector, category.test, records, read_latents)
     scale = ColourScale.from_threshold(float(detector.pixel_threshold))
-    train = _train_latents(detector.model, category)
+    train = _train_latents(read_latents, category)
     latents = np.concatenate([*train, collected.latents])
     groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [
@@ -113,13 +114,13 @@ def _image_sections(detector, load_data, metrics: dict) -> list[page.Section]:
     ]
 
 
-def _train_latents(model, category: Category) -> list[np.ndarray]:
+def _train_latents(read_latents, category: Category) -> list[np.ndarray]:
     """Latent means of training images, batch by batch; none where the images are gone."""
     latents: list[np.ndarray] = []
     if not category.split.train:
         return latents
     for inputs in category.train:
-        latents.append(latent_means(model, numpy_inputs(inputs)[0]))
+        latents.append(read_latents(numpy_inputs(inputs)[0]))
         if sum(map(len, latents)) >= MAX_LATENTS // 2:
             break
     return latents

@@ -1,9 +1,10 @@
 """One pass over the test set that keeps what the report shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from kerasad.metrics import PixelMetrics
 from kerasad.report.examples import Example, Group, make_groups, overlap
@@ -35,13 +36,14 @@ class Collected:
     latent_groups: list[str]
 
 
-def collect(detector, dataset, records: Sequence) -> Collected:
+def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
     """Streams the test set through the detector.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
         dataset: test dataset of (x, targets), as `Category.test`.
         records: sequence of ImageRecord that `targets["index"]` points into.
+        read_latents: function as `make_latent_reader` returns it.
     """
     groups, pixels = make_groups(), PixelMetrics()
     labels, scores, decisions, latents, kinds = [], [], [], [], []
@@ -65,7 +67,7 @@ def collect(detector, dataset, records: Sequence) -> Collected:
             for group in groups:
                 group.offer(example)
         if len(kinds) < MAX_LATENTS:
-            latents.append(latent_means(detector.model, images, outputs["anomaly_map"]))
+            latents.append(read_latents(images, outputs["anomaly_map"]))
             kinds.extend(
                 f"test {record.defect}" if not record.label else record.defect for record in chosen
             )
@@ -80,30 +82,34 @@ def collect(detector, dataset, records: Sequence) -> Collected:
     )
 
 
-def latent_means(model, images: np.ndarray, anomaly_map: np.ndarray | None = None) -> np.ndarray:
-    """The latent means of images, averaged over places where the latent has places.
+def make_latent_reader(model) -> Callable[..., np.ndarray]:
+    """A compiled function that reads the latent means of images.
 
-    A model that was trained on crops sees the crop around the peak of the map: what made the
-    image's score.
+    Where the latent has places, it averages over them. A model that was trained on crops sees the
+    crop around the peak of the map: what made the image's score.
 
     Args:
         model: the trained network, with `tensors` and `image_shape`.
-        images: float array (batch, height, width, 3).
-        anomaly_map: float array (batch, height, width, 1). Needed where images exceed crops.
 
     Returns:
-        float array (batch, latent_dim).
+        function of images (batch, height, width, 3) and, where these exceed the model's size, of
+        their maps (batch, height, width, 1), to a float array (batch, latent_dim).
     """
     height, width = model.image_shape[:2]
-    if images.shape[1:3] != (height, width):
-        images = np.stack(
-            [
-                _crop_around_peak(image, values[..., 0], height, width)
-                for image, values in zip(images, anomaly_map, strict=True)
-            ]
-        )
-    means = np.asarray(model.tensors(images)["z_mean"], "float32")
-    return means.mean(axis=tuple(range(1, means.ndim - 1)))
+
+    # In a graph, what the latent doesn't need of the model's other tensors isn't computed.
+    @tf.function(reduce_retracing=True)
+    def encode(images):
+        means = model.tensors(images)["z_mean"]
+        return tf.reduce_mean(means, axis=tuple(range(1, len(means.shape) - 1)))
+
+    def read(images: np.ndarray, anomaly_map: np.ndarray | None = None) -> np.ndarray:
+        if images.shape[1:3] != (height, width):
+            pairs = zip(images, anomaly_map, strict=True)
+            images = np.stack([_crop_around_peak(*pair, height, width) for pair in pairs])
+        return encode(tf.convert_to_tensor(images)).numpy()
+
+    return read
 
 
 def numpy_inputs(inputs) -> tuple[np.ndarray, np.ndarray | None]:
@@ -140,7 +146,7 @@ def _make_example(record, position, outputs, images, valid, targets) -> Example:
 
 
 def _crop_around_peak(image: np.ndarray, values: np.ndarray, height: int, width: int):
-    row, column = np.unravel_index(np.argmax(values), values.shape)
+    row, column, _ = np.unravel_index(np.argmax(values), values.shape)
     top = int(np.clip(row - height // 2, 0, image.shape[0] - height))
     left = int(np.clip(column - width // 2, 0, image.shape[1] - width))
     return image[top : top + height, left : left + width]

@@ -5,19 +5,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from keras import ops
 
 SIZE = (32, 48)
 
 
 class BrightnessModel:
-    """Its latent holds the mean of each colour at four places."""
+    """Its latent holds the mean of each colour at two places."""
 
     image_shape = (*SIZE, 3)
 
     def tensors(self, images):
-        images = np.asarray(images)
-        halves = np.stack(np.split(images, 2, axis=2), axis=1)
-        return {"z_mean": halves.mean(axis=(2, 3))[:, :, None, :]}
+        halves = ops.stack(ops.split(images, 2, axis=2), axis=1)
+        return {"z_mean": ops.mean(halves, axis=(2, 3))[:, :, None, :]}
 
 
 class BrightnessDetector:

@@ -80,12 +80,14 @@ def test_a_run_without_evaluation_says_what_to_do(run, category):
 
 
 def test_only_good_images_make_a_page_without_curves(run, category):
+    category.full_shape = (64, 96, 3)
     category.test = category.test[:1]
     for name in ("label", "mask"):
         category.test[0][1][name][:] = 0
     page = write_report(run, lambda detector: category).read_text()
     assert "no ROC curve without both" in page
     assert "no pixel curves" in page
+    assert "crop around the peak" in page
 
 
 def test_a_missing_extra_is_one_sentence(run, category, monkeypatch):
