@@ -9,7 +9,7 @@ from keras import ops
 
 from kerasad.layers import AdaCos, InstanceAdaCos
 from kerasad.models.cell_clusters import CellClusters
-from kerasad.models.networks import downsampled_cells
+from kerasad.models.networks import downsampled_cells, seed_weights
 
 # A cell counts as defective from this share of defective pixels on; below it, down to none at
 # all, it is neither good nor defective and teaches nothing.
@@ -31,11 +31,16 @@ def weighted_cross_entropy(labels, logits, weights):
     return ops.sum(loss * weights) / ops.maximum(ops.sum(weights), 1e-12)
 
 
-def valid_cells(valid, embedding):
-    """Returns 1 for cells of real pixels and 0 for those with padding, float32 `(batch, h, w)`."""
+def valid_cells(valid, cells):
+    """Returns 1 for cells of real pixels and 0 for those with padding, float32 `(batch, h, w)`.
+
+    Args:
+        valid: float tensor `(batch, H, W, 1)`, 0 where an image was padded, or None.
+        cells: tensor `(batch, h, w, c)` on the grid of cells.
+    """
     if valid is None:
-        return ops.ones(ops.shape(embedding)[:-1], dtype="float32")
-    height, width = embedding.shape[1:3]
+        return ops.ones(ops.shape(cells)[:-1], dtype="float32")
+    height, width = cells.shape[1:3]
     return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
 
 
@@ -111,6 +116,7 @@ class PretextAdaCos(AdaCosMode):
         good = real_cells(batch["mask"], batch["valid"], grid)
         coverage = downsampled_cells(batch["mask"], *grid)[..., 0]
         defective = ops.cast(coverage > DEFECTIVE_COVERAGE, "float32")
+        defective *= valid_cells(batch["valid"], real)
         family = ops.cast(ops.reshape(batch["family"], (-1, 1, 1)), "float32")
         labels = ops.cast(defective * family, "int32")
         weights = good / ops.maximum(ops.sum(good), 1.0)
@@ -142,13 +148,15 @@ class ClusterAdaCos(AdaCosMode):
 
     Args:
         num_clusters: int >= 2.
+        seed: int or None. Seed of the first clusters.
     """
 
-    def __init__(self, num_clusters: int = 32, **kwargs):
+    def __init__(self, num_clusters: int = 32, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.num_clusters = num_clusters
+        self.seed = seed
         self.adacos = AdaCos(num_clusters, self.num_sub_centers, self.scale_mode)
-        self.clusters = CellClusters(num_clusters)
+        self.clusters = CellClusters(num_clusters, seed=seed)
 
     def build(self, embedding_shape):
         """Builds centers and clusters."""
@@ -175,7 +183,7 @@ class ClusterAdaCos(AdaCosMode):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "num_clusters": self.num_clusters}
+        return {**super().get_config(), "num_clusters": self.num_clusters, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -223,14 +231,21 @@ ADACOS_MODES = {"pretext": PretextAdaCos, "cluster": ClusterAdaCos, "instance": 
 
 
 def build_adacos_mode(
-    name: str, embedding_shape, scale_mode: str, num_sub_centers: int, num_clusters: int
+    name: str,
+    embedding_shape,
+    scale_mode: str,
+    num_sub_centers: int,
+    num_clusters: int,
+    seed: int | None = None,
 ) -> AdaCosMode | None:
     """Returns a mode, built for embeddings of a shape; None for `"none"`."""
     if name == "none":
         return None
-    options = {"num_clusters": num_clusters} if name == "cluster" else {}
+    options = {"num_clusters": num_clusters, "seed": seed} if name == "cluster" else {}
     mode = ADACOS_MODES[name](
         scale_mode=scale_mode, num_sub_centers=num_sub_centers, dtype="float32", **options
     )
     mode.build(embedding_shape)
+    if seed is not None:
+        seed_weights(mode, seed)
     return mode
