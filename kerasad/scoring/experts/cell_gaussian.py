@@ -16,7 +16,8 @@ class CellGaussian(Expert):
     covariance at the place and `P` its mean over all places: the fewer images, the more a place
     borrows from the others. If `position_free`, all places are one.
 
-    More than `max_channels` channels are cut down to a random choice of them, fixed by `seed`.
+    More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
+    and saved with the expert.
 
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
@@ -54,13 +55,21 @@ class CellGaussian(Expert):
         _, height, width, channels = tensors_shape[self.tensor]
         dim = min(channels, self.max_channels)
         self._places = 1 if self.position_free else height * width
-        generator = np.random.default_rng(self.seed)
-        self._channels = np.sort(generator.permutation(channels)[:dim])
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
         self.whitening = self.add_weight(
             (self._places, dim, dim), "zeros", name="whitening", **options
         )
+        self.channels = None
+        if dim < channels:
+            # State, since another NumPy may draw others from the same seed.
+            drawn = np.sort(np.random.default_rng(self.seed).permutation(channels)[:dim])
+            self.channels = self.add_weight(
+                (dim,),
+                lambda shape, dtype: ops.convert_to_tensor(drawn, dtype),
+                name="channels",
+                **{**options, "dtype": "int32"},
+            )
 
     def call(self, tensors):
         """Returns the map; see the class."""
@@ -112,8 +121,8 @@ class CellGaussian(Expert):
 
     def _cells(self, features):
         features = ops.cast(features, "float32")
-        if len(self._channels) < features.shape[-1]:
-            features = ops.take(features, self._channels, axis=-1)
+        if self.channels is not None:
+            features = ops.take(features, self.channels, axis=-1)
         _, height, width, dim = features.shape
         return ops.reshape(features, (-1, height * width, dim))
 
