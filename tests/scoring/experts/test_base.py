@@ -7,7 +7,6 @@ from kerasad.scoring.experts import (
     DefectLogit,
     DiscriminatorResidual,
     EmbeddingResidual,
-    Expert,
     Inattention,
     LatentKL,
     PixelResidual,
