@@ -67,7 +67,8 @@ class CollapseNotice(keras.callbacks.Callback):
     looks the same (`reconstruction_contrast` below `min_contrast`).
 
     Args:
-        warmup_epochs: int. Epochs without a verdict, while the weight of the KL term rises.
+        warmup_epochs: int. Epochs without a verdict, while the weight of the KL term rises. The
+            last epoch of a training gets one in any case.
         min_contrast: float. Standard deviation of the reconstructions over that of the images.
             Defaults to `0.05`.
     """
@@ -80,7 +81,8 @@ class CollapseNotice(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Looks at the two logs until one of them has collapsed."""
-        if self.message is not None or epoch < self.warmup_epochs:
+        is_last = epoch + 1 == (self.params or {}).get("epochs")
+        if self.message is not None or (epoch < self.warmup_epochs and not is_last):
             return
         logs = logs or {}
         if logs.get("active_latents", 1.0) == 0.0:

@@ -73,7 +73,9 @@ def main() -> None:
     click.option("--model", type=click.Choice(list(MODELS)), help="[default: vae_gan]"),
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),
-    click.option("--adacos", type=click.Choice(ADACOS_MODES), help="Classes of the AdaCos term."),
+    click.option(
+        "--adacos", type=click.Choice([*ADACOS_MODES, "none"]), help="Classes of the AdaCos term."
+    ),
 )
 @_options(
     click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),

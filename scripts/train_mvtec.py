@@ -12,6 +12,7 @@ import keras
 
 import kerasad
 from kerasad.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
+from kerasad.metrics.table import format_metrics_table
 
 
 def parse_arguments(argv=None):
@@ -65,7 +66,7 @@ def main(argv=None):
     detector.save(output / "detector.keras")
     if data.index.test:
         metrics = kerasad.evaluate(detector, data.test, records=data.index.test)
-        print(kerasad.metrics.format_metrics_table(metrics))
+        print(format_metrics_table(metrics))
 
 
 if __name__ == "__main__":

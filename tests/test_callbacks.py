@@ -86,6 +86,15 @@ def test_collapse_is_noticed_after_the_warmup_and_once():
         notice.on_epoch_end(3, {"active_latents": 0.0})
 
 
+def test_a_training_that_ends_within_the_warmup_is_judged_too():
+    notice = CollapseNotice(warmup_epochs=9)
+    notice.set_params({"epochs": 2})
+    notice.on_epoch_end(0, {"active_latents": 0.0})
+    assert notice.message is None
+    with pytest.warns(UserWarning, match=r"latent collapsed \(epoch 2"):
+        notice.on_epoch_end(1, {"active_latents": 0.0})
+
+
 def test_constant_reconstructions_are_noticed():
     with pytest.warns(UserWarning, match=r"nearly constant .* is 0\.049"):
         CollapseNotice().on_epoch_end(0, {"active_latents": 0.4, "reconstruction_contrast": 0.049})

@@ -92,6 +92,7 @@ def test_help_lists_verbs_models_and_defaults():
         assert f"  {verb} " in text
     text = must("train", "--help").output
     assert "[vae_gan]" in text
+    assert "instance|none]" in text
     assert "[default: 256]" in text
 
 

@@ -139,7 +139,8 @@ def _run_section(run: Run, config: RunConfig) -> page.Section:
     section = page.Section("Run", f"Hash of the configuration: {short}.")
     values = json.loads(text)
     for name in ("data", "model", "training"):
-        rows = [(key, _show(value)) for key, value in _flat(values[name])]
+        rows = [(key, _show(value)) for key, value in _flat(values[name].pop("arguments", {}))]
+        rows = [(key, _show(value)) for key, value in _flat(values[name])] + rows
         section.tables.append({"title": name.capitalize(), "header": None, "rows": rows})
     calibration = run.calibration
     rows = [(key, _show(value)) for key, value in _flat(calibration) if "experts" not in key]

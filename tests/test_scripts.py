@@ -1,0 +1,35 @@
+import importlib.util
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_the_recipe_trains_measures_and_saves_both_files(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        for folder in ["train/good", "test/good", "test/cut"][: 3 if number < 2 else 1]:
+            path = tmp_path / "data" / folder / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(90, 110, (32, 32, 3)).astype("uint8")).save(path)
+    arguments = [str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+    load_script("train_mvtec").main([*arguments, "--image-size", "32x32", "--epochs", "1"])
+
+    output = capsys.readouterr().out
+    assert "image_auroc" in output
+    assert "calibration" in output
+    detector = keras.saving.load_model(tmp_path / "out" / "detector.keras")
+    assert np.isfinite(detector.threshold)
+    assert keras.saving.load_model(tmp_path / "out" / "model.keras").image_shape == (32, 32, 3)
