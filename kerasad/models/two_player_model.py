@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kerasad.errors import InputError
 from kerasad.models.health import assert_finite
 
 
@@ -28,8 +29,18 @@ class TwoPlayerModel(keras.Model):
                 `Adam(1e-3, beta_1=0.5)`.
             discriminator_optimizer: optimizer of the discriminator. Defaults to
                 `Adam(2e-4, beta_1=0.5)`.
-            **kwargs: as of `keras.Model.compile`; `jit_compile` defaults to `False`.
+            **kwargs: as of `keras.Model.compile`, without losses and metrics, which are built in;
+                `jit_compile` defaults to `False`.
+
+        Raises:
+            InputError: For a loss or metrics, or for one optimizer in both places.
         """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise InputError(
+                    f"`{name}` can't be given to `compile`: the terms of {type(self).__name__} "
+                    "are built in and logged by name; set their weights when you create the model."
+                )
         if optimizer is None:
             optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
         if discriminator_optimizer is None:
@@ -39,6 +50,11 @@ class TwoPlayerModel(keras.Model):
         kwargs.setdefault("jit_compile", False)
         super().compile(optimizer=optimizer, **kwargs)
         discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        if discriminator_optimizer in (self.optimizer, optimizer):
+            raise InputError(
+                "`discriminator_optimizer` is the same object as `optimizer`; each player needs "
+                "an optimizer of its own."
+            )
         scaled = keras.optimizers.LossScaleOptimizer
         if self.dtype_policy.name == "mixed_float16" and not isinstance(
             discriminator_optimizer, scaled
@@ -58,6 +74,8 @@ class TwoPlayerModel(keras.Model):
             "optimizer": serialize(self.optimizer),
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
             "jit_compile": self.jit_compile,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
         }
 
     def compile_from_config(self, config):
@@ -69,8 +87,10 @@ class TwoPlayerModel(keras.Model):
 
     @property
     def metrics(self):
-        """The running means of all terms, and what `compile` was given."""
-        return [*self.trackers.values(), *super().metrics]
+        """The running means of all terms."""
+        # Keras finds the trackers too, and has a `loss` of its own that nobody updates.
+        own = list(self.trackers.values())
+        return own + [metric for metric in super().metrics if metric.name not in self.trackers]
 
     def apply_loss(self, tape, loss, optimizer, variables) -> None:
         """Moves variables by one step of an optimizer; `loss` was scaled by it inside the tape."""
