@@ -8,16 +8,15 @@ from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.synthetic_training import TrainingDefects
-from kerasad.errors import InputError, check_choice
 from kerasad.layers import Sampling
-from kerasad.layers.gradient_attention import linear_head_attention, tape_attention
 from kerasad.losses import (
     ReconstructionLoss,
     discriminator_adversarial_loss,
     gaussian_kl_divergence,
     generator_adversarial_loss,
 )
-from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode, real_cells
+from kerasad.models.adacos_modes import build_adacos_mode, real_cells, valid_cells
+from kerasad.models.arguments import check_arguments, checked_image_shape
 from kerasad.models.health import active_latents, reconstruction_contrast
 from kerasad.models.networks import (
     build_decoder,
@@ -26,7 +25,9 @@ from kerasad.models.networks import (
     default_depth,
     seed_weights,
 )
+from kerasad.models.precision import dtype_policy_scope
 from kerasad.models.two_player_model import TwoPlayerModel
+from kerasad.models.vae_gan_tensors import build_attention_head, compute_tensors
 
 # Terms come before the sums that hold them, so that the check names the one that broke.
 LOSS_NAMES = (
@@ -61,11 +62,11 @@ class VAEGAN(TwoPlayerModel):
     `corruption`, and the target is the image without them.
 
     Args:
-        image_shape: `(height, width, 3)`.
+        image_shape: `(height, width, 3)`, sides of at least 8 pixels.
         latent: `"conv"` (a code for each cell) or `"dense"` (one for the image).
         latent_dim: int. Channels of the code.
         filters: int. Channels after the first halving, in each of the networks.
-        depth: int or None. Number of halvings; None chooses by size, see `default_depth`.
+        depth: int >= 2 or None. Number of halvings; None chooses by size, see `default_depth`.
         adacos: `"pretext"`, `"cluster"`, `"instance"` or `"none"`.
         adacos_scale: `"dynamic"` or `"fixed"`.
         num_sub_centers: int. AdaCos centers of each class.
@@ -80,7 +81,7 @@ class VAEGAN(TwoPlayerModel):
         corruption: float in [0, 1].
         attention_layer: int or None. The halving whose activations the saliency explains; None is
             the last, for which it has a closed form.
-        seed: int or None. Seed of weights, latent noise and synthetic defects.
+        seed: int >= 0 or None. Seed of weights, latent noise, synthetic defects and clusters.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict with
@@ -122,19 +123,7 @@ class VAEGAN(TwoPlayerModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        image_shape = tuple(int(side) for side in image_shape)
-        if len(image_shape) != 3 or min(image_shape) < 1:
-            raise InputError(
-                f"`image_shape` must be (height, width, channels). Received: {image_shape}"
-            )
-        check_choice("latent", latent, ("conv", "dense"))
-        check_choice("adacos", adacos, (*ADACOS_MODES, "none"))
-        if adacos == "pretext" and not corruption > 0:
-            raise InputError(
-                'adacos="pretext" learns from synthetic defects, but `corruption` is 0; raise it '
-                "or choose another mode."
-            )
-        self.image_shape = image_shape
+        self.image_shape = checked_image_shape(image_shape)
         self.latent = latent
         self.latent_dim = latent_dim
         self.filters = filters
@@ -152,34 +141,40 @@ class VAEGAN(TwoPlayerModel):
         self.corruption = corruption
         self.attention_layer = attention_layer
         self.seed = seed
-        self.depth = depth or default_depth(*self.image_shape[:2])
-        if attention_layer is not None and not 1 <= attention_layer <= self.depth:
-            raise InputError(
-                f"`attention_layer` must be in 1..{self.depth}, the halvings of the encoder. "
-                f"Received: {attention_layer}"
-            )
-        self.encoder = build_encoder(self.image_shape, latent, latent_dim, filters, self.depth)
-        self.decoder = build_decoder(self.image_shape, latent, latent_dim, filters, self.depth)
+        self.depth = default_depth(*self.image_shape[:2]) if depth is None else depth
+        check_arguments(self)
+        # A reloaded model must not depend on the policy of the process that loads it.
+        with dtype_policy_scope(self.dtype_policy):
+            self._build_networks()
+        self.reconstruction_loss = ReconstructionLoss(ssim_weight)
+        self.create_trackers(LOSS_NAMES, HEALTH_NAMES)
+        # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
+        self(keras.Input(self.image_shape))
+
+    def _build_networks(self):
+        shape, seed = self.image_shape, self.seed
+        code = (self.latent, self.latent_dim, self.filters, self.depth)
+        self.encoder = build_encoder(shape, *code)
+        self.decoder = build_decoder(shape, *code)
         self.discriminator = build_discriminator(
-            self.image_shape, filters, self.depth, embedding_dim
+            shape, self.filters, self.depth, self.embedding_dim
         )
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
                 seed_weights(network, 1000 * seed + 100 * offset)
         self.sampling = Sampling(seed=seed)
-        self.defects = TrainingDefects(probability=corruption, seed=seed)
+        self.defects = TrainingDefects(probability=self.corruption, seed=seed)
         self.adacos_mode = build_adacos_mode(
-            adacos,
+            self.adacos,
             self.discriminator.output["embedding"].shape,
-            adacos_scale,
-            num_sub_centers,
-            num_clusters,
+            self.adacos_scale,
+            self.num_sub_centers,
+            self.num_clusters,
+            seed=None if seed is None else 1000 * seed + 300,
         )
-        self._attention_head = self._build_attention_head()
-        self.reconstruction_loss = ReconstructionLoss(ssim_weight)
-        self.create_trackers(LOSS_NAMES, HEALTH_NAMES)
-        # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
-        self(keras.Input(self.image_shape))
+        self.attention_head = build_attention_head(
+            self.encoder, self.attention_layer or self.depth, self.depth
+        )
 
     def build(self, input_shape=None):
         """Does nothing: `__init__` has built every network."""
@@ -270,7 +265,9 @@ class VAEGAN(TwoPlayerModel):
             # The discriminator stands still here: no step of its power iteration.
             fake = self.discriminator(reconstruction, training=False)
             if self.adversarial_weight:
-                losses["adversarial_loss"] = generator_adversarial_loss(fake["logits"])
+                losses["adversarial_loss"] = generator_adversarial_loss(
+                    fake["logits"], valid_cells(valid, fake["logits"])
+                )
             if self._has_adacos:
                 clean = None
                 if self.adacos_mode.generator_needs_clean:
@@ -299,7 +296,9 @@ class VAEGAN(TwoPlayerModel):
         if self.adversarial_weight:
             real_logits, fake_logits = ops.split(judged["logits"], 2, axis=0)
             real_weights = real_cells(batch["mask"], batch["valid"], real_logits.shape[1:3])
-            loss += discriminator_adversarial_loss(real_logits, fake_logits, real_weights)
+            loss += discriminator_adversarial_loss(
+                real_logits, fake_logits, real_weights, valid_cells(batch["valid"], fake_logits)
+            )
         if self._has_adacos:
             real, fake = ops.split(judged["embedding"], 2, axis=0)
             loss += self.adacos_mode.discriminator_loss(real, fake, batch, training=training)
@@ -338,46 +337,7 @@ class VAEGAN(TwoPlayerModel):
             and `class_logits` (`(batch, h, w, classes)`, class 0 is good).
         """
         images, _ = unpack_inputs(inputs)
-        encoded = self.encoder(images, training=False)
-        reconstruction = self.decoder(encoded["z_mean"], training=False)
-        judged = self.discriminator(
-            ops.concatenate([ops.cast(images, "float32"), reconstruction], axis=0), training=False
-        )
-        features, made_features = ops.split(judged["features"], 2, axis=0)
-        embedding, made_embedding = ops.split(judged["embedding"], 2, axis=0)
-        fine, coarse = encoded["features_2"], encoded["features_" + str(min(3, self.depth))]
-        coarse = ops.image.resize(coarse, fine.shape[1:3], interpolation="bilinear")
-        tensors = {
-            "images": images,
-            "reconstruction": reconstruction,
-            "z_mean": encoded["z_mean"],
-            "z_log_var": encoded["z_log_var"],
-            "encoder_features": ops.concatenate([fine, coarse], axis=-1),
-            "discriminator_features": features,
-            "reconstruction_discriminator_features": made_features,
-            "embedding": embedding,
-            "reconstruction_embedding": made_embedding,
-            "attention_map": self._attention_map(encoded),
-        }
-        if self.adacos_mode is not None:
-            tensors["prototypes"] = self.adacos_mode.normal_prototypes()
-            tensors["class_logits"] = self.adacos_mode.class_logits(embedding)
-        return {
-            name: ops.cast(value, "float32") for name, value in tensors.items() if value is not None
-        }
-
-    def _attention_map(self, encoded):
-        features = encoded[f"features_{self.attention_layer or self.depth}"]
-        if self._attention_head is None:
-            return linear_head_attention(self.encoder.get_layer("z_mean").kernel, features)
-        return tape_attention(self._attention_head, features)
-
-    def _build_attention_head(self):
-        """Returns the part of the encoder behind `attention_layer`; None if that is linear."""
-        if self.attention_layer in (None, self.depth):
-            return None
-        features = self.encoder.get_layer(f"features_{self.attention_layer}").output
-        return keras.Model(features, self.encoder.get_layer("z_mean").output)
+        return compute_tensors(self, images)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -1,7 +1,9 @@
 """Small images and small models."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasad
 
@@ -39,3 +41,13 @@ def smooth_images(shape, seed=0):
     waves = generator.uniform(-9, 9, size=(2, shape[0], 1, 1, shape[3]))
     phase = waves[0] * rows[..., None] + waves[1] * columns[..., None]
     return (0.5 + 0.45 * np.sin(phase)).astype("float32")
+
+
+@pytest.fixture(scope="session")
+def trained(make_model, images):
+    """A model after two epochs of `fit` in graph mode, and its history. Only to be looked at."""
+    model = make_model()
+    model.compile(keras.optimizers.Adam(2e-3), keras.optimizers.Adam(5e-4))
+    train = tf.data.Dataset.from_tensor_slices(images).batch(4)
+    fit = model.fit(train, epochs=2, validation_data=(images[:4],), verbose=0)
+    return model, fit.history

@@ -1,0 +1,65 @@
+"""What the arguments of a VAE-GAN may be."""
+
+from kerasad.errors import InputError, check_at_least, check_choice
+from kerasad.layers.adacos import SCALE_MODES
+from kerasad.models.adacos_modes import ADACOS_MODES
+
+# The discriminator's quarter resolution and the window of the structural similarity need it.
+SMALLEST_SIDE = 8
+LOWEST_VALUES = {
+    "latent_dim": 1,
+    "filters": 1,
+    "depth": 2,
+    "num_sub_centers": 1,
+    "num_clusters": 2,
+    "embedding_dim": 1,
+    "reconstruction_weight": 0,
+    "kl_weight": 0,
+    "adversarial_weight": 0,
+    "adacos_weight": 0,
+    "ssim_weight": 0,
+    "kl_warmup_steps": 0,
+    "corruption": 0,
+}
+
+
+def checked_image_shape(image_shape) -> tuple[int, int, int]:
+    """Returns `(height, width, 3)` as whole numbers.
+
+    Raises:
+        InputError: For anything else, or sides below `SMALLEST_SIDE` pixels.
+    """
+    image_shape = tuple(int(side) for side in image_shape)
+    if len(image_shape) != 3 or min(image_shape[:2]) < SMALLEST_SIDE or image_shape[2] != 3:
+        raise InputError(
+            f"`image_shape` must be (height, width, 3) with sides of at least {SMALLEST_SIDE} "
+            f"pixels. Received: {image_shape}"
+        )
+    return image_shape
+
+
+def check_arguments(model) -> None:
+    """Raises an `InputError` that names the first argument of a `VAEGAN` outside its range.
+
+    Args:
+        model: object that holds every argument under its own name, `depth` resolved.
+    """
+    check_choice("latent", model.latent, ("conv", "dense"))
+    check_choice("adacos", model.adacos, (*ADACOS_MODES, "none"))
+    check_choice("adacos_scale", model.adacos_scale, SCALE_MODES)
+    for name, lowest in LOWEST_VALUES.items():
+        check_at_least(name, getattr(model, name), lowest)
+    if model.corruption > 1:
+        raise InputError(f"`corruption` must be at most 1. Received: {model.corruption!r}")
+    if model.adacos == "pretext" and model.corruption == 0:
+        raise InputError(
+            'adacos="pretext" learns from synthetic defects, but `corruption` is 0; raise it or '
+            "choose another mode."
+        )
+    if model.attention_layer is not None and not 1 <= model.attention_layer <= model.depth:
+        raise InputError(
+            f"`attention_layer` must be in 1..{model.depth}, the halvings of the encoder. "
+            f"Received: {model.attention_layer}"
+        )
+    if model.seed is not None:
+        check_at_least("seed", model.seed, 0)

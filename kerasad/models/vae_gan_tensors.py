@@ -1,0 +1,60 @@
+"""One forward pass of a VAE-GAN with everything that it knows about images."""
+
+import keras
+from keras import ops
+
+from kerasad.layers.gradient_attention import linear_head_attention, tape_attention
+
+
+def compute_tensors(model, images):
+    """Returns the named tensors of `VAEGAN.tensors`.
+
+    Args:
+        model: `VAEGAN`.
+        images: float tensor `(batch, height, width, 3)` in [0, 1].
+
+    Returns:
+        tensors: dict of float32 tensors.
+    """
+    encoded = model.encoder(images, training=False)
+    reconstruction = model.decoder(encoded["z_mean"], training=False)
+    judged = model.discriminator(
+        ops.concatenate([ops.cast(images, "float32"), reconstruction], axis=0), training=False
+    )
+    features, made_features = ops.split(judged["features"], 2, axis=0)
+    embedding, made_embedding = ops.split(judged["embedding"], 2, axis=0)
+    fine, coarse = encoded["features_2"], encoded["features_" + str(min(3, model.depth))]
+    coarse = ops.image.resize(coarse, fine.shape[1:3], interpolation="bilinear")
+    tensors = {
+        "images": images,
+        "reconstruction": reconstruction,
+        "z_mean": encoded["z_mean"],
+        "z_log_var": encoded["z_log_var"],
+        "encoder_features": ops.concatenate([fine, coarse], axis=-1),
+        "discriminator_features": features,
+        "reconstruction_discriminator_features": made_features,
+        "embedding": embedding,
+        "reconstruction_embedding": made_embedding,
+        "attention_map": _attention_map(model, encoded),
+    }
+    if model.adacos_mode is not None:
+        tensors["prototypes"] = model.adacos_mode.normal_prototypes()
+        tensors["class_logits"] = model.adacos_mode.class_logits(embedding)
+    return {
+        name: ops.cast(value, "float32") for name, value in tensors.items() if value is not None
+    }
+
+
+def build_attention_head(encoder: keras.Model, level: int, depth: int) -> keras.Model | None:
+    """Returns the part of an encoder behind its `level`-th halving; None if that is linear."""
+    if level == depth:
+        return None
+    features = encoder.get_layer(f"features_{level}").output
+    return keras.Model(features, encoder.get_layer("z_mean").output, name="attention_head")
+
+
+def _attention_map(model, encoded):
+    features = encoded[f"features_{model.attention_layer or model.depth}"]
+    if model.attention_head is None:
+        return linear_head_attention(model.encoder.get_layer("z_mean").kernel, features)
+    return tape_attention(lambda x: model.attention_head(x, training=False), features)
