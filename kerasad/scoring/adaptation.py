@@ -15,20 +15,23 @@ from kerasad.scoring.streaming import iterate_inputs
 FUSION_DEFECTS = 128
 FUSION_SIDE = 64
 
+READ_ONCE = "The images can be read only once; give a dataset that starts anew when read again."
 
-def adapt_experts(model, experts, train, verbose: int = 0) -> None:
+
+def adapt_experts(detector, train, verbose: int = 0) -> None:
     """Lets every expert learn from good images, each pass of all experts in one.
 
     Args:
-        model: model with `tensors`.
-        experts: list of `Expert`.
-        train: dataset of inputs.
+        detector: `AnomalyDetector`.
+        train: dataset of inputs of the size that the model was trained with.
         verbose: 0 or 1.
 
     Raises:
-        InputError: If the dataset is empty.
+        InputError: If the dataset is empty or can be read only once, its images have another
+            size, or they are padded and the experts learn by position.
     """
-    tensors_of = tf.function(model.tensors, reduce_retracing=True)
+    experts = detector.experts
+    tensors_of = tf.function(detector.model.tensors, reduce_retracing=True)
     for index in range(max((expert.passes for expert in experts), default=0)):
         learning = [expert for expert in experts if index < expert.passes]
         for expert in learning:
@@ -36,14 +39,29 @@ def adapt_experts(model, experts, train, verbose: int = 0) -> None:
         seen = 0
         for inputs, _ in iterate_inputs(train, verbose, f"adapting, pass {index + 1}"):
             images, valid = unpack_inputs(inputs)
+            _check_images(detector, images, valid)
             tensors = tensors_of(images)
             for expert in learning:
                 expert.update(tensors, _cell_weights(images, valid), index)
             seen += len(images)
         if not seen:
-            raise InputError("There is no training image to adapt to.")
+            raise InputError("There is no training image to adapt to." if index == 0 else READ_ONCE)
         for expert in learning:
             expert.finish(index)
+
+
+def _check_images(detector, images, valid):
+    size, wanted = tuple(images.shape[1:3]), tuple(detector.model.image_shape[:2])
+    if size != wanted:
+        raise InputError(
+            f"`train` must have images of the model's size {wanted}, crops if the detector cuts "
+            f"tiles. Received: {size}"
+        )
+    if valid is not None and not detector.position_free:
+        raise InputError(
+            "`train` has padded images, where a place means nothing; give the detector "
+            "keep_aspect=True."
+        )
 
 
 def _cell_weights(images, valid):
@@ -64,7 +82,7 @@ def calibrate_maps(detector, validation, verbose: int = 0) -> None:
     calibration.start()
     seen = 0
     for inputs, _ in iterate_inputs(validation, verbose, "measuring scales"):
-        images, valid = unpack_inputs(inputs)
+        images, valid = detector.prepare(inputs)
         calibration.update(maps_of(images), valid)
         seen += len(images)
     if not seen:
@@ -82,7 +100,7 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     batches = []
     images_left = FUSION_DEFECTS
     for inputs, _ in iterate_inputs(validation):
-        images, valid = unpack_inputs(inputs)
+        images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]
         valid = np.ones_like(images[..., :1]) if valid is None else np.asarray(valid)
         batches.append((images, valid[: len(images)]))
@@ -90,6 +108,8 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
         if images_left <= 0:
             break
     total = sum(len(images) for images, _ in batches)
+    if not total:
+        raise InputError(READ_ONCE)
     rounds = -(-FUSION_DEFECTS // total)
     family = ChoosingDefects()
     rows = []

@@ -82,12 +82,10 @@ def conformal_rule(
     )
 
 
-def check_rate(false_alarm_rate: float) -> None:
-    """Raises an `InputError` unless the rate is in (0, 1)."""
-    if not 0.0 < false_alarm_rate < 1.0:
-        raise InputError(
-            f"`false_alarm_rate` must be above 0 and below 1. Received: {false_alarm_rate}"
-        )
+def check_rate(rate: float, argument: str = "false_alarm_rate") -> None:
+    """Raises an `InputError` that names the argument unless the rate is in (0, 1)."""
+    if not 0.0 < rate < 1.0:
+        raise InputError(f"`{argument}` must be above 0 and below 1. Received: {rate}")
 
 
 def _largest_first(scores):

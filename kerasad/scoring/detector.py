@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import resize_image, unpack_inputs
-from kerasad.errors import InputError
+from kerasad.data.geometry import parse_image_size, resize_image, unpack_inputs
+from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
 from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
@@ -18,12 +18,8 @@ from kerasad.scoring.experts import default_experts
 from kerasad.scoring.fusion import choose_fusion
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
+from kerasad.scoring.summary import ON_CROPS_NOTE, summarize
 from kerasad.scoring.tiling import TileGrid
-
-ON_CROPS_NOTE = (
-    "Fewer than 5 good images: the threshold comes from crops of one left-out image, which are "
-    "not independent, so no false-alarm rate is guaranteed."
-)
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -58,7 +54,8 @@ class AnomalyDetector(keras.Model):
         `(batch, height, width, 1)` in [0, 1] and `reconstruction` `(batch, height, width, 3)`.
 
     Raises:
-        InputError: If an expert needs a tensor that the model does not have, or a size is wrong.
+        InputError: If there is no expert, two have one name, or one needs a tensor that the model
+            does not have; if a size is wrong; if images are not of a float type.
     """
 
     def __init__(
@@ -71,11 +68,12 @@ class AnomalyDetector(keras.Model):
         smoothing=None,
         **kwargs,
     ):
-        super().__init__(**{"trainable": False, **kwargs})
+        # Images in half precision would lose digits that distances need.
+        super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
         self.model = model.__class__.from_config(model.get_config())
         self.model.set_weights(model.get_weights())
         tile_size = tuple(model.image_shape[:2])
-        self.image_size = tuple(image_size or tile_size)
+        self.image_size = tile_size if image_size is None else parse_image_size(image_size)
         self.overlap = overlap
         self.keep_aspect = keep_aspect
         self.tiles = None
@@ -84,16 +82,12 @@ class AnomalyDetector(keras.Model):
         self.position_free = keep_aspect or self.tiles is not None
         shapes = _tensor_shapes(self.model)
         self.experts = default_experts(shapes, self.position_free) if experts is None else experts
+        _check_experts(self.experts, shapes)
         for expert in self.experts:
-            missing = [name for name in expert.requires if name not in shapes]
-            if missing:
-                raise InputError(
-                    f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this "
-                    f"model does not have; it has {', '.join(sorted(shapes))}."
-                )
             if not expert.built:
                 expert.build({name: shapes[name] for name in expert.requires})
         self.smoothing = math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
+        check_at_least("smoothing", self.smoothing, 0)
         self.blur = GaussianBlur(self.smoothing, dtype="float32")
         self.map_calibration = MapCalibration(
             self.image_size, len(self.experts), self.position_free, dtype="float32"
@@ -105,16 +99,19 @@ class AnomalyDetector(keras.Model):
         self(keras.Input((*self.image_size, 3)))
 
     def _add_state(self):
-        def state(name, value, shape=()):
-            initializer = keras.initializers.Constant(value)
-            return self.add_weight(shape, initializer, dtype="float32", name=name, autocast=False)
+        def state(name, value, shape=(), dtype="float32"):
+            def initial(shape, dtype):  # `Constant` would round it to float32
+                return ops.full(shape, value, dtype)
+
+            return self.add_weight(shape, initial, dtype=dtype, name=name, autocast=False)
 
         count = len(self.experts)
         self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
         self._map_by_place = state("map_by_place", 0.0)
         self._pixel_threshold = state("pixel_threshold", np.inf)
-        self._pixel_rate = state("pixel_rate", 0.005)
-        self._requested_rate = state("requested_rate", 0.05)
+        # The rule's rank must come out the same from the stored rate: all its digits count.
+        self._pixel_rate = state("pixel_rate", 0.005, dtype="float64")
+        self._requested_rate = state("requested_rate", 0.05, dtype="float64")
         self._on_crops = state("on_crops", 0.0)
 
     def build(self, input_shape=None):
@@ -143,6 +140,11 @@ class AnomalyDetector(keras.Model):
     def prepare(self, inputs):
         """Returns images of the detector's size, and their validity or None."""
         images, valid = unpack_inputs(inputs)
+        if not tf.as_dtype(images.dtype).is_floating:
+            raise InputError(
+                f"Images must be floats in [0, 1]. Received: {images.dtype}; divide by the largest "
+                "value, such as 255."
+            )
         if tuple(images.shape[1:3]) == self.image_size:
             return images, valid
         if valid is not None:
@@ -183,17 +185,23 @@ class AnomalyDetector(keras.Model):
 
         Args:
             train: dataset of inputs of the model's size (crops, if the detector cuts tiles).
-            validation: dataset of inputs of the detector's size that trained nothing.
+            validation: dataset of inputs as of `call` that trained nothing.
             seed: int. Seed of the synthetic defects that the weights are chosen on.
             verbose: 0 or 1. Whether to show progress.
+
+        Raises:
+            InputError: If a dataset is empty or can be read only once, or `train` has images of
+                another size, or padded ones without `keep_aspect`.
         """
-        adapt_experts(self.model, self.experts, train, verbose)
+        adapt_experts(self, train, verbose)
         calibrate_maps(self, validation, verbose)
         fusion = choose_fusion(draw_fusion_sample(self, validation, seed, verbose))
         self.fusion_weights.assign(fusion.weights.astype("float32"))
         self._map_by_place.assign(float(fusion.map_by_place))
         # What was calibrated before belongs to other maps.
         self.decision.set_scores(np.empty(0, "float32"))
+        self._pixel_threshold.assign(np.inf)
+        self._on_crops.assign(0.0)
 
     def calibrate(
         self,
@@ -219,9 +227,14 @@ class AnomalyDetector(keras.Model):
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For a rate outside (0, 1), no image, or too few images if `strict`.
+            InputError: For a rate outside (0, 1), no image, or, if `strict`, too few images or
+                crops of one.
         """
         check_rate(false_alarm_rate)
+        check_rate(pixel_rate, "pixel_rate")
+        crops = bool(float(self._on_crops)) if calibration is None else on_crops
+        if strict and crops:
+            raise InputError(ON_CROPS_NOTE + " Give more good images.")
         if calibration is None:
             rule = conformal_rule(self.decision.stored_scores(), false_alarm_rate, strict)
         else:
@@ -240,7 +253,7 @@ class AnomalyDetector(keras.Model):
         histogram = ScoreHistogram()
         scores = []
         for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
-            _, valid = unpack_inputs(inputs)
+            _, valid = self.prepare(inputs)
             scores.append(outputs["anomaly_score"])
             histogram.update(outputs["anomaly_map"], valid)
         if not scores:
@@ -274,47 +287,8 @@ class AnomalyDetector(keras.Model):
         return float(self._pixel_threshold)
 
     def calibration_summary(self) -> dict:
-        """Returns what `calibrate` found, ready for JSON.
-
-        Returns:
-            dict of `threshold`, `pixel_threshold`, `pixel_rate`, `num_images`, `false_alarm_rate`
-            (a dict of `requested`, `guaranteed` and `interval_95`; the last two None if the
-            images were crops of one), `note`, `map_by_place` and `experts` (by name: `weight`,
-            `mean`, `scale`).
-        """
-        rate = round(float(self._requested_rate), 6)
-        scores = self.decision.stored_scores()
-        guaranteed = interval = None
-        note = "Not calibrated yet."
-        if len(scores):
-            rule = conformal_rule(scores, rate)
-            guaranteed, interval, note = rule.guaranteed, list(rule.interval_95), rule.note
-        if float(self._on_crops):
-            guaranteed, interval, note = None, None, ON_CROPS_NOTE
-        rows = zip(
-            self.experts,
-            np.asarray(self.fusion_weights),
-            np.asarray(self.map_calibration.mean),
-            np.asarray(self.map_calibration.scale),
-            strict=True,
-        )
-        return {
-            "threshold": self.threshold,
-            "pixel_threshold": self.pixel_threshold,
-            "pixel_rate": round(float(self._pixel_rate), 6),
-            "num_images": len(scores),
-            "false_alarm_rate": {
-                "requested": rate,
-                "guaranteed": guaranteed,
-                "interval_95": interval,
-            },
-            "note": note,
-            "map_by_place": bool(float(self._map_by_place)),
-            "experts": {
-                expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
-                for expert, w, m, s in rows
-            },
-        }
+        """Returns what `calibrate` found, ready for JSON; see `kerasad.scoring.summary`."""
+        return summarize(self)
 
     def get_config(self):
         """Returns the arguments of `__init__`, model and experts serialized."""
@@ -331,6 +305,21 @@ class AnomalyDetector(keras.Model):
         config["model"] = keras.saving.deserialize_keras_object(config["model"])
         config["experts"] = [keras.saving.deserialize_keras_object(e) for e in config["experts"]]
         return cls(**config)
+
+
+def _check_experts(experts, shapes):
+    names = [expert.name for expert in experts]
+    if not names or len(set(names)) < len(names):
+        raise InputError(
+            f"`experts` must be at least one layer, each with a name of its own. Received: {names}"
+        )
+    for expert in experts:
+        missing = [name for name in expert.requires if name not in shapes]
+        if missing:
+            raise InputError(
+                f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this model "
+                f"does not have; it has {', '.join(sorted(shapes))}."
+            )
 
 
 def _chosen(tensors, expert):
