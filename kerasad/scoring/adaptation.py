@@ -126,12 +126,12 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
 
 
 def _thinned(detector, maps_of, images, masks, valid):
-    everywhere, by_place = detector.map_calibration(maps_of(tf.constant(images)))
+    pixel_maps, place_maps = detector.map_calibration(maps_of(tf.constant(images)))
     step = max(1, -(-max(detector.image_size) // FUSION_SIDE))
     cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
     return (
-        np.asarray(everywhere)[cut],
-        np.asarray(by_place)[cut],
+        np.asarray(pixel_maps)[cut],
+        np.asarray(place_maps)[cut],
         np.asarray(masks)[cut][..., 0] > 0.5,
         np.asarray(valid)[cut][..., 0] > 0.5,
     )

@@ -15,7 +15,7 @@ from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
 from kerasad.scoring.experts import default_experts
-from kerasad.scoring.fusion import choose_fusion
+from kerasad.scoring.fusion import choose_weights
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
 from kerasad.scoring.summary import ON_CROPS_NOTE, summarize
@@ -29,8 +29,8 @@ class AnomalyDetector(keras.Model):
     One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
     smooths and standardizes the maps, adds them up and decides; `predict`, evaluation, export and
     serving all run it. The `anomaly_score` is the maximum of the sum of maps standardized place by
-    place; the `anomaly_map` is the same sum standardized over all places, or place by place,
-    whichever found synthetic defects better.
+    place; the `anomaly_map` is the same sum of the mean of that and of maps standardized over all
+    places.
 
     Args:
         model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
@@ -107,7 +107,6 @@ class AnomalyDetector(keras.Model):
 
         count = len(self.experts)
         self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
-        self._map_by_place = state("map_by_place", 0.0)
         self._pixel_threshold = state("pixel_threshold", np.inf)
         # The rule's rank must come out the same from the stored rate: all its digits count.
         self._pixel_rate = state("pixel_rate", 0.005, dtype="float64")
@@ -121,16 +120,14 @@ class AnomalyDetector(keras.Model):
         """Returns map, score and decision; see the class."""
         images, valid = self.prepare(inputs)
         maps, extras = self.expert_maps(images)
-        everywhere, by_place = self.map_calibration(maps)
+        pixel_maps, place_maps = self.map_calibration(maps)
         weights = ops.reshape(self.fusion_weights, (-1, 1))
-        place_map = ops.matmul(by_place, weights)
-        anomaly_map = ops.matmul(everywhere, weights)
-        anomaly_map = ops.where(self._map_by_place > 0.5, place_map, anomaly_map)
+        place_map = ops.matmul(place_maps, weights)
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         score = ops.max(place_map, axis=(1, 2, 3))
         return {
-            "anomaly_map": anomaly_map,
+            "anomaly_map": ops.matmul(pixel_maps, weights),
             "anomaly_score": score,
             **self.decision(score),
             "pixel_threshold": ops.broadcast_to(self._pixel_threshold, ops.shape(score)),
@@ -195,9 +192,8 @@ class AnomalyDetector(keras.Model):
         """
         adapt_experts(self, train, verbose)
         calibrate_maps(self, validation, verbose)
-        fusion = choose_fusion(draw_fusion_sample(self, validation, seed, verbose))
-        self.fusion_weights.assign(fusion.weights.astype("float32"))
-        self._map_by_place.assign(float(fusion.map_by_place))
+        weights = choose_weights(draw_fusion_sample(self, validation, seed, verbose))
+        self.fusion_weights.assign(weights.astype("float32"))
         # What was calibrated before belongs to other maps.
         self.decision.set_scores(np.empty(0, "float32"))
         self._pixel_threshold.assign(np.inf)

@@ -13,8 +13,8 @@ class FusionSample:
     """Standardized maps of validation images, with and without synthetic defects.
 
     Attributes:
-        maps: float32 `(n, h, w, experts)`, standardized over all places.
-        place_maps: float32 of the same shape, standardized place by place.
+        maps: float32 `(n, h, w, experts)`, standardized for the pixels of a map.
+        place_maps: float32 of the same shape, standardized for the score of an image.
         masks: bool `(n, h, w)`.
         valid: bool `(n, h, w)`; False where padded.
     """
@@ -25,33 +25,18 @@ class FusionSample:
     valid: np.ndarray
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """How expert maps are added up.
-
-    Attributes:
-        weights: float64 `(experts,)`, >= 0, sum 1.
-        map_by_place: bool. Whether the `anomaly_map` adds the maps standardized place by place
-            too, and not only the score.
-        value: float in [0, 1]. The objective reached.
-    """
-
-    weights: np.ndarray
-    map_by_place: bool
-    value: float
-
-
-def choose_fusion(sample: FusionSample, steps: int = STEPS) -> Fusion:
-    """Returns the better of both standardizations of the map, each with weights of its own."""
-    choices = [_choose_weights(sample, by_place, steps) for by_place in (False, True)]
-    return max(choices, key=lambda choice: choice.value)
-
-
-def _choose_weights(sample, map_by_place, steps):
-    """Greedy forward selection with replacement.
+def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
+    """Returns the experts' weights, by greedy forward selection with replacement.
 
     Starting with nothing, each step adds the expert (again, if need be) whose addition to the sum
     gives the best objective; the weights are each expert's share of the steps of the best prefix.
+
+    Args:
+        sample: maps of good and synthetically defective validation images.
+        steps: int.
+
+    Returns:
+        weights: float64 `(experts,)`, >= 0, sum 1.
 
     Reference: Caruana et al., "Ensemble selection from libraries of models", ICML 2004.
     """
@@ -62,16 +47,16 @@ def _choose_weights(sample, map_by_place, steps):
         values = []
         for expert in range(experts):
             counts[expert] += 1
-            values.append(objective(sample, counts / counts.sum(), map_by_place))
+            values.append(objective(sample, counts / counts.sum()))
             counts[expert] -= 1
         winner = int(np.argmax(values))
         counts[winner] += 1
         if values[winner] > best_value:
             best_value, best_counts = values[winner], counts.copy()
-    return Fusion(best_counts / best_counts.sum(), map_by_place, float(best_value))
+    return best_counts / best_counts.sum()
 
 
-def objective(sample: FusionSample, weights: np.ndarray, map_by_place: bool = False) -> float:
+def objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the mean of pixel AUROC, best pooled IoU and image AUROC of a fusion.
 
     The pixels are every second one down and across; an image's score is the maximum of its
@@ -80,13 +65,11 @@ def objective(sample: FusionSample, weights: np.ndarray, map_by_place: bool = Fa
     Args:
         sample: maps of good and synthetically defective validation images.
         weights: float array `(experts,)`.
-        map_by_place: bool. Which maps the pixel measures read.
     """
     weights = np.asarray(weights, "float32")
-    maps = sample.place_maps if map_by_place else sample.maps
     thin = np.s_[:, ::2, ::2]
     valid = sample.valid[thin]
-    ranked = _ranked(sample.masks[thin][valid], (maps[thin] @ weights)[valid])
+    ranked = _ranked(sample.masks[thin][valid], (sample.maps[thin] @ weights)[valid])
     scores = np.where(sample.valid, sample.place_maps @ weights, -np.inf).max(axis=(1, 2))
     images = _ranked(sample.masks.any(axis=(1, 2)), scores)
     return (_auroc(ranked) + _best_iou(ranked) + _auroc(images)) / 3.0

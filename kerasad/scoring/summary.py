@@ -21,7 +21,7 @@ def summarize(detector) -> dict:
     Returns:
         dict of `threshold` and `pixel_threshold` (None before `calibrate`), `pixel_rate`,
         `num_images`, `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`;
-        the last two None if the images were crops of one), `note`, `map_by_place` and `experts`
+        the last two None if the images were crops of one), `note` and `experts`
         (by name: `weight`, `mean`, `scale`).
     """
     rate = float(detector._requested_rate)
@@ -51,7 +51,6 @@ def summarize(detector) -> dict:
             "interval_95": interval,
         },
         "note": note,
-        "map_by_place": bool(float(detector._map_by_place)),
         "experts": {
             expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
             for expert, w, m, s in rows

@@ -104,18 +104,13 @@ def test_weights_add_up_the_maps_of_the_experts(detector, good_images):
     np.testing.assert_allclose(predict(detector, images)["anomaly_map"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("by_place", [False, True])
-def test_score_reads_places_and_the_map_either(calibrated, good_images, by_place):
-    calibrated._map_by_place.assign(float(by_place))
+def test_the_score_reads_places_and_the_map_both_standardizations(calibrated, good_images):
     images = good_images(2, *SHAPE[:2], seed=5)
     maps, _ = calibrated.expert_maps(tf.constant(images))
     weights = np.asarray(calibrated.fusion_weights)[:, None]
-    everywhere, places = (
-        np.asarray(values) @ weights for values in calibrated.map_calibration(maps)
-    )
+    pixels, places = (np.asarray(values) @ weights for values in calibrated.map_calibration(maps))
     outputs = predict(calibrated, images)
-    chosen = places if by_place else everywhere
-    np.testing.assert_allclose(outputs["anomaly_map"], chosen, atol=1e-5)
+    np.testing.assert_allclose(outputs["anomaly_map"], pixels, atol=1e-5)
     np.testing.assert_allclose(outputs["anomaly_score"], places.max(axis=(1, 2, 3)), rtol=1e-5)
 
 
@@ -362,7 +357,6 @@ def test_summary_is_strict_json_and_names_every_expert(calibrated):
     assert list(summary["experts"]) == ["residual", "gaussian"]
     assert sum(row["weight"] for row in summary["experts"].values()) == pytest.approx(1.0)
     assert all(row["scale"] > 0 for row in summary["experts"].values())
-    assert isinstance(summary["map_by_place"], bool)
 
 
 def test_new_calibration_needs_neither_a_new_graph_nor_a_new_variable(
