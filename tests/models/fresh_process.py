@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
 def optimizer_state(model):
     """All values that both optimizers hold, in one vector."""
     variables = [*model.optimizer.variables, *model.discriminator_optimizer.variables]
-    return np.concatenate([np.ravel(variable).astype("float64") for variable in variables])
+    return np.concatenate([np.ravel(variable.numpy()).astype("float64") for variable in variables])
 
 
 if __name__ == "__main__":

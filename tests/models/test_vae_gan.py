@@ -119,7 +119,7 @@ def test_config_holds_every_argument(make_model):
     assert config["attention_layer"] == 1
     assert config["depth"] == 2
     for weight, same in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(weight, same, err_msg=weight.path)
+        np.testing.assert_array_equal(weight.numpy(), same.numpy(), err_msg=weight.path)
 
 
 @pytest.mark.parametrize("adacos", ["pretext", "cluster"])
@@ -129,7 +129,7 @@ def test_a_seed_decides_every_weight(make_model, adacos):
     keras.utils.set_random_seed(2)
     second, other = make_model(adacos=adacos, seed=3), make_model(adacos=adacos, seed=4)
     for weight, same, different in zip(first.weights, second.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(weight, same, err_msg=weight.path)
+        np.testing.assert_array_equal(weight.numpy(), same.numpy(), err_msg=weight.path)
         if np.std(weight) > 0:
             assert not np.array_equal(weight, different), weight.path
 

@@ -94,20 +94,20 @@ def test_one_step_reaches_every_kernel_of_its_own_player(make_model, images, ada
             assert (gradient > 0) == (name.split("/")[-2] not in without_term), name
 
 
-@pytest.mark.parametrize("adacos", ["pretext", "none"])
-def test_loss_is_the_weighted_sum_of_its_terms(make_model, images, adacos):
+def test_loss_is_the_weighted_sum_of_its_terms(make_model, images):
     weights = dict(zip(WEIGHTS, (0.7, 3.0, 0.2, 0.4), strict=True))
-    model = compiled(make_model(adacos=adacos, kl_warmup_steps=4, **weights))
-    for iteration in range(6):
+    model = compiled(make_model(kl_warmup_steps=2, **weights))
+    for iteration in range(4):
         logs = step(model, images)
         likelihood = 0.7 * logs["reconstruction_loss"]
-        prior = 3.0 * min(iteration / 4, 1.0) * logs["kl_loss"]
+        prior = 3.0 * min(iteration / 2, 1.0) * logs["kl_loss"]
         game = 0.2 * logs["adversarial_loss"] + 0.4 * logs["adacos_loss"]
         assert logs["loss"] == pytest.approx(likelihood + prior + game, rel=1e-5)
         assert logs["encoder_loss"] == pytest.approx(likelihood + prior, rel=1e-5)
         assert logs["decoder_loss"] == pytest.approx(likelihood + game, rel=1e-5)
+        assert logs["adversarial_loss"] > 0
+        assert logs["adacos_loss"] > 0
         model.reset_metrics()
-    assert (logs["adacos_loss"] == 0) == (adacos == "none")
 
 
 def test_without_warmup_the_prior_counts_from_the_first_step(make_model, images):
@@ -190,20 +190,20 @@ def test_the_discriminator_does_not_move_the_generator(make_model, images):
     assert all("moving_" in name for name in generator)
 
 
-@pytest.mark.parametrize("adacos", ["pretext", "cluster"])
-def test_a_seed_makes_two_fits_identical(make_model, images, adacos):
+def test_a_seed_makes_two_fits_identical(make_model, images):
     models = []
     for global_seed in (1, 2):
         keras.utils.set_random_seed(global_seed)
-        model = compiled(make_model(adacos=adacos, seed=5))
-        model.fit(images, batch_size=4, shuffle=False, verbose=0)
+        model = compiled(make_model(adacos="cluster", seed=5))
+        model.fit(images, batch_size=8, shuffle=False, verbose=0)
         models.append(model)
     for weight, same in zip(models[0].weights, models[1].weights, strict=True):
-        np.testing.assert_array_equal(weight, same, err_msg=weight.path)
+        np.testing.assert_array_equal(weight.numpy(), same.numpy(), err_msg=weight.path)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("adacos", ["pretext", "cluster"])
+@pytest.mark.parametrize(
+    ("policy", "adacos"), [("mixed_float16", "pretext"), ("mixed_bfloat16", "cluster")]
+)
 def test_mixed_precision_trains_float32_weights(make_model, images, policy, adacos):
     model = compiled(make_model(dtype=policy, adacos=adacos))
     before = contents(model)
@@ -219,10 +219,9 @@ def test_mixed_precision_trains_float32_weights(make_model, images, policy, adac
     assert {value.dtype.name for value in model.tensors(images).values()} == {"float32"}
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_is_close_to_full(make_model, images, policy):
+def test_mixed_precision_is_close_to_full(make_model, images):
     full = compiled(make_model()).test_on_batch(images, return_dict=True)
-    mixed = compiled(make_model(dtype=policy)).test_on_batch(images, return_dict=True)
+    mixed = compiled(make_model(dtype="mixed_bfloat16")).test_on_batch(images, return_dict=True)
     for name in LOSS_NAMES:
         assert mixed[name] == pytest.approx(full[name], rel=0.03, abs=1e-3), name
 
@@ -257,14 +256,14 @@ def test_images_without_padding_may_say_so(make_model, images):
         assert whole[name] == pytest.approx(value, rel=1e-5), name
 
 
-@pytest.mark.parametrize("adacos", MODES)
+@pytest.mark.parametrize("adacos", ["pretext", "instance"])
 def test_padded_images_train(make_model, images, adacos):
     logs = step(compiled(make_model(adacos=adacos)), padded_inputs(images, 0.5))
     assert all(np.isfinite(value) for value in logs.values())
 
 
 def test_fit_reads_a_dataset_of_padded_images(make_model, images):
-    model = compiled(make_model())
+    model = compiled(make_model(adacos="cluster"))
     dataset = tf.data.Dataset.from_tensor_slices(padded_inputs(images, 0.5))
     history = model.fit(dataset.batch(5), validation_data=dataset.batch(8), verbose=0).history
     assert all(np.isfinite(values[0]) for values in history.values())
@@ -274,7 +273,7 @@ def test_training_brings_the_reconstruction_nearer(make_model, images):
     model = compiled(make_model(adacos="none", adversarial_weight=0), rates=(0.01, 0.01))
     losses = [
         model.fit(images, batch_size=8, verbose=0).history["reconstruction_loss"][0]
-        for _ in range(15)
+        for _ in range(10)
     ]
     assert losses[-1] < 0.95 * losses[0]
 
