@@ -66,13 +66,15 @@ def structural_similarity(images, reconstruction, window_size=11, sigma=1.5, wei
     mean_x, mean_y, square_x, square_y, product = (
         moments[..., i * channels : (i + 1) * channels] for i in range(5)
     )
+    c1, c2 = 0.01**2, 0.03**2
+    # TensorFlow reorders a sum of three terms where it knows their shapes, so that predicting and
+    # serving would round differently; hence no such sum, but a maximum or a difference between.
     variance_x = ops.maximum(square_x - mean_x * mean_x, 0.0)
-    variance_y = ops.maximum(square_y - mean_y * mean_y, 0.0)
+    variance_y_c2 = ops.maximum(square_y - mean_y * mean_y + c2, c2)
     covariance = product - mean_x * mean_y
     mean_x, mean_y = mean_x + centre, mean_y + centre
-    c1, c2 = 0.01**2, 0.03**2
-    luminance = (2.0 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
-    structure = (2.0 * covariance + c2) / (variance_x + variance_y + c2)
+    luminance = (2.0 * mean_x * mean_y + c1) / (mean_x * mean_x - (-c1 - mean_y * mean_y))
+    structure = (2.0 * covariance + c2) / (variance_x + variance_y_c2)
     return luminance * structure
 
 
