@@ -3,10 +3,8 @@
 import tensorflow as tf
 from keras import ops
 
-from kerasad.losses import gaussian_kl_divergence
-
-# A latent channel that tells less than this about an image is taken to be unused.
-ACTIVE_NATS = 0.01
+# A latent channel whose mean varies less than this from image to image is taken to be unused.
+ACTIVE_VARIANCE = 0.01
 
 
 def assert_finite(name: str, value) -> tf.Operation:
@@ -23,35 +21,55 @@ def assert_finite(name: str, value) -> tf.Operation:
     return tf.debugging.Assert(tf.math.is_finite(value), [message, value])
 
 
-def active_latents(z_mean, z_log_var):
-    """Returns the share of latent channels that carry more than `ACTIVE_NATS` nats.
+def assert_unit_range(images) -> tf.Operation:
+    """Returns an operation that stops the step when images are not in [0, 1].
 
-    0 is a collapsed latent: the decoder no longer reads the code.
+    The cross-entropy of pixels from 0 to 255 has no lower bound, so a training would look fine.
+    NaN passes: the loss that it spoils is named instead.
+
+    Args:
+        images: float tensor of any shape.
+    """
+    lowest, highest = tf.reduce_min(images), tf.reduce_max(images)
+    outside = tf.logical_or(lowest < -0.001, highest > 1.001)
+    message = "Images must be in [0, 1]; divide pixels of 0 to 255 by 255. Found"
+    return tf.debugging.Assert(tf.logical_not(outside), [message, lowest, highest])
+
+
+def active_latents(z_mean):
+    """Returns the share of latent channels that tell images apart.
+
+    A channel is active if its mean code varies over the batch by more than `ACTIVE_VARIANCE`, the
+    prior's variance being 1; a conv latent's variance is averaged over its cells. 0 is a collapsed
+    latent: every image has the same code.
 
     Args:
         z_mean: float tensor `(batch, ..., latent_dim)`.
-        z_log_var: float tensor of the same shape.
 
     Returns:
-        share: float32 tensor `()` in [0, 1].
+        share: float32 tensor `()` in [0, 1]; 1 for a batch of one, which shows nothing.
+
+    Reference: Burda et al., "Importance weighted autoencoders", ICLR 2016, section 5.2.
     """
-    divergence = gaussian_kl_divergence(z_mean, z_log_var)
-    axes = tuple(range(len(divergence.shape) - 1))
-    return ops.mean(ops.cast(ops.mean(divergence, axis=axes) > ACTIVE_NATS, "float32"))
+    variance = ops.var(ops.cast(z_mean, "float32"), axis=0)
+    variance = ops.mean(variance, axis=tuple(range(len(variance.shape) - 1)))
+    share = ops.mean(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
+    return ops.where(ops.shape(z_mean)[0] > 1, share, 1.0)
 
 
 def reconstruction_contrast(images, reconstruction):
     """Returns how much reconstructions differ among each other, relative to their images.
 
-    `std(r) / std(x)` over all values of the batch; near 0 is a constant output.
+    The mean over all places of the deviation over the batch, of `r` over that of `x`; near 0 the
+    output is the same whatever goes in.
 
     Args:
         images: float tensor `(batch, height, width, channels)`.
         reconstruction: float tensor of the same shape.
 
     Returns:
-        contrast: float32 tensor `()`, >= 0.
+        contrast: float32 tensor `()`, >= 0; 1 where the images do not differ either.
     """
-    return ops.std(ops.cast(reconstruction, "float32")) / ops.maximum(
-        ops.std(ops.cast(images, "float32")), 1e-6
-    )
+    spread = ops.mean(ops.std(ops.cast(images, "float32"), axis=0))
+    made = ops.mean(ops.std(ops.cast(reconstruction, "float32"), axis=0))
+    return ops.where(spread > 1e-4, made / ops.maximum(spread, 1e-4), 1.0)

@@ -103,13 +103,13 @@ class TwoPlayerModel(keras.Model):
         )
         optimizer.apply(gradients, variables)
 
-    def track(self, measured: dict) -> dict:
+    def track(self, measured: dict, checks: tuple = ()) -> dict:
         """Updates all trackers with a batch's values; returns their running means.
 
         Raises:
             tf.errors.InvalidArgumentError: If a loss is not finite; the message names it.
         """
-        checks = [assert_finite(name, measured[name]) for name in self.loss_names]
+        checks = [*checks, *(assert_finite(name, measured[name]) for name in self.loss_names)]
         with tf.control_dependencies(checks):
             for name, tracker in self.trackers.items():
                 tracker.update_state(tf.identity(measured[name]))

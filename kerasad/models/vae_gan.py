@@ -12,12 +12,12 @@ from kerasad.layers import Sampling
 from kerasad.losses import (
     ReconstructionLoss,
     discriminator_adversarial_loss,
-    gaussian_kl_divergence,
     generator_adversarial_loss,
 )
 from kerasad.models.adacos_modes import build_adacos_mode, real_cells, valid_cells
 from kerasad.models.arguments import check_arguments, checked_image_shape
-from kerasad.models.health import active_latents, reconstruction_contrast
+from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
+from kerasad.models.latent_loss import latent_loss
 from kerasad.models.networks import (
     build_decoder,
     build_discriminator,
@@ -93,6 +93,9 @@ class VAEGAN(TwoPlayerModel):
 
     Raises:
         InputError: For an argument outside its range.
+
+    The logged `encoder_loss` is `R + KL` and `decoder_loss` is `R + A + S`, each term with its
+    weight: what the reference gives to either. Here both minimize `loss`, the sum of all terms.
 
     Reference: Larsen et al., "Autoencoding beyond pixels using a learned similarity metric",
     ICML 2016, algorithm 1. Departures: cross-entropy of pixels instead of discriminator features,
@@ -200,12 +203,13 @@ class VAEGAN(TwoPlayerModel):
         return variables
 
     @property
-    def _has_adacos(self):
+    def has_adacos(self):
+        """Whether AdaCos centers are trained."""
         return self.adacos_mode is not None and self.adacos_weight > 0
 
     @property
     def _has_discriminator(self):
-        return self.adversarial_weight > 0 or self._has_adacos
+        return self.adversarial_weight > 0 or self.has_adacos
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
@@ -251,12 +255,11 @@ class VAEGAN(TwoPlayerModel):
         encoded = self.encoder(inputs, training=training)
         z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
         reconstruction = self.decoder(z, training=training)
-        divergence = gaussian_kl_divergence(encoded["z_mean"], encoded["z_log_var"])
         losses = {
             "reconstruction_loss": ops.mean(
                 self.reconstruction_loss.call(images, reconstruction, valid)
             ),
-            "kl_loss": ops.sum(divergence) / ops.cast(ops.size(images), "float32"),
+            "kl_loss": latent_loss(encoded["z_mean"], encoded["z_log_var"], images, valid),
             "adversarial_loss": ops.zeros(()),
             "adacos_loss": ops.zeros(()),
             "discriminator_loss": ops.zeros(()),
@@ -268,7 +271,7 @@ class VAEGAN(TwoPlayerModel):
                 losses["adversarial_loss"] = generator_adversarial_loss(
                     fake["logits"], valid_cells(valid, fake["logits"])
                 )
-            if self._has_adacos:
+            if self.has_adacos:
                 clean = None
                 if self.adacos_mode.generator_needs_clean:
                     clean = self.discriminator(images, training=False)["embedding"]
@@ -276,7 +279,7 @@ class VAEGAN(TwoPlayerModel):
                     fake["embedding"], batch, clean
                 )
         likelihood = self.reconstruction_weight * losses["reconstruction_loss"]
-        prior = self._current_kl_weight() * losses["kl_loss"]
+        prior = self._current_kl_weight(training) * losses["kl_loss"]
         game = self.adversarial_weight * losses["adversarial_loss"]
         game += self.adacos_weight * losses["adacos_loss"]
         losses["encoder_loss"] = likelihood + prior
@@ -299,14 +302,15 @@ class VAEGAN(TwoPlayerModel):
             loss += discriminator_adversarial_loss(
                 real_logits, fake_logits, real_weights, valid_cells(batch["valid"], fake_logits)
             )
-        if self._has_adacos:
+        if self.has_adacos:
             real, fake = ops.split(judged["embedding"], 2, axis=0)
             loss += self.adacos_mode.discriminator_loss(real, fake, batch, training=training)
         return loss
 
-    def _current_kl_weight(self):
-        # A latent that is priced before it is useful collapses, and stays so.
-        if not self.kl_warmup_steps:
+    def _current_kl_weight(self, training):
+        # A latent that is priced before it is useful collapses, and stays so. Validation losses
+        # carry the whole weight from the start, so that they compare over epochs.
+        if not self.kl_warmup_steps or not training:
             return self.kl_weight
         step = ops.cast(self.optimizer.iterations, "float32")
         return self.kl_weight * ops.minimum(step / self.kl_warmup_steps, 1.0)
@@ -315,9 +319,10 @@ class VAEGAN(TwoPlayerModel):
         return self.track(
             {
                 **losses,
-                "active_latents": active_latents(encoded["z_mean"], encoded["z_log_var"]),
+                "active_latents": active_latents(encoded["z_mean"]),
                 "reconstruction_contrast": reconstruction_contrast(images, reconstruction),
-            }
+            },
+            checks=(assert_unit_range(images),),
         )
 
     def tensors(self, inputs):

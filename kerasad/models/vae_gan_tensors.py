@@ -37,7 +37,7 @@ def compute_tensors(model, images):
         "reconstruction_embedding": made_embedding,
         "attention_map": _attention_map(model, encoded),
     }
-    if model.adacos_mode is not None:
+    if model.has_adacos:  # centers that were never trained say nothing
         tensors["prototypes"] = model.adacos_mode.normal_prototypes()
         tensors["class_logits"] = model.adacos_mode.class_logits(embedding)
     return {
