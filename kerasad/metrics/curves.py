@@ -24,7 +24,7 @@ def area_under_roc(normal, anomalous):
     # Shares first: the product of two pixel counts could run out of digits.
     share_below = below / ops.maximum(num_normal, 1e-300)
     area = ops.sum(anomalous / ops.maximum(num_anomalous, 1e-300) * share_below)
-    return _nan_unless(ops.logical_and(num_normal > 0, num_anomalous > 0), area)
+    return _nan_unless(ops.logical_and(num_normal > 0, num_anomalous > 0), _at_most_1(area))
 
 
 def best_f1(normal, anomalous):
@@ -75,7 +75,12 @@ def area_under_pro(normal, region_shares, num_regions, fpr_limit):
     slope = (pro - low) / ops.maximum(fpr - left, 1e-300)
     slope = ops.where(fpr > left, slope, 0.0)
     area = ops.sum(width * (low + 0.5 * slope * width))
-    return _nan_unless(defined, area / fpr_limit)
+    return _nan_unless(defined, _at_most_1(area / fpr_limit))
+
+
+def _at_most_1(area):
+    # A sum of shares may round to 1 + 2e-16.
+    return ops.minimum(area, 1.0)
 
 
 def _from_above(counts):
