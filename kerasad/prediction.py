@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keras.utils import Progbar
 
-from kerasad.data.geometry import Geometry, unpack_inputs
+from kerasad.data.geometry import Geometry, unpack_inputs, whole_batch_size
 from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
 from kerasad.errors import InputError
@@ -67,7 +67,10 @@ def predict_files(
     # Results of an earlier prediction may lie below a folder to be scored.
     records = [record for record in records if not Path(record.path).is_relative_to(output)]
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
-    stream = ImageStream(records, problems, geometry, config.batch_size, **decoding)
+    batch_size = whole_batch_size(
+        config.batch_size, detector.image_size, detector.model.image_shape
+    )
+    stream = ImageStream(records, problems, geometry, batch_size, **decoding)
     names = overlay_names([record.relative_path for record in records])
     scale = ColourScale.from_threshold(detector.pixel_threshold)
     scored = defective = 0

@@ -7,7 +7,7 @@ from typing import Any
 from kerasad import runs
 from kerasad.callbacks import read_history
 from kerasad.data.category import Category
-from kerasad.data.geometry import Geometry
+from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.data.loading import load_good_images
 from kerasad.data.records import read_category
 from kerasad.data.split import GoodSplit, read_split, refuse_overlap, restore_split
@@ -87,7 +87,7 @@ def calibrate_run(
         good = load_good_images(
             resolve_data(data),
             detector_geometry(detector),
-            config.batch_size,
+            whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
             on_bad=config.on_bad,
             max_value=config.max_value,
             pixel_limit=config.pixel_limit,

@@ -14,6 +14,7 @@ from kerasad.data.geometry import (
     count_vanished_regions,
     parse_image_size,
     plan_geometry,
+    whole_batch_size,
 )
 from kerasad.data.records import CategoryIndex, read_category
 from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
@@ -87,6 +88,10 @@ class Category:
         return (*self.crop_size, 3) if self.crop_size else self.full_shape
 
     @property
+    def _whole_batch_size(self):
+        return whole_batch_size(self.batch_size, self.full_shape[:2], self.image_shape[:2])
+
+    @property
     def steps_per_epoch(self) -> int:
         """The number of batches in `train`."""
         return int(self.train.cardinality())
@@ -124,7 +129,7 @@ class Category:
     @cached_property
     def test(self) -> tf.data.Dataset:
         """(x, targets) of `index.test`, see `make_test_dataset`; empty for a plain folder."""
-        return pipeline.make_test_dataset(self._source(self.index.test), self.batch_size)
+        return pipeline.make_test_dataset(self._source(self.index.test), self._whole_batch_size)
 
     @cached_property
     def _validation_source(self):
@@ -138,9 +143,9 @@ class Category:
     def _whole(self, source, stream):
         if self.split.calibration_on_crops:
             return pipeline.make_window_dataset(
-                source, self.batch_size, seed=self.seed, stream=stream
+                source, self._whole_batch_size, seed=self.seed, stream=stream
             )
-        return pipeline.make_dataset(source, self.batch_size)
+        return pipeline.make_dataset(source, self._whole_batch_size)
 
     def name_bad_files(self) -> AbstractContextManager[None]:
         """A context in which a file that goes bad raises an `InputError` that names it.
@@ -187,7 +192,8 @@ def load_category(
         data: Folder: a category in MVTec layout, or a plain folder of good images.
         image_size: Size of whole images: `256`, `"256x640"`, `(256, 640)` (see
             `parse_image_size`), or the `Geometry` of an existing run. Defaults to `256`.
-        batch_size: int. Defaults to `16`.
+        batch_size: int. Images, or crops, of a training batch; whole images come in batches of
+            as many pixels. Defaults to `16`.
         split: Three floats, the shares of train, validation and calibration; or the path of a
             run's `split.json`, to split as it says.
         seed: int. Of the split, the order and the crops. Defaults to `0`.

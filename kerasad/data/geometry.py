@@ -121,6 +121,18 @@ def plan_geometry(records: Sequence, image_size: int | str | Sequence[int] | Geo
     return Geometry(height, width, keep_aspect=bool(high / low > ASPECT_TOLERANCE))
 
 
+def whole_batch_size(batch_size: int, whole_size: Sequence[int], crop_size: Sequence[int]) -> int:
+    """Returns how many whole images hold about as many pixels as a batch of crops; at least 1.
+
+    Args:
+        batch_size: int. Crops of a batch.
+        whole_size: (height, width) of whole images.
+        crop_size: (height, width) of crops.
+    """
+    crop, whole = crop_size[0] * crop_size[1], whole_size[0] * whole_size[1]
+    return max(1, batch_size * crop // whole)
+
+
 def unpack_inputs(inputs):
     """Splits a model input into its images and their validity.
 

@@ -1,5 +1,7 @@
 """The passes over good images that make a detector."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -14,6 +16,8 @@ from kerasad.scoring.streaming import iterate_inputs
 # The choice of weights sees about so many synthetic defects, on maps of at most this side.
 FUSION_DEFECTS = 128
 FUSION_SIDE = 64
+# Images that it holds at most, in bytes.
+FUSION_BYTES = 2**28
 
 READ_ONCE = "The images can be read only once; give a dataset that starts anew when read again."
 
@@ -94,11 +98,12 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     """Returns standardized maps of validation images with and without synthetic defects.
 
     The defects are of the choosing family, which no training sees. Maps are thinned to at most
-    `FUSION_SIDE` pixels a side, images beyond `FUSION_DEFECTS` are left out.
+    `FUSION_SIDE` pixels a side; images beyond `FUSION_DEFECTS` or `FUSION_BYTES` are left out.
     """
     maps_of = _compiled_maps(detector)
     batches = []
-    images_left = FUSION_DEFECTS
+    image_bytes = 4 * 3 * math.prod(detector.image_size)
+    images_left = max(1, min(FUSION_DEFECTS, FUSION_BYTES // image_bytes))
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]

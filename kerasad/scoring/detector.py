@@ -90,7 +90,7 @@ class AnomalyDetector(keras.Model):
         check_at_least("smoothing", self.smoothing, 0)
         self.blur = GaussianBlur(self.smoothing, dtype="float32")
         self.map_calibration = MapCalibration(
-            self.image_size, len(self.experts), self.position_free, dtype="float32"
+            self.image_size, len(self.experts), keep_aspect, dtype="float32"
         )
         self.map_calibration.build()
         self.decision = ConformalDecision(dtype="float32")
@@ -161,21 +161,33 @@ class AnomalyDetector(keras.Model):
             maps: float32 tensor `(batch, height, width, experts)`, smoothed.
             extras: dict of `attention_map` and `reconstruction`, as `call` returns them.
         """
-        tiles = images if self.tiles is None else self.tiles.cut(images)
-        tensors = self.model.tensors(tiles)
-        size = tiles.shape[1:3]
-        parts = [_to_size(expert(_chosen(tensors, expert)), size) for expert in self.experts]
-        parts.append(_to_size(tensors["attention_map"], size, "bilinear"))
-        parts.append(tensors["reconstruction"])
-        stacked = ops.concatenate(parts, axis=-1)
-        if self.tiles is not None:
-            stacked = self.tiles.merge(stacked)
+        stacked = self._stacked_maps(images) if self.tiles is None else self._merged_maps(images)
         count = len(self.experts)
         extras = {
             "attention_map": stacked[..., count : count + 1],
             "reconstruction": stacked[..., count + 1 :],
         }
         return self.blur(stacked[..., :count]), extras
+
+    def _stacked_maps(self, images):
+        """Returns the experts' maps, attention and reconstruction of the model's own size."""
+        tensors = self.model.tensors(images)
+        size = images.shape[1:3]
+        parts = [_to_size(expert(_chosen(tensors, expert)), size) for expert in self.experts]
+        parts.append(_to_size(tensors["attention_map"], size, "bilinear"))
+        parts.append(tensors["reconstruction"])
+        return ops.concatenate(parts, axis=-1)
+
+    def _merged_maps(self, images):
+        """Returns the same of larger images: one tile after the other, so that memory is bound."""
+        shape = (None, *self.tiles.tile_size, len(self.experts) + 4)
+        stacked = tf.map_fn(
+            self._stacked_maps,
+            self.tiles.cut(images),
+            parallel_iterations=1,
+            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+        )
+        return self.tiles.merge(stacked)
 
     def adapt(self, train, validation, seed: int = 0, verbose: int = 1) -> None:
         """Fits the experts to good images, and scales and fusion weights to others.

@@ -75,11 +75,12 @@ class MapCalibration(keras.layers.Layer):
 
     def update(self, maps, valid=None):
         """Adds the maps of a batch of good images; `valid` as of the detector's inputs."""
-        maps = np.asarray(maps, "float64")
-        weights = np.ones((*maps.shape[:3], 1)) if valid is None else np.asarray(valid, "float64")
-        for index, values in enumerate((weights, weights * maps, weights * maps**2)):
-            self._sums[index] += _cell_sums(values.sum(axis=0))
-        self._images += len(maps)
+        for index, image_maps in enumerate(np.asarray(maps)):  # one by one: float64 is large
+            values = image_maps.astype("float64")
+            weights = np.ones((*values.shape[:2], 1)) if valid is None else np.asarray(valid[index])
+            for power in range(3):
+                self._sums[power] += _cell_sums(weights * values**power)
+            self._images += 1
 
     def finish(self):
         """Sets means and scales from the sums."""

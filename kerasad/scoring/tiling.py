@@ -46,24 +46,24 @@ class TileGrid:
         self._windows = [self._window(start) for start in self.starts]
 
     def cut(self, images):
-        """Returns the tiles, `(tiles * batch, tile_height, tile_width, c)`, tile by tile."""
+        """Returns the tiles, `(tiles, batch, tile_height, tile_width, c)`."""
         height, width = self.tile_size
-        return ops.concatenate(
-            [images[:, row : row + height, col : col + width] for row, col in self.starts], axis=0
+        return ops.stack(
+            [images[:, row : row + height, col : col + width] for row, col in self.starts]
         )
 
     def merge(self, maps):
         """Returns maps of whole images from maps of tiles, blended linearly where tiles overlap.
 
         Args:
-            maps: float tensor `(tiles * batch, tile_height, tile_width, c)`, as cut.
+            maps: float tensor `(tiles, batch, tile_height, tile_width, c)`, as cut.
 
         Returns:
             merged: float tensor `(batch, height, width, c)`.
         """
         total = 0.0
         for tile, (row, col), window in zip(
-            ops.split(maps, len(self.starts), axis=0), self.starts, self._windows, strict=True
+            ops.unstack(maps, len(self.starts), axis=0), self.starts, self._windows, strict=True
         ):
             below = self.image_size[0] - self.tile_size[0] - row
             right = self.image_size[1] - self.tile_size[1] - col

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kerasad.data import geometry
-from kerasad.data.geometry import Geometry
+from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.errors import InputError
 
 
@@ -192,3 +192,11 @@ def test_packing_undoes_unpacking():
     assert geometry.unpack_inputs({"images": images}) == (images, None)
     assert geometry.pack_inputs(images) is images
     assert geometry.pack_inputs(images, valid) == {"images": images, "valid": valid}
+
+
+@pytest.mark.parametrize(
+    ("whole", "crop", "expected"),
+    [((64, 96), (64, 96), 16), ((64, 96), (32, 32), 2), ((768, 768), (64, 64), 1)],
+)
+def test_whole_images_come_in_batches_of_as_many_pixels_as_crops(whole, crop, expected):
+    assert whole_batch_size(16, whole, crop) == expected
