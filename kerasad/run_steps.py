@@ -1,6 +1,7 @@
 """What can be done with a finished run: evaluate, calibrate again, report."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,16 @@ from kerasad import runs
 from kerasad.callbacks import read_history
 from kerasad.data.category import Category
 from kerasad.data.geometry import Geometry, whole_batch_size
+from kerasad.data.image_record import ImageRecord
 from kerasad.data.loading import load_good_images
 from kerasad.data.records import read_category
-from kerasad.data.split import GoodSplit, read_split, refuse_overlap, restore_split
+from kerasad.data.split import (
+    GoodSplit,
+    read_split,
+    refuse_overlap,
+    replace_calibration,
+    restore_split,
+)
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.locations import full_path, resolve_data
@@ -100,6 +108,8 @@ def calibrate_run(
             strict=strict,
             verbose=verbose,
         )
+        # Whoever evaluates later must know that these are no test images any more.
+        replace_calibration(run.part(runs.SPLIT), good.records)
     return save_detector(detector, run.path)
 
 
@@ -118,7 +128,7 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
     training images are not there, as when other data is evaluated, the category has none.
 
     Raises:
-        InputError: There is no test image.
+        InputError: There is no test image, or the run has seen one of them.
     """
     config = run.config
     reading = config.data
@@ -135,10 +145,12 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
         index = dataclasses.replace(index, test=unseen)
     if not index.test:
         raise InputError(
-            f"{data} has no image that the run has not seen: give test images, or more good ones."
+            f"{data} has no image that the run has not seen: give test images or further good "
+            "images with --data, or look at single images with `kerasad predict`."
         )
+    refuse_seen(index.test, read_split(split_path))
     try:
-        split = restore_split(split_path, index.good)
+        split = restore_split(split_path, index.good, ("train", "validation"))
     except InputError:
         split = GoodSplit((), (), ())
     return Category(
@@ -152,6 +164,26 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
         max_value=reading.max_value,
         pixel_limit=reading.pixel_limit,
     )
+
+
+def refuse_seen(records: Sequence[ImageRecord], hashes: dict[str, dict[str, str]]) -> None:
+    """Refuses test images that trained, validated or calibrated the run.
+
+    Args:
+        records: The test images.
+        hashes: As `read_split` returns them.
+
+    Raises:
+        InputError: The content of an image is in `hashes`; the message names the first one.
+    """
+    seen = {content: part for part, contents in hashes.items() for content in contents}
+    known = [record for record in records if record.content_hash in seen]
+    if known:
+        raise InputError(
+            f"{known[0].path}: this test image ({len(known)} of {len(records)}) is in the run's "
+            f"{seen[known[0].content_hash]} part, and what a run has seen measures nothing; "
+            "remove it from the test images, or train or calibrate without it."
+        )
 
 
 def detector_geometry(detector: AnomalyDetector) -> Geometry:

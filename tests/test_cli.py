@@ -222,6 +222,15 @@ def test_evaluate_refuses_images_that_the_run_has_seen(run, data):
     assert "has not seen" in refused("evaluate", run, "--data", data / "train" / "good")
 
 
+def test_evaluate_refuses_a_test_image_that_trained(run, data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "plate")
+    trained_on = next(iter(json.loads((run / "split.json").read_text())["train"]))["path"]
+    shutil.copy(data / trained_on, copy / "test/good/again.png")
+    message = refused("evaluate", run, "--data", copy)
+    assert "again.png: this test image (1 of 6) is in the run's train part" in message
+    assert not (run / "metrics.json").exists()
+
+
 def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     images = shutil.copytree(data / "test", tmp_path / "images")
     (images / "burn" / "broken.png").write_bytes(b"no image")
@@ -294,6 +303,16 @@ def test_calibrate_uses_all_new_good_images(run, tmp_path):
     assert after["experts"] == before["experts"]
     assert after["false_alarm_rate"]["guaranteed"] == pytest.approx(0.3)
     assert "9 images" in output
+    assert "kerasad predict" in refused("evaluate", run, "--data", tmp_path / "good")
+    write_image(tmp_path / "good" / "new.png", 500)
+    must("evaluate", run, "--data", tmp_path / "good")
+    assert Run(run).metrics["num_images"] == 1
+
+
+def test_calibrate_counts_copies_of_an_image_once(run, tmp_path):
+    for number in range(9):
+        write_image(tmp_path / "good" / f"{number}.png", 400 + number % 3)
+    assert "3 images" in must("calibrate", run, "--data", tmp_path / "good").output
 
 
 def test_calibrate_refuses_images_that_trained_and_changes_nothing(run, data):

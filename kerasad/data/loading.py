@@ -74,7 +74,8 @@ class GoodImages:
 
     Args:
         dataset: `tf.data.Dataset` of model inputs, in the order of the records.
-        records: tuple of `ImageRecord`; their `content_hash` tells what a run has trained on.
+        records: tuple of `ImageRecord`, one of each content: copies of a picture are one draw.
+            Their `content_hash` tells what a run has trained on.
         problems: tuple of `Problem`.
     """
 
@@ -143,5 +144,9 @@ def load_good_images(
     if not records:
         reason = f" {problems[0].message}" if problems else ""
         raise InputError(f"There is no usable image among those given.{reason}")
+    distinct = {}
+    for record in records:
+        distinct.setdefault(record.content_hash, record)
+    records = tuple(distinct.values())
     source = ImageSource(records, geometry, **decoding)
     return GoodImages(make_dataset(source, batch_size), records, problems)

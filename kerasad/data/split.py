@@ -27,7 +27,8 @@ class GoodSplit:
     Args:
         train: tuple of `ImageRecord`.
         validation: tuple of `ImageRecord`.
-        calibration: tuple of `ImageRecord`.
+        calibration: tuple of `ImageRecord`, one of each content: copies of a picture are one draw,
+            and must not promise as much as several.
         calibration_on_crops: bool. Whether there were too few images: validation and calibration
             then hold the same left-out one, to be looked at in crops, and nothing is guaranteed.
         note: str or None. What the user should know of it.
@@ -85,18 +86,31 @@ def split_good(
     return GoodSplit(
         train=_join(groups[held_out:]),
         validation=_join(groups[num_calibration:held_out]),
-        calibration=_join(groups[:num_calibration]),
+        calibration=_join(_without_copies(groups[:num_calibration])),
     )
 
 
 def write_split(path: str | os.PathLike, split: GoodSplit) -> None:
     """Writes `split.json`: per part a list of each file's relative path and SHA-256."""
     values = {"calibration_on_crops": split.calibration_on_crops, "note": split.note}
-    for part in PARTS:
-        values[part] = [
-            {"path": record.relative_path, "sha256": record.content_hash}
-            for record in getattr(split, part)
-        ]
+    _write(path, {**values, **{part: _describe(getattr(split, part)) for part in PARTS}})
+
+
+def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> None:
+    """Writes into `split.json` that other images calibrate the run now; the rest stays.
+
+    Raises:
+        InputError: If the file can't be read.
+    """
+    values = {**_read_json(path), "calibration_on_crops": False, "note": None}
+    _write(path, {**values, "calibration": _describe(records)})
+
+
+def _describe(records: Iterable[ImageRecord]) -> list[dict[str, str]]:
+    return [{"path": record.relative_path, "sha256": record.content_hash} for record in records]
+
+
+def _write(path: str | os.PathLike, values: dict) -> None:
     path = Path(path)
     work = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
@@ -124,10 +138,13 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
         ) from error
 
 
-def restore_split(path: str | os.PathLike, records: Iterable[ImageRecord]) -> GoodSplit:
+def restore_split(
+    path: str | os.PathLike, records: Iterable[ImageRecord], parts: Sequence[str] = PARTS
+) -> GoodSplit:
     """Makes the split that `split.json` describes, of images found again by their contents.
 
     They may have been moved or renamed since; images that the file doesn't name are left out.
+    Parts other than `parts` stay empty: the calibration images may be in a folder of their own.
 
     Raises:
         InputError: If one of its images is missing, or the file can't be read.
@@ -136,20 +153,19 @@ def restore_split(path: str | os.PathLike, records: Iterable[ImageRecord]) -> Go
     by_hash = {}
     for record in records:
         by_hash.setdefault(record.content_hash, []).append(record)
-    parts = {}
-    for part in PARTS:
+    on_crops = bool(values.get("calibration_on_crops"))
+    restored = dict.fromkeys(PARTS, ())
+    for part in parts:
         missing = [name for content, name in hashes[part].items() if content not in by_hash]
         if missing:
             raise InputError(
                 f"{os.fspath(path)}: {len(missing)} of its {part} images are missing from the "
                 f"data or were changed, as {missing[0]}; give the folder that it was made from."
             )
-        parts[part] = _join([by_hash[content] for content in hashes[part]])
-    return GoodSplit(
-        **parts,
-        calibration_on_crops=bool(values.get("calibration_on_crops")),
-        note=values.get("note"),
-    )
+        groups = [by_hash[content] for content in hashes[part]]
+        one_each = part == "calibration" or (on_crops and part == "validation")
+        restored[part] = _join(_without_copies(groups) if one_each else groups)
+    return GoodSplit(**restored, calibration_on_crops=on_crops, note=values.get("note"))
 
 
 def refuse_overlap(
@@ -189,13 +205,17 @@ def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
 
 
 def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
-    left_out = _join(groups[:1])
+    left_out = _join(_without_copies(groups[:1]))
     note = (
         f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
         f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
         f"of training; from {MIN_IMAGES} images on there is a guarantee."
     )
     return GoodSplit(_join(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
+
+
+def _without_copies(groups: Iterable[list[ImageRecord]]) -> list[list[ImageRecord]]:
+    return [[min(group, key=lambda record: record.path)] for group in groups]
 
 
 def _join(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:

@@ -11,6 +11,7 @@ from kerasad.data.split import (
     PARTS,
     read_split,
     refuse_overlap,
+    replace_calibration,
     restore_split,
     split_good,
     write_split,
@@ -65,7 +66,7 @@ def test_every_image_is_in_one_part():
 
 def test_copies_stay_together():
     split = split_good(make_records(10, copies=3))
-    assert sizes(split) == (21, 3, 6)
+    assert sizes(split) == (21, 3, 2)  # a copy promises nothing more
     hashes = [{record.content_hash for record in getattr(split, part)} for part in PARTS]
     assert sum(len(part) for part in hashes) == len(set.union(*hashes)) == 10
 
@@ -98,7 +99,7 @@ def test_few_images_leave_one_out_and_say_so(count):
 def test_copies_do_not_make_few_images_many():
     split = split_good(make_records(4, copies=3))
     assert split.calibration_on_crops
-    assert sizes(split) == (9, 3, 3)
+    assert sizes(split) == (9, 1, 1)
 
 
 @pytest.mark.parametrize("records", [[], make_records(1), make_records(1, copies=9)])
@@ -146,6 +147,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_split(path, split_good(make_records(20)))
     assert path.read_text() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["split.json"]
+
+
+def test_new_calibration_images_replace_the_old_ones_alone(tmp_path):
+    records, path = make_records(12), tmp_path / "split.json"
+    split = split_good(records[:3])
+    write_split(path, split)
+    replace_calibration(path, records[9:])
+    again = restore_split(path, records)
+    assert (again.train, again.validation) == (split.train, split.validation)
+    assert again.calibration == tuple(records[9:])
+    assert (again.calibration_on_crops, again.note) == (False, None)
+    assert restore_split(path, records[:9], ("train", "validation")).calibration == ()
     assert [entry.name for entry in tmp_path.iterdir()] == ["split.json"]
 
 
