@@ -9,14 +9,14 @@ are appended to the output file; rows that it already holds are not measured aga
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from jsonl import append_row, find_row, read_rows
 
 KEYS = ("images", "image_size", "crop_size", "cache_megabytes", "batch_size", "epochs")
 
@@ -35,9 +35,7 @@ def main():
                 continue
             write_images(Path(folder), settings["images"], settings["image_size"])
             row = {**settings, **measure_apart(folder, settings)}
-            rows.append(row)
-            with open(arguments.output, "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            rows.append(append_row(arguments.output, row))
     print_table([find_row(rows, settings) for settings in wanted])
 
 
@@ -53,18 +51,6 @@ def parse_arguments():
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--settings", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def read_rows(path):
-    if not Path(path).exists():
-        return []
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
-
-
-def find_row(rows, settings):
-    matches = [row for row in rows if all(row.get(key) == settings[key] for key in KEYS)]
-    return matches[-1] if matches else None
 
 
 def write_images(folder, count, size):
@@ -120,7 +106,6 @@ def measure(folder, settings):
         "index_seconds": round(index_seconds, 3),
         "milliseconds_per_image": round(1000 * min(seconds) / shown, 3),
         "tensorflow": tf.__version__,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
 
 

@@ -104,7 +104,6 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     """
     run = train_run(_resolve(data, config, options), output, overwrite=overwrite, echo=click.echo)
     _tell_note(run.calibration)
-    click.echo(f"The run is in {run.path}. Next: kerasad evaluate {run.path} --data {data}")
 
 
 def _tell_note(calibration: dict[str, Any]) -> None:

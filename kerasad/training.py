@@ -29,6 +29,7 @@ from kerasad.locations import full_path, resolve_data
 from kerasad.models import VAEGAN
 from kerasad.scoring import AnomalyDetector
 from kerasad.scoring.conformal import conformal_rule
+from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
 MODELS: dict[str, type[keras.Model]] = {"vae_gan": VAEGAN}
@@ -84,7 +85,12 @@ def train_run(
             model.save(work / runs.MODEL)
             detector = make_detector(model, category, config, verbose)
         save_detector(detector, work)
-    return runs.open_run(output)
+    run = runs.open_run(output)
+    # A plain folder has no test image, and all its good ones are spent.
+    next_step = f"evaluate {run.path}" if category.index.test else f"predict {run.path} IMAGES"
+    options = "" if category.index.test else " --output FOLDER"
+    echo(f"The run is in {run.path}. Next: kerasad {next_step}{options}")
+    return run
 
 
 def choose_epochs(settings: TrainingConfig, category: Category) -> int:
@@ -107,6 +113,8 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
     if config.training.strict:
+        if category.split.calibration_on_crops:
+            raise InputError(ON_CROPS_NOTE + " Give more good images.")
         scores = np.arange(len(category.split.calibration))
         conformal_rule(scores, config.training.false_alarm_rate, strict=True)
 

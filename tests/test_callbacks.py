@@ -62,8 +62,12 @@ def test_loss_guard_looks_at_validation_losses():
         LossGuard().on_epoch_end(0, {"loss": 1.0, "val_kl_loss": -math.inf, "val_loss": math.nan})
 
 
-def test_loss_guard_ignores_what_is_no_loss():
-    LossGuard().on_epoch_end(0, {"loss": 1.0, "synthetic_iou": math.nan})
+def test_loss_guard_names_only_what_is_a_loss():
+    with pytest.raises(TrainingDivergedError) as error:
+        LossGuard().on_epoch_end(0, {"kl_loss": math.nan, "synthetic_iou": math.nan})
+    assert "synthetic_iou" not in str(error.value)
+    # Alone it stops nothing.
+    assert LossGuard().on_epoch_end(0, {"loss": 1.0, "synthetic_iou": math.nan}) is None
 
 
 def test_loss_guard_stops_a_real_fit_in_its_first_step():

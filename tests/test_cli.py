@@ -106,7 +106,7 @@ def test_train_leaves_a_whole_run_and_says_where(trained, data):
         "detector.keras",
         "calibration.json",
     }
-    assert f"kerasad evaluate {path} --data {data}" in output
+    assert f"Next: kerasad evaluate {path}\n" in output
     assert "calibration" in output
     assert os.listdir(path.parent) == ["plate"]
 
@@ -348,11 +348,17 @@ def test_a_folder_that_is_no_run_is_named(verb, tmp_path):
     assert "is not a run" in refused(verb, tmp_path, *more)
 
 
-def test_three_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(config, tmp_path):
-    for number in range(3):
+@pytest.mark.parametrize("count", [2, 3])
+def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(
+    count, config, tmp_path
+):
+    for number in range(count):
         write_image(tmp_path / "good" / f"{number}.png", number)
     options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8, "--config", config]
-    result = must("train", tmp_path / "good", "--output", tmp_path / "run", *options)
+    arguments = ["train", tmp_path / "good", "--output", tmp_path / "run", *options]
+    assert "no false-alarm rate is guaranteed" in refused(*arguments, "--strict")
+    result = must(*arguments)
+    assert f"Next: kerasad predict {tmp_path / 'run'}" in result.output
     assert "Fewer than 5 good images" in result.output
     run = Run(tmp_path / "run")
     assert run.calibration["false_alarm_rate"]["guaranteed"] is None

@@ -102,9 +102,10 @@ def _image_sections(detector, load_data, metrics: dict) -> list[page.Section]:
         return [page.Section("Images", notes=[f"Images cannot be shown. {error}"])]
     records = category.index.test
     read_latents = make_latent_reader(detector.model)
-    collected = collect(detector, category.test, records, read_latents)
+    with category.name_bad_files():
+        collected = collect(detector, category.test, records, read_latents)
+        train = _train_latents(read_latents, category)
     scale = ColourScale.from_threshold(float(detector.pixel_threshold))
-    train = _train_latents(read_latents, category)
     latents = np.concatenate([*train, collected.latents])
     groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [

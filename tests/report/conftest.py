@@ -1,5 +1,6 @@
 """A detector and a category small enough to know every number of, without any training."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -92,6 +93,7 @@ def category():
         test=batches,
         train=[make_batch([0.5] * 4, seed)[0] for seed in (7, 8)],
         index=SimpleNamespace(test=records),
+        name_bad_files=nullcontext,
         split=SimpleNamespace(train=["some"]),
         image_shape=(*SIZE, 3),
         full_shape=(*SIZE, 3),
