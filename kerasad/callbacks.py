@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
+from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU, PixelAUROC
-from kerasad.runs import replace_file
 
 SUMS = ("loss", "encoder_loss", "decoder_loss")
 """Logs that add other logs up: they are named only when no term of theirs is to blame."""

@@ -14,9 +14,10 @@ from kerasad.data.geometry import Geometry, unpack_inputs, whole_batch_size
 from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
 from kerasad.errors import InputError
+from kerasad.files import replace_file
 from kerasad.locations import resolve_data
 from kerasad.report.overlay import ColourScale, draw_overlay, enlargement
-from kerasad.runs import Run, replace_file
+from kerasad.runs import Run
 
 PREDICTIONS = "predictions.jsonl"
 OVERLAY = "_overlay.png"

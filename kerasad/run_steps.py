@@ -88,6 +88,7 @@ def calibrate_run(
     detector = run.load_detector()
     before = detector.calibration_summary()
     rate = before["false_alarm_rate"]["requested"] if false_alarm_rate is None else false_alarm_rate
+    split = None
     if data is None:
         detector.calibrate(None, false_alarm_rate=rate, strict=strict, verbose=verbose)
     else:
@@ -109,8 +110,8 @@ def calibrate_run(
             verbose=verbose,
         )
         # Whoever evaluates later must know that these are no test images any more.
-        replace_calibration(run.part(runs.SPLIT), good.records)
-    return save_detector(detector, run.path)
+        split = replace_calibration(run.part(runs.SPLIT), good.records)
+    return save_detector(detector, run.path, split)
 
 
 def report_run(run: runs.Run) -> Path:

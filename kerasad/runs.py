@@ -1,7 +1,6 @@
 """The RUN folder: created whole or not at all, and opened with errors that say what is missing."""
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from typing import Any
 
 from kerasad.config import RunConfig, load_config
 from kerasad.errors import InputError
+from kerasad.files import read_json
 
 CONFIG = "config.json"
 SPLIT = "split.json"
@@ -140,41 +140,6 @@ def _put_in_place(work: Path, path: Path) -> None:
     finally:
         if path.exists():  # else `aside` holds the only copy of the old run
             shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path that replaces `path` in one step when the block ends well.
-
-    The temporary name keeps the suffix, which Keras and Pillow choose their format by.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
-    try:
-        yield work
-        os.replace(work, path)
-    finally:
-        work.unlink(missing_ok=True)
-
-
-def write_json(path: str | Path, values: Any) -> None:
-    """Writes strict JSON (no NaN, no Infinity), all or nothing."""
-    text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-    with replace_file(path) as work:
-        work.write_text(text, encoding="utf-8")
-
-
-def read_json(path: str | Path) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-        InputError: The file cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}.") from error
 
 
 def load_keras(path: str | Path):

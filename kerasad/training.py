@@ -25,6 +25,7 @@ from kerasad.config import DEFAULT_STEPS, DataConfig, ModelConfig, RunConfig, Tr
 from kerasad.data.category import Category, load_category
 from kerasad.data.split import write_split
 from kerasad.errors import InputError
+from kerasad.files import replace_file, write_json
 from kerasad.locations import full_path, resolve_data
 from kerasad.models import VAEGAN
 from kerasad.scoring import AnomalyDetector
@@ -212,12 +213,27 @@ def make_detector(
     return detector
 
 
-def save_detector(detector: AnomalyDetector, folder: Path) -> dict[str, Any]:
-    """Writes `detector.keras` and what it says of itself, `calibration.json`."""
+def save_detector(
+    detector: AnomalyDetector, folder: Path, split: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Writes `detector.keras` and what it says of itself, `calibration.json`.
+
+    Args:
+        detector: AnomalyDetector.
+        folder: Path. The run.
+        split: dict or None. New content of `split.json`, where other images calibrate it now.
+
+    Returns:
+        The content of `calibration.json`.
+    """
     summary = detector.calibration_summary()
-    with runs.replace_file(folder / runs.DETECTOR) as work:
+    with replace_file(folder / runs.DETECTOR) as work:
         detector.save(work)
-    runs.write_json(folder / runs.CALIBRATION, summary)
+        if split is not None:
+            # Before the detector: if stopped between both, no image that calibrated passes for a
+            # test image.
+            write_json(folder / runs.SPLIT, split)
+    write_json(folder / runs.CALIBRATION, summary)
     return summary
 
 

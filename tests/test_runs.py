@@ -1,11 +1,9 @@
-import json
-import math
 import os
 
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.runs import create_run, load_keras, open_run, replace_file, write_json
+from kerasad.runs import create_run, load_keras, open_run
 
 
 def make_run(path, text="{}"):
@@ -91,21 +89,3 @@ def test_a_damaged_model_is_an_input_error(tmp_path):
     path.write_bytes(b"not a zip file")
     with pytest.raises(InputError, match=r"model\.keras cannot be loaded"):
         load_keras(path)
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "values.json"
-
-    def interrupted():
-        with replace_file(path) as work:
-            work.write_text("half")
-            raise KeyboardInterrupt
-
-    write_json(path, {"a": 1})
-    with pytest.raises(ValueError, match="Out of range"):
-        write_json(path, {"a": math.nan})
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert os.listdir(tmp_path) == ["values.json"]

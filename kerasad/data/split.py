@@ -14,6 +14,7 @@ import numpy as np
 
 from kerasad.data.image_record import ImageRecord
 from kerasad.errors import InputError
+from kerasad.files import write_json
 
 PARTS = ("train", "validation", "calibration")
 # Fewer than this can't give each part an image and leave some to learn from.
@@ -93,31 +94,21 @@ def split_good(
 def write_split(path: str | os.PathLike, split: GoodSplit) -> None:
     """Writes `split.json`: per part a list of each file's relative path and SHA-256."""
     values = {"calibration_on_crops": split.calibration_on_crops, "note": split.note}
-    _write(path, {**values, **{part: _describe(getattr(split, part)) for part in PARTS}})
+    write_json(path, {**values, **{part: _describe(getattr(split, part)) for part in PARTS}})
 
 
-def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> None:
-    """Writes into `split.json` that other images calibrate the run now; the rest stays.
+def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> dict:
+    """Returns the content of `split.json` once other images calibrate the run; the rest stays.
 
     Raises:
         InputError: If the file can't be read.
     """
     values = {**_read_json(path), "calibration_on_crops": False, "note": None}
-    _write(path, {**values, "calibration": _describe(records)})
+    return {**values, "calibration": _describe(records)}
 
 
 def _describe(records: Iterable[ImageRecord]) -> list[dict[str, str]]:
     return [{"path": record.relative_path, "sha256": record.content_hash} for record in records]
-
-
-def _write(path: str | os.PathLike, values: dict) -> None:
-    path = Path(path)
-    work = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        work.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(work, path)
-    finally:
-        work.unlink(missing_ok=True)
 
 
 def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.runs import write_json
+from kerasad.files import write_json
 
 HEADLINES = (
     "image_auroc",

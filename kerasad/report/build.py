@@ -14,10 +14,11 @@ from kerasad.config import RunConfig
 from kerasad.data.category import Category
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
+from kerasad.files import replace_file
 from kerasad.report import page
 from kerasad.report.collect import MAX_LATENTS, collect, make_latent_reader, numpy_inputs
 from kerasad.report.overlay import ColourScale
-from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, replace_file
+from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run
 from kerasad.version import __version__
 
 

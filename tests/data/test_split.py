@@ -17,6 +17,7 @@ from kerasad.data.split import (
     write_split,
 )
 from kerasad.errors import InputError
+from kerasad.files import write_json
 
 
 def make_records(count, copies=1):
@@ -154,7 +155,7 @@ def test_new_calibration_images_replace_the_old_ones_alone(tmp_path):
     records, path = make_records(12), tmp_path / "split.json"
     split = split_good(records[:3])
     write_split(path, split)
-    replace_calibration(path, records[9:])
+    write_json(path, replace_calibration(path, records[9:]))
     again = restore_split(path, records)
     assert (again.train, again.validation) == (split.train, split.validation)
     assert again.calibration == tuple(records[9:])

@@ -6,8 +6,9 @@ import pytest
 
 from kerasad.config import DataConfig, RunConfig
 from kerasad.errors import InputError
+from kerasad.files import write_json
 from kerasad.report.build import embed, write_report
-from kerasad.runs import Run, write_json
+from kerasad.runs import Run
 
 METRICS = {
     "image_auroc": 0.875,
