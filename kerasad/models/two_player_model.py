@@ -92,25 +92,29 @@ class TwoPlayerModel(keras.Model):
         own = list(self.trackers.values())
         return own + [metric for metric in super().metrics if metric.name not in self.trackers]
 
-    def apply_loss(self, tape, loss, optimizer, variables) -> None:
-        """Moves variables by one step of an optimizer; `loss` was scaled by it inside the tape."""
-        # A weight of 0 leaves parts of a network without a gradient; TensorFlow can only fill in
-        # zeros for its own variables.
-        gradients = tape.gradient(
-            loss,
-            [variable.value for variable in variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        optimizer.apply(gradients, variables)
+    def check_losses(self, losses: dict) -> list:
+        """Returns operations that stop the step at a loss that is not finite, and name it.
 
-    def track(self, measured: dict, checks: tuple = ()) -> dict:
-        """Updates all trackers with a batch's values; returns their running means.
-
-        Raises:
-            tf.errors.InvalidArgumentError: If a loss is not finite; the message names it.
+        What must not happen after such a loss, as moving a player, goes under
+        `tf.control_dependencies` of them.
         """
-        checks = [*checks, *(assert_finite(name, measured[name]) for name in self.loss_names)]
-        with tf.control_dependencies(checks):
-            for name, tracker in self.trackers.items():
-                tracker.update_state(tf.identity(measured[name]))
+        return [assert_finite(name, losses[name]) for name in self.loss_names]
+
+    def track(self, measured: dict) -> dict:
+        """Updates all trackers with a batch's values; returns their running means."""
+        for name, tracker in self.trackers.items():
+            tracker.update_state(tf.identity(measured[name]))
         return self.get_metrics_result()
+
+
+def loss_gradients(tape: tf.GradientTape, loss, variables: list) -> list:
+    """Returns the gradients of a loss, scaled inside the tape by its optimizer, as tensors.
+
+    A weight of 0 leaves parts of a network without a gradient; these get zeros, which TensorFlow
+    can only fill in for its own variables.
+    """
+    return tape.gradient(
+        loss,
+        [variable.value for variable in variables],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )

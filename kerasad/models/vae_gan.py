@@ -26,7 +26,7 @@ from kerasad.models.networks import (
     seed_weights,
 )
 from kerasad.models.precision import dtype_policy_scope
-from kerasad.models.two_player_model import TwoPlayerModel
+from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 from kerasad.models.vae_gan_tensors import build_attention_head, compute_tensors
 
 # Terms come before the sums that hold them, so that the check names the one that broke.
@@ -223,17 +223,21 @@ class VAEGAN(TwoPlayerModel):
                 corrupted, batch, training=True
             )
             scaled = self.optimizer.scale_loss(losses["loss"])
-        self.apply_loss(tape, scaled, self.optimizer, self.generator_variables)
+        moves = [(self.optimizer, self.generator_variables)]
+        gradients = [loss_gradients(tape, scaled, self.generator_variables)]
 
         if self._has_discriminator:
             with tf.GradientTape() as tape:
                 loss = self._discriminator_loss(batch, reconstruction, corrupted, training=True)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
-            self.apply_loss(
-                tape, scaled, self.discriminator_optimizer, self.discriminator_variables
-            )
+            moves.append((self.discriminator_optimizer, self.discriminator_variables))
+            gradients.append(loss_gradients(tape, scaled, self.discriminator_variables))
             losses["discriminator_loss"] = loss
-        return self._track(losses, encoded, images, reconstruction)
+
+        with tf.control_dependencies(self._checks(losses, images)):
+            for (optimizer, variables), values in zip(moves, gradients, strict=True):
+                optimizer.apply(values, variables)
+            return self._track(losses, encoded, images, reconstruction)
 
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""
@@ -248,7 +252,8 @@ class VAEGAN(TwoPlayerModel):
         losses, reconstruction, encoded = self._generator_losses(images, batch, training=False)
         if self._has_discriminator:
             losses["discriminator_loss"] = self._discriminator_loss(batch, reconstruction, images)
-        return self._track(losses, encoded, images, reconstruction)
+        with tf.control_dependencies(self._checks(losses, images)):
+            return self._track(losses, encoded, images, reconstruction)
 
     def _generator_losses(self, inputs, batch, training):
         images, valid = batch["images"], batch["valid"]
@@ -315,14 +320,16 @@ class VAEGAN(TwoPlayerModel):
         step = ops.cast(self.optimizer.iterations, "float32")
         return self.kl_weight * ops.minimum(step / self.kl_warmup_steps, 1.0)
 
+    def _checks(self, losses, images):
+        return [assert_unit_range(images), *self.check_losses(losses)]
+
     def _track(self, losses, encoded, images, reconstruction):
         return self.track(
             {
                 **losses,
                 "active_latents": active_latents(encoded["z_mean"]),
                 "reconstruction_contrast": reconstruction_contrast(images, reconstruction),
-            },
-            checks=(assert_unit_range(images),),
+            }
         )
 
     def tensors(self, inputs):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasad import InputError
-from kerasad.models.two_player_model import TwoPlayerModel
+from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 
 SGD = keras.optimizers.SGD
 
@@ -39,12 +39,14 @@ class Game(TwoPlayerModel):
             second = -first
             scaled = self.optimizer.scale_loss(first)
             counter = self.discriminator_optimizer.scale_loss(second)
-        self.apply_loss(tape, scaled, self.optimizer, self.generator_variables)
-        self.apply_loss(tape, counter, self.discriminator_optimizer, self.discriminator_variables)
+        made = loss_gradients(tape, scaled, self.generator_variables)
+        judged = loss_gradients(tape, counter, self.discriminator_variables)
         total = first + keras.ops.sqrt(keras.ops.max(x))
-        return self.track(
-            {"first_loss": first, "second_loss": second, "loss": total, "mood": keras.ops.max(x)}
-        )
+        losses = {"first_loss": first, "second_loss": second, "loss": total}
+        with tf.control_dependencies(self.check_losses(losses)):
+            self.optimizer.apply(made, self.generator_variables)
+            self.discriminator_optimizer.apply(judged, self.discriminator_variables)
+            return self.track({**losses, "mood": keras.ops.max(x)})
 
     def get_config(self):
         return {**super().get_config(), "start": self.start}
@@ -109,6 +111,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_by_name(eagerly):
     game = compiled(run_eagerly=eagerly)
     with pytest.raises(tf.errors.InvalidArgumentError, match="loss term `loss`"):
         game.fit(-ONES, verbose=0)
+    assert values(game) == (1.0, 2.0)  # neither player has moved
 
 
 def test_both_optimizers_exist_after_a_bare_compile():

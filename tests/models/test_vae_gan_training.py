@@ -284,9 +284,15 @@ def test_a_batch_of_one_image_trains(make_model, images, adacos):
     assert all(np.isfinite(value) for value in logs.values())
 
 
-def test_nan_in_the_images_stops_fit_by_the_name_of_a_term(make_model, images):
-    broken = images.copy()
-    broken[5, 3, 4, 1] = np.nan
+def test_nan_in_the_images_stops_fit_by_the_name_of_a_term_before_a_player_moves(
+    make_model, images
+):
+    broken = images[:4].copy()
+    broken[2, 3, 4, 1] = np.nan
     model = compiled(make_model())
+    before = [variable.numpy() for variable in model.generator_variables]
     with pytest.raises(tf.errors.InvalidArgumentError, match="loss term `reconstruction_loss`"):
         model.fit(broken, batch_size=4, shuffle=False, verbose=0)
+    for variable, value in zip(model.generator_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert int(model.optimizer.iterations) == int(model.discriminator_optimizer.iterations) == 0
