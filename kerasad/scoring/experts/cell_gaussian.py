@@ -14,7 +14,8 @@ class CellGaussian(Expert):
     `sqrt((f - m)^T C^-1 (f - m) / d)`, with mean `m` and covariance `C` of the `n` good cells at
     the place, `d` channels. `C = (n S + d P) / (n + d) + ridge * tr(P) / d * I`, where `S` is the
     covariance at the place and `P` its mean over all places: the fewer images, the more a place
-    borrows from the others. If `position_free`, all places are one.
+    borrows from the others. If `position_free`, all places are one. Else places are at most
+    `max_side` down and across; where the tensor has more cells, each place is the mean of some.
 
     More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
     and saved with the expert.
@@ -22,21 +23,23 @@ class CellGaussian(Expert):
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
+        max_side: int. Most places down and across; state grows with its square.
         ridge: float > 0.
         seed: int.
 
     Returns:
-        anomaly_map: `(batch, h, w, 1)`, about 1 on good images.
+        anomaly_map: `(batch, places down, places across, 1)`, about 1 on good images.
 
     Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; the borrowing is ours.
     """
 
     passes = 2
 
-    def __init__(self, tensor="z_mean", max_channels=64, ridge=0.01, seed=0, **kwargs):
+    def __init__(self, tensor="z_mean", max_channels=64, max_side=32, ridge=0.01, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.tensor = tensor
         self.max_channels = max_channels
+        self.max_side = max_side
         self.ridge = ridge
         self.seed = seed
 
@@ -54,7 +57,13 @@ class CellGaussian(Expert):
         """Creates means and whitening matrices."""
         _, height, width, channels = tensors_shape[self.tensor]
         dim = min(channels, self.max_channels)
-        self._places = 1 if self.position_free else height * width
+        self._window = (1, 1)
+        if not self.position_free:
+            self._window = (-(-height // self.max_side), -(-width // self.max_side))
+        self._grid = tuple(
+            -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)
+        )
+        self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
         self.whitening = self.add_weight(
@@ -73,9 +82,7 @@ class CellGaussian(Expert):
 
     def call(self, tensors):
         """Returns the map; see the class."""
-        features = tensors[self.tensor]
-        height, width = features.shape[1:3]
-        cells = self._cells(features) - self.mean[None]
+        cells = self._cells(tensors[self.tensor]) - self.mean[None]
         # Whitened differences instead of a quadratic form: nothing cancels.
         if self._places == 1:
             white = ops.matmul(cells, ops.transpose(self.whitening[0]))
@@ -84,7 +91,7 @@ class CellGaussian(Expert):
             white = ops.matmul(by_place, ops.transpose(self.whitening, (0, 2, 1)))
             white = ops.transpose(white, (1, 0, 2))
         distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
-        return ops.reshape(distance, (-1, height, width, 1))
+        return ops.reshape(distance, (-1, *self._grid, 1))
 
     def start(self, pass_index):
         """Sets the sums of this pass to 0."""
@@ -95,11 +102,8 @@ class CellGaussian(Expert):
 
     def update(self, tensors, weights, pass_index):
         """Adds a batch: cells in the first pass, their centred products in the second."""
-        features = tensors[self.tensor]
-        mask = ops.reshape(
-            weights(features.shape[1:3]), (-1, features.shape[1] * features.shape[2])
-        )
-        cells = self._cells(features)
+        mask = ops.reshape(weights(self._grid), (-1, self._grid[0] * self._grid[1]))
+        cells = self._cells(tensors[self.tensor])
         if self.position_free:
             cells = ops.reshape(cells, (-1, 1, cells.shape[-1]))
             mask = ops.reshape(mask, (-1, 1))
@@ -123,8 +127,10 @@ class CellGaussian(Expert):
         features = ops.cast(features, "float32")
         if self.channels is not None:
             features = ops.take(features, self.channels, axis=-1)
-        _, height, width, dim = features.shape
-        return ops.reshape(features, (-1, height * width, dim))
+        if self._window != (1, 1):
+            # The last places hold fewer cells; the pool's mean leaves its own padding out.
+            features = ops.average_pool(features, self._window, self._window, padding="same")
+        return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
@@ -132,6 +138,7 @@ class CellGaussian(Expert):
             **super().get_config(),
             "tensor": self.tensor,
             "max_channels": self.max_channels,
+            "max_side": self.max_side,
             "ridge": self.ridge,
             "seed": self.seed,
         }

@@ -108,6 +108,29 @@ def test_good_cells_are_about_1_on_average():
     assert squares.mean() == pytest.approx(1.0, abs=0.25)  # borrowing and ridge lower it
 
 
+def test_many_cells_are_averaged_to_at_most_so_many_places():
+    train = draw_features(height=5, width=3)
+    pooled = np.stack([train[:, 0:2], train[:, 2:4]], axis=1).mean(axis=2)
+    pooled = np.concatenate([pooled, train[:, 4:5]], axis=1)  # the last place has one row of cells
+    expert = CellGaussian(max_side=3)
+    expert.build({"z_mean": (None, 5, 3, 4)})
+    assert expert.mean.shape == (9, 4)
+    weights = np.ones((len(train), 3, 3), "float32")
+    for index in range(expert.passes):
+        expert.start(index)
+        expert.update({"z_mean": tf.constant(train)}, lambda grid: tf.constant(weights), index)
+        expert.finish(index)
+    result = np.asarray(expert({"z_mean": tf.constant(train)}))[..., 0]
+    expected = distances(adapt(CellGaussian(), pooled), pooled)
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
+
+
+def test_a_place_means_nothing_so_no_cells_are_averaged():
+    expert = CellGaussian(max_side=2, position_free=True)
+    expert.build({"z_mean": (None, 5, 3, 4)})
+    assert expert({"z_mean": tf.zeros((1, 5, 3, 4))}).shape == (1, 5, 3, 1)
+
+
 def test_place_tells_what_is_usual_there_unless_position_free():
     train = np.random.default_rng(0).normal(size=(50, 1, 2, 1)).astype("float32")
     train[:, :, 1] += 10.0
