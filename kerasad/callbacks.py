@@ -11,7 +11,8 @@ import numpy as np
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.files import replace_file
-from kerasad.metrics import OracleIoU, PixelAUROC
+from kerasad.metrics import OracleIoU
+from kerasad.metrics.curves import area_under_roc
 
 SUMS = ("loss", "encoder_loss", "decoder_loss")
 """Logs that add other logs up: they are named only when no term of theirs is to blame."""
@@ -122,16 +123,16 @@ class SyntheticLocalization(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Adds the two values to `logs`, so that every later callback sees them."""
-        iou, auroc = OracleIoU(), PixelAUROC()
+        iou = OracleIoU()
         for inputs, mask, valid in self.batches:
             images = inputs["images"] if isinstance(inputs, dict) else inputs
             reconstruction = self.model.predict_on_batch(inputs)
             residual = np.mean(np.abs(images - reconstruction), axis=-1, keepdims=True)
-            for metric in (iou, auroc):
-                metric.update_state(mask, residual, sample_weight=valid)
+            iou.update_state(mask, residual, sample_weight=valid)
         if logs is not None:
             logs["synthetic_iou"] = float(iou.result())
-            logs["synthetic_pixel_auroc"] = float(auroc.result())
+            # From the same counts: sorting the pixels is what takes the time.
+            logs["synthetic_pixel_auroc"] = float(area_under_roc(*iou.counts()))
 
 
 def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
