@@ -4,9 +4,9 @@ import math
 
 import keras
 import numpy as np
-from keras import ops
 
 from kerasad.errors import InputError, check_at_least
+from kerasad.layers.axis_filter import filter_axis
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -48,14 +48,7 @@ class GaussianBlur(keras.layers.Layer):
         radius = min(math.ceil(self.truncate * self.sigma), length - 1)
         offsets = np.arange(-radius, radius + 1)
         window = np.exp(-0.5 * (offsets / self.sigma) ** 2)
-        window = (window / window.sum()).astype("float32")
-        padding = [[0, 0]] * 4
-        padding[axis] = [radius, radius]
-        maps = ops.pad(maps, padding, mode="reflect")
-        channels = maps.shape[-1]
-        shape = (len(window), 1, 1, 1) if axis == 1 else (1, len(window), 1, 1)
-        kernel = np.tile(window.reshape(shape), (1, 1, channels, 1))
-        return ops.depthwise_conv(maps, ops.convert_to_tensor(kernel, dtype=maps.dtype), 1, "valid")
+        return filter_axis(maps, window / window.sum(), axis, mode="reflect")
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the input."""

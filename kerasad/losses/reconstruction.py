@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.errors import check_at_least
+from kerasad.layers.axis_filter import filter_axis
 
 
 def binary_cross_entropy(images, reconstruction, weights=None):
@@ -90,13 +91,8 @@ def mean_of_image(values, weights=None):
 def _gaussian_window(maps, window_size, sigma):
     offsets = np.arange(window_size) - window_size // 2
     window = np.exp(-0.5 * (offsets / sigma) ** 2)
-    window = (window / window.sum()).astype("float32")
-    half = window_size // 2
-    maps = ops.pad(maps, [[0, 0], [half, half], [half, half], [0, 0]], mode="symmetric")
-    for shape in ((window_size, 1, 1, 1), (1, window_size, 1, 1)):
-        kernel = np.tile(window.reshape(shape), (1, 1, maps.shape[-1], 1))
-        maps = ops.depthwise_conv(maps, ops.convert_to_tensor(kernel), 1, "valid")
-    return maps
+    maps = filter_axis(maps, window / window.sum(), axis=1, mode="symmetric")
+    return filter_axis(maps, window / window.sum(), axis=2, mode="symmetric")
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
