@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import inspect
 import math
 import re
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
 from kerasad.locations import full_path, resolve_data
 from kerasad.models import VAEGAN
+from kerasad.models.arguments import init_arguments
 from kerasad.scoring import AnomalyDetector
 from kerasad.scoring.conformal import conformal_rule
 from kerasad.scoring.summary import ON_CROPS_NOTE
@@ -138,12 +138,7 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     """
     if config.name not in MODELS:
         raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
-    parameters = inspect.signature(MODELS[config.name].__init__).parameters
-    known = {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if parameter.default is not parameter.empty
-    }
+    known = init_arguments(MODELS[config.name])
     for name in config.arguments:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -1,5 +1,9 @@
 """What the arguments of a VAE-GAN may be."""
 
+import inspect
+
+import keras
+
 from kerasad.errors import InputError, check_at_least, check_choice
 from kerasad.layers.adacos import SCALE_MODES
 from kerasad.models.adacos_modes import ADACOS_MODES
@@ -21,6 +25,21 @@ LOWEST_VALUES = {
     "kl_warmup_steps": 0,
     "corruption": 0,
 }
+
+
+def init_arguments(model_class: type[keras.Model]) -> dict:
+    """Returns the arguments of a model class that have defaults, by name, with these.
+
+    A subclass that hands `**kwargs` on has the arguments of its parent too, with its own defaults
+    where it sets others.
+    """
+    arguments = {}
+    for cls in reversed(model_class.__mro__):
+        if not cls.__module__.startswith("keras.") and "__init__" in vars(cls):
+            parameters = inspect.signature(cls.__init__).parameters.values()
+            known = {p.name: p.default for p in parameters if p.default is not p.empty}
+            arguments.update(known)
+    return arguments
 
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:

@@ -1,23 +1,15 @@
 """A variational autoencoder with an adversary and an angular similarity term."""
 
-import inspect
-
 import keras
 import tensorflow as tf
-from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.synthetic_training import TrainingDefects
 from kerasad.layers import Sampling
-from kerasad.losses import (
-    ReconstructionLoss,
-    discriminator_adversarial_loss,
-    generator_adversarial_loss,
-)
-from kerasad.models.adacos_modes import build_adacos_mode, real_cells, valid_cells
-from kerasad.models.arguments import check_arguments, checked_image_shape
+from kerasad.losses import ReconstructionLoss
+from kerasad.models.adacos_modes import build_adacos_mode
+from kerasad.models.arguments import check_arguments, checked_image_shape, init_arguments
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
-from kerasad.models.latent_loss import latent_loss
 from kerasad.models.networks import (
     build_decoder,
     build_discriminator,
@@ -27,19 +19,11 @@ from kerasad.models.networks import (
 )
 from kerasad.models.precision import dtype_policy_scope
 from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
+from kerasad.models.vae_gan_losses import discriminator_loss, generator_losses
 from kerasad.models.vae_gan_tensors import build_attention_head, compute_tensors
 
-# Terms come before the sums that hold them, so that the check names the one that broke.
-LOSS_NAMES = (
-    "reconstruction_loss",
-    "kl_loss",
-    "adversarial_loss",
-    "adacos_loss",
-    "encoder_loss",
-    "decoder_loss",
-    "discriminator_loss",
-    "loss",
-)
+TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
+SUMS = ("encoder_loss", "decoder_loss", "discriminator_loss", "loss")
 HEALTH_NAMES = ("active_latents", "reconstruction_contrast")
 
 
@@ -100,7 +84,12 @@ class VAEGAN(TwoPlayerModel):
     Reference: Larsen et al., "Autoencoding beyond pixels using a learned similarity metric",
     ICML 2016, algorithm 1. Departures: cross-entropy of pixels instead of discriminator features,
     AdaCos as the learned similarity, and the adversarial gradient also reaches the encoder.
+
+    A subclass with further terms names them in `further_terms` and returns them from
+    `further_losses`; networks of its own are made in `build_networks`.
     """
+
+    further_terms: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -148,19 +137,24 @@ class VAEGAN(TwoPlayerModel):
         check_arguments(self)
         # A reloaded model must not depend on the policy of the process that loads it.
         with dtype_policy_scope(self.dtype_policy):
-            self._build_networks()
+            self.build_networks()
         self.reconstruction_loss = ReconstructionLoss(ssim_weight)
-        self.create_trackers(LOSS_NAMES, HEALTH_NAMES)
+        # Terms come before the sums that hold them, so that the check names the one that broke.
+        self.create_trackers((*TERMS, *self.further_terms, *SUMS), HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
         self(keras.Input(self.image_shape))
 
-    def _build_networks(self):
-        shape, seed = self.image_shape, self.seed
+    def build_coders(self):
+        """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
         code = (self.latent, self.latent_dim, self.filters, self.depth)
-        self.encoder = build_encoder(shape, *code)
-        self.decoder = build_decoder(shape, *code)
+        return build_encoder(self.image_shape, *code), build_decoder(self.image_shape, *code)
+
+    def build_networks(self):
+        """Creates every network and layer with variables, drawn from `seed`."""
+        seed = self.seed
+        self.encoder, self.decoder = self.build_coders()
         self.discriminator = build_discriminator(
-            shape, self.filters, self.depth, self.embedding_dim
+            self.image_shape, self.filters, self.depth, self.embedding_dim
         )
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
@@ -208,127 +202,79 @@ class VAEGAN(TwoPlayerModel):
         return self.adacos_mode is not None and self.adacos_weight > 0
 
     @property
-    def _has_discriminator(self):
+    def has_discriminator(self):
+        """Whether the discriminator is trained."""
         return self.adversarial_weight > 0 or self.has_adacos
+
+    def read_batch(self, data, training):
+        """Returns what the terms need to know of a batch, as a dict.
+
+        `images` and `valid` as of `unpack_inputs`; `inputs`, the images with synthetic defects
+        in training; `mask` and `family` of these defects.
+        """
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, valid = unpack_inputs(x)
+        inputs, mask, family = self.defects(images, valid=valid, training=training)
+        return {
+            "images": images,
+            "inputs": inputs,
+            "valid": valid,
+            "mask": mask,
+            "family": family,
+        }
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
-        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images, valid = unpack_inputs(inputs)
-        corrupted, mask, family = self.defects(images, valid=valid, training=True)
-        batch = {"images": images, "valid": valid, "mask": mask, "family": family}
-
+        batch = self.read_batch(data, training=True)
         with tf.GradientTape() as tape:
-            losses, reconstruction, encoded = self._generator_losses(
-                corrupted, batch, training=True
-            )
+            losses, reconstruction, encoded = generator_losses(self, batch, training=True)
             scaled = self.optimizer.scale_loss(losses["loss"])
         moves = [(self.optimizer, self.generator_variables)]
         gradients = [loss_gradients(tape, scaled, self.generator_variables)]
 
-        if self._has_discriminator:
+        if self.has_discriminator:
             with tf.GradientTape() as tape:
-                loss = self._discriminator_loss(batch, reconstruction, corrupted, training=True)
+                loss = discriminator_loss(self, batch, reconstruction, training=True)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
             moves.append((self.discriminator_optimizer, self.discriminator_variables))
             gradients.append(loss_gradients(tape, scaled, self.discriminator_variables))
             losses["discriminator_loss"] = loss
 
-        with tf.control_dependencies(self._checks(losses, images)):
+        with tf.control_dependencies(self._checks(losses, batch)):
             for (optimizer, variables), values in zip(moves, gradients, strict=True):
                 optimizer.apply(values, variables)
-            return self._track(losses, encoded, images, reconstruction)
+            return self._track(losses, encoded, batch, reconstruction)
 
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""
-        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images, valid = unpack_inputs(inputs)
-        batch = {
-            "images": images,
-            "valid": valid,
-            "mask": ops.zeros_like(images[..., :1]),
-            "family": ops.zeros_like(images[:, 0, 0, 0], dtype="int32"),
-        }
-        losses, reconstruction, encoded = self._generator_losses(images, batch, training=False)
-        if self._has_discriminator:
-            losses["discriminator_loss"] = self._discriminator_loss(batch, reconstruction, images)
-        with tf.control_dependencies(self._checks(losses, images)):
-            return self._track(losses, encoded, images, reconstruction)
+        batch = self.read_batch(data, training=False)
+        losses, reconstruction, encoded = generator_losses(self, batch, training=False)
+        if self.has_discriminator:
+            losses["discriminator_loss"] = discriminator_loss(self, batch, reconstruction)
+        with tf.control_dependencies(self._checks(losses, batch)):
+            return self._track(losses, encoded, batch, reconstruction)
 
-    def _generator_losses(self, inputs, batch, training):
-        images, valid = batch["images"], batch["valid"]
-        encoded = self.encoder(inputs, training=training)
-        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
-        reconstruction = self.decoder(z, training=training)
-        losses = {
-            "reconstruction_loss": ops.mean(
-                self.reconstruction_loss.call(images, reconstruction, valid)
-            ),
-            "kl_loss": latent_loss(encoded["z_mean"], encoded["z_log_var"], images, valid),
-            "adversarial_loss": ops.zeros(()),
-            "adacos_loss": ops.zeros(()),
-            "discriminator_loss": ops.zeros(()),
-        }
-        if self._has_discriminator:
-            # The discriminator stands still here: no step of its power iteration.
-            fake = self.discriminator(reconstruction, training=False)
-            if self.adversarial_weight:
-                losses["adversarial_loss"] = generator_adversarial_loss(
-                    fake["logits"], valid_cells(valid, fake["logits"])
-                )
-            if self.has_adacos:
-                clean = None
-                if self.adacos_mode.generator_needs_clean:
-                    clean = self.discriminator(images, training=False)["embedding"]
-                losses["adacos_loss"] = self.adacos_mode.generator_loss(
-                    fake["embedding"], batch, clean
-                )
-        likelihood = self.reconstruction_weight * losses["reconstruction_loss"]
-        prior = self._current_kl_weight(training) * losses["kl_loss"]
-        game = self.adversarial_weight * losses["adversarial_loss"]
-        game += self.adacos_weight * losses["adacos_loss"]
-        losses["encoder_loss"] = likelihood + prior
-        losses["decoder_loss"] = likelihood + game
-        losses["loss"] = likelihood + prior + game
-        return losses, reconstruction, encoded
+    def further_losses(self, encoded, z, batch, training):
+        """Returns a subclass's own terms of the encoder: a dict of `(weight, loss)` by name.
 
-    def _discriminator_loss(self, batch, reconstruction, inputs, training=False):
-        # The encoder's inputs serve as the real images: cells without a synthetic defect are
-        # real, and a third pass over the clean images is saved.
-        stacked = ops.concatenate(
-            [ops.cast(inputs, "float32"), ops.stop_gradient(reconstruction)], axis=0
-        )
-        # One call, so that the power iteration of the spectral norm makes one step.
-        judged = self.discriminator(stacked, training=training)
-        loss = ops.zeros(())
-        if self.adversarial_weight:
-            real_logits, fake_logits = ops.split(judged["logits"], 2, axis=0)
-            real_weights = real_cells(batch["mask"], batch["valid"], real_logits.shape[1:3])
-            loss += discriminator_adversarial_loss(
-                real_logits, fake_logits, real_weights, valid_cells(batch["valid"], fake_logits)
-            )
-        if self.has_adacos:
-            real, fake = ops.split(judged["embedding"], 2, axis=0)
-            loss += self.adacos_mode.discriminator_loss(real, fake, batch, training=training)
-        return loss
+        Args:
+            encoded: dict, the encoder's outputs for the batch's `inputs`.
+            z: the code that the decoder saw.
+            batch: dict, see `read_batch`.
+            training: bool.
+        """
+        return {}
 
-    def _current_kl_weight(self, training):
-        # A latent that is priced before it is useful collapses, and stays so. Validation losses
-        # carry the whole weight from the start, so that they compare over epochs.
-        if not self.kl_warmup_steps or not training:
-            return self.kl_weight
-        step = ops.cast(self.optimizer.iterations, "float32")
-        return self.kl_weight * ops.minimum(step / self.kl_warmup_steps, 1.0)
+    def _checks(self, losses, batch):
+        return [assert_unit_range(batch["images"]), *self.check_losses(losses)]
 
-    def _checks(self, losses, images):
-        return [assert_unit_range(images), *self.check_losses(losses)]
-
-    def _track(self, losses, encoded, images, reconstruction):
+    def _track(self, losses, encoded, batch, reconstruction):
+        contrast = reconstruction_contrast(batch["images"], reconstruction)
         return self.track(
             {
                 **losses,
                 "active_latents": active_latents(encoded["z_mean"]),
-                "reconstruction_contrast": reconstruction_contrast(images, reconstruction),
+                "reconstruction_contrast": contrast,
             }
         )
 
@@ -353,6 +299,6 @@ class VAEGAN(TwoPlayerModel):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        names = inspect.signature(VAEGAN.__init__).parameters
-        own = {name: getattr(self, name) for name in names if name not in ("self", "kwargs")}
-        return {**super().get_config(), **own}
+        names = [name for name in init_arguments(type(self)) if hasattr(self, name)]
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), "image_shape": self.image_shape, **own}

@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad.models.vae_gan import HEALTH_NAMES, LOSS_NAMES
+from kerasad.models.vae_gan import HEALTH_NAMES, SUMS, TERMS
+
+LOSS_NAMES = (*TERMS, *SUMS)
 
 MODES = ("pretext", "cluster", "instance", "none")
 PARTS = ("encoder", "decoder", "discriminator", "adacos_mode")
