@@ -54,6 +54,34 @@ def _options(*options):
     return decorate
 
 
+MODEL_OPTIONS = _options(
+    click.option("--config", type=click.Path(dir_okay=False), help="JSON; options win over it."),
+    click.option("--model", type=click.Choice(list(MODELS)), help="[default: vae_gan]"),
+    click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
+    click.option("--latent-dim", type=int, help="Channels of the latent."),
+    click.option(
+        "--adacos", type=click.Choice([*ADACOS_MODES, "none"]), help="Classes of the AdaCos term."
+    ),
+)
+DATA_OPTIONS = _options(
+    click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),
+    click.option("--batch-size", type=int, help=_default(DataConfig, "batch_size")),
+    click.option("--split", help="Shares train,validation,calibration. [default: 0.7,0.1,0.2]"),
+    click.option("--crop-size", "--tile", help="Train on crops, predict in tiles of this size."),
+    click.option("--overlap", type=int, help="Pixels that tiles share. [default: 32]"),
+    click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
+    click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
+    click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
+    click.option(
+        "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
+    ),
+)
+TRAINING_OPTIONS = _options(
+    click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]"),
+    click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
+)
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kerasad")
 def main() -> None:
@@ -68,31 +96,10 @@ def main() -> None:
 @click.argument("data")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
-@click.option("--config", type=click.Path(dir_okay=False), help="JSON file; options win over it.")
+@MODEL_OPTIONS
+@DATA_OPTIONS
+@TRAINING_OPTIONS
 @_options(
-    click.option("--model", type=click.Choice(list(MODELS)), help="[default: vae_gan]"),
-    click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
-    click.option("--latent-dim", type=int, help="Channels of the latent."),
-    click.option(
-        "--adacos", type=click.Choice([*ADACOS_MODES, "none"]), help="Classes of the AdaCos term."
-    ),
-)
-@_options(
-    click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),
-    click.option("--batch-size", type=int, help=_default(DataConfig, "batch_size")),
-    click.option("--split", help="Shares train,validation,calibration. [default: 0.7,0.1,0.2]"),
-    click.option("--crop-size", "--tile", help="Train on crops, predict in tiles of this size."),
-    click.option("--overlap", type=int, help="Pixels that tiles share. [default: 32]"),
-    click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
-    click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
-    click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
-    click.option(
-        "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
-    ),
-)
-@_options(
-    click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]"),
-    click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
     click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
     click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),
 )

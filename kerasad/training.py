@@ -1,10 +1,11 @@
 """From a configuration to a finished run: data, model, `fit`, detector, calibration."""
 
+import contextlib
 import dataclasses
 import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,7 @@ def train_run(
         resolved = resolve_arguments(config.model, settings.seed)
         config = RunConfig(_with_full_path(config.data), resolved, settings)
         (work / runs.CONFIG).write_text(config.to_json(), encoding="utf-8")
-        model.compile(
-            optimizer=keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
-            discriminator_optimizer=keras.optimizers.Adam(
-                settings.discriminator_learning_rate, beta_1=0.5
-            ),
-        )
+        compile_model(model, settings)
         with category.name_bad_files():
             fit(model, category, settings.epochs, settings.seed, work / runs.HISTORY, verbose)
             model.save(work / runs.MODEL)
@@ -130,6 +126,16 @@ def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: in
     return MODELS[config.name](image_shape=image_shape, **arguments)
 
 
+def compile_model(model: keras.Model, settings: TrainingConfig) -> None:
+    """Gives a model the two optimizers of a configuration."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(
+            settings.discriminator_learning_rate, beta_1=0.5
+        ),
+    )
+
+
 def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     """`config` with every argument of the model, those left at their defaults included.
 
@@ -170,7 +176,7 @@ def fit(
         CollapseNotice(warmup_epochs=math.ceil(warmup)),
         HistoryWriter(history),
     ]
-    try:
+    with name_divergence():
         model.fit(
             category.train,
             validation_data=category.validation_crops,
@@ -179,6 +185,13 @@ def fit(
             shuffle=False,  # the dataset does it; Keras warns that it can't
             verbose=verbose,
         )
+
+
+@contextlib.contextmanager
+def name_divergence() -> Iterator[None]:
+    """Turns the models' own error about a loss into a `TrainingDivergedError` that names it."""
+    try:
+        yield
     except tf.errors.InvalidArgumentError as error:
         named = NOT_FINITE.search(error.message or "")
         if named is None:

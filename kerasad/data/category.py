@@ -99,13 +99,25 @@ class Category:
     @cached_property
     def train(self) -> tf.data.Dataset:
         """Shuffled model inputs, whole images or random crops; see `make_train_dataset`."""
+        return self.train_from(0)
+
+    def train_from(self, epoch: int) -> tf.data.Dataset:
+        """A `train` of its own whose first pass is that of an epoch (from 0).
+
+        Trainings that are to be compared each take one, and see the same sequence of epochs.
+        """
         return pipeline.make_train_dataset(
-            self._source(self.split.train, self._cache_bytes),
+            self._train_source,
             self.batch_size,
             seed=self.seed,
             crop_size=self.crop_size,
             crops_per_image=self.crops_per_image,
+            first_epoch=epoch,
         )
+
+    @cached_property
+    def _train_source(self):
+        return self._source(self.split.train, self._cache_bytes)
 
     @cached_property
     def validation(self) -> tf.data.Dataset:

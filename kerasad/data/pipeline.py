@@ -41,6 +41,7 @@ def make_train_dataset(
     seed: int = 0,
     crop_size: tuple[int, int] | None = None,
     crops_per_image: int | None = None,
+    first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Shuffled batches of whole images or random crops, another order and place each epoch.
 
@@ -55,6 +56,7 @@ def make_train_dataset(
         crops_per_image: int or None. None covers twice each image's area. Where images are
             decoded again each epoch, it is rounded up to a multiple of 4: four crops are then
             cut from one decoding.
+        first_epoch: int. The epoch that the first pass shows. Defaults to `0`.
 
     Returns:
         `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`.
@@ -68,7 +70,7 @@ def make_train_dataset(
             crops_a_visit = min(CROPS_A_VISIT, crops_per_image)
             crops_per_image = -(-crops_per_image // crops_a_visit) * crops_a_visit
     sizes = source.inner_sizes
-    epochs = itertools.count()
+    epochs = itertools.count(first_epoch)
 
     def draw(epoch):
         rng = epoch_generator(seed, epoch)

@@ -79,10 +79,20 @@ def _cell_weights(images, valid):
     return weights
 
 
-def calibrate_maps(detector, validation, verbose: int = 0) -> None:
-    """Measures mean and scale of each expert's maps on good validation images."""
+def calibrate_maps(detector, validation, verbose: int = 0, calibration=None) -> None:
+    """Measures mean and scale of each expert's maps on good validation images.
+
+    Args:
+        detector: `AnomalyDetector`.
+        validation: dataset of inputs.
+        verbose: 0 or 1.
+        calibration: built `MapCalibration` to set; None is the detector's.
+
+    Raises:
+        InputError: If the dataset is empty.
+    """
     maps_of = _compiled_maps(detector)
-    calibration = detector.map_calibration
+    calibration = detector.map_calibration if calibration is None else calibration
     calibration.start()
     seen = 0
     for inputs, _ in iterate_inputs(validation, verbose, "measuring scales"):
@@ -100,10 +110,30 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     The defects are of the choosing family, which no training sees. Maps are thinned to at most
     `FUSION_SIDE` pixels a side; images beyond `FUSION_DEFECTS` or `FUSION_BYTES` are left out.
     """
+    calibrations = [detector.map_calibration]
+    return draw_fusion_samples(detector, calibrations, validation, seed, FUSION_DEFECTS, verbose)[0]
+
+
+def draw_fusion_samples(
+    detector, calibrations, validation, seed: int, num_defects: int, verbose: int = 0
+) -> list[FusionSample]:
+    """Returns one sample for each calibration, all of the same images and defects.
+
+    Args:
+        detector: `AnomalyDetector`.
+        calibrations: list of `MapCalibration`, which standardize the maps.
+        validation: dataset of inputs.
+        seed: int. Seed of the defects.
+        num_defects: int. At least so many defects are drawn, each image having as many as others.
+        verbose: 0 or 1.
+
+    Raises:
+        InputError: If there is no image.
+    """
     maps_of = _compiled_maps(detector)
     batches = []
     image_bytes = 4 * 3 * math.prod(detector.image_size)
-    images_left = max(1, min(FUSION_DEFECTS, FUSION_BYTES // image_bytes))
+    images_left = max(1, min(num_defects, FUSION_BYTES // image_bytes))
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]
@@ -115,24 +145,33 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     total = sum(len(images) for images, _ in batches)
     if not total:
         raise InputError(READ_ONCE)
-    rounds = -(-FUSION_DEFECTS // total)
+    rounds = -(-num_defects // total)
     family = ChoosingDefects()
-    rows = []
+    rows = [[] for _ in calibrations]
+
+    def add(images, masks, valid):
+        maps = maps_of(tf.constant(images))
+        for calibration, part in zip(calibrations, rows, strict=True):
+            part.append(_thinned(calibration, maps, masks, valid))
+
     for images, valid in batches:
-        rows.append(_thinned(detector, maps_of, images, np.zeros_like(valid), valid))
+        add(images, np.zeros_like(valid), valid)
     for index in range(rounds):
         drawn = iterate_inputs(batches, verbose, f"choosing weights, round {index + 1}/{rounds}")
         for batch_index, (images, valid) in enumerate(drawn):
             defective, mask = family.draw(
                 images, seed=seed + 1000 * index + batch_index, valid=valid
             )
-            rows.append(_thinned(detector, maps_of, defective, mask, valid))
-    return FusionSample(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+            add(defective, mask, valid)
+    return [
+        FusionSample(*(np.concatenate(column) for column in zip(*part, strict=True)))
+        for part in rows
+    ]
 
 
-def _thinned(detector, maps_of, images, masks, valid):
-    pixel_maps, place_maps = detector.map_calibration(maps_of(tf.constant(images)))
-    step = max(1, -(-max(detector.image_size) // FUSION_SIDE))
+def _thinned(calibration, maps, masks, valid):
+    pixel_maps, place_maps = calibration(maps)
+    step = max(1, -(-max(calibration.image_size) // FUSION_SIDE))
     cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
     return (
         np.asarray(pixel_maps)[cut],

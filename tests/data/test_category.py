@@ -59,6 +59,17 @@ def files(records):
     return Counter(decode_file(record).tobytes() for record in records)
 
 
+def test_a_training_can_start_at_any_epoch_and_see_what_others_see(folder):
+    data = load_category(folder, 32, batch_size=4, seed=3)
+    epochs = [collect(data.train) for _ in range(3)]
+    again = data.train_from(0)
+    later = data.train_from(2)
+    np.testing.assert_array_equal(collect(again), epochs[0])
+    np.testing.assert_array_equal(collect(again), epochs[1])
+    np.testing.assert_array_equal(collect(later), epochs[2])
+    assert (epochs[0] != epochs[1]).any()
+
+
 def test_the_datasets_hold_the_images_of_the_split_and_of_nothing_else(folder):
     data = load_category(folder, (32, 32), batch_size=4, seed=5)
     assert (data.name, data.image_shape, data.full_shape) == ("nut", (32, 32, 3), (32, 32, 3))

@@ -6,8 +6,14 @@ from keras import ops
 
 from kerasad import AnomalyDetector, InputError
 from kerasad.scoring import adaptation
-from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
+from kerasad.scoring.adaptation import (
+    adapt_experts,
+    calibrate_maps,
+    draw_fusion_sample,
+    draw_fusion_samples,
+)
 from kerasad.scoring.experts import CellGaussian, Expert, PixelResidual
+from kerasad.scoring.map_calibration import MapCalibration
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -184,6 +190,25 @@ def test_defects_are_the_same_under_a_seed_and_others_under_another(
     np.testing.assert_array_equal(one.masks, two.masks)
     np.testing.assert_array_equal(one.maps, two.maps)
     assert (one.masks != other.masks).any()
+
+
+def test_several_calibrations_share_images_and_defects(make_detector, good_images, batched):
+    detector = make_detector([PixelResidual()])
+    data, others = batched(good_images(3, 32, 48)), batched(good_images(3, 32, 48, seed=1))
+    second = MapCalibration(detector.image_size, num_experts=1)
+    second.build()
+    calibrate_maps(detector, data)
+    own_mean = np.array(detector.map_calibration.mean)
+    calibrate_maps(detector, others, calibration=second)
+    np.testing.assert_array_equal(detector.map_calibration.mean, own_mean)
+    assert float(second.mean[0]) != own_mean[0]
+
+    calibrations = [detector.map_calibration, second]
+    one, two = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=8)
+    alone = draw_fusion_sample(detector, data, seed=0)
+    np.testing.assert_array_equal(one.maps, alone.maps)
+    np.testing.assert_array_equal(one.masks, two.masks)
+    assert (one.maps != two.maps).any()
 
 
 def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batched):
