@@ -93,17 +93,7 @@ def build_decoder(
         decoder: model from the code to float32 `(batch, *image_shape)` in [0, 1].
     """
     sizes = halved_sizes(*image_shape[:2], depth)
-    height, width = sizes[-1]
-    if latent == "dense":
-        inputs = keras.Input((latent_dim,), name="z")
-        channels = filters * min(2 ** (depth - 1), 8)
-        x = layers.Dense(height * width * channels, name="unflatten")(inputs)
-        x = layers.Reshape((height, width, channels))(x)
-    else:
-        inputs = keras.Input((height, width, latent_dim), name="z")
-        x = layers.Conv2D(filters * min(2 ** (depth - 1), 8), 3, padding="same", name="widen")(
-            inputs
-        )
+    inputs, x = cells_of_code(latent, latent_dim, *sizes[-1], filters * min(2 ** (depth - 1), 8))
     for level in range(depth - 1, -1, -1):
         x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
         x = layers.ReLU(name=f"relu_{level}")(x)
@@ -117,6 +107,28 @@ def build_decoder(
             x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{level}")(x)
     outputs = layers.Activation("sigmoid", dtype="float32", name="reconstruction")(x)
     return keras.Model(inputs, outputs, name="decoder")
+
+
+def cells_of_code(latent: str, latent_dim: int, height: int, width: int, channels: int) -> tuple:
+    """Builds the start of a decoder: a latent code, widened to the coarsest grid of cells.
+
+    Args:
+        latent: `"conv"` or `"dense"`, as the encoder's.
+        latent_dim: int. Channels of the code.
+        height: int, rows of the grid.
+        width: int, columns of the grid.
+        channels: int. Channels of a cell.
+
+    Returns:
+        (inputs, cells): the code, `(batch, height, width, latent_dim)` or `(batch, latent_dim)`,
+        and `(batch, height, width, channels)`, both symbolic.
+    """
+    if latent == "dense":
+        inputs = keras.Input((latent_dim,), name="z")
+        cells = layers.Dense(height * width * channels, name="unflatten")(inputs)
+        return inputs, layers.Reshape((height, width, channels))(cells)
+    inputs = keras.Input((height, width, latent_dim), name="z")
+    return inputs, layers.Conv2D(channels, 3, padding="same", name="widen")(inputs)
 
 
 def build_discriminator(
