@@ -37,6 +37,9 @@ class DataConfig:
         cache_megabytes: int. Memory for decoded images; what does not fit is decoded each epoch.
         pixel_limit: int. Files with more pixels are refused before they are decoded.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
+        labelled: str or None. Folder of images labelled defective, for models that learn from some.
+        labelled_share: float or None. Or so many of the defective test images, as a share of the
+            training images, which then are test images no more.
     """
 
     path: str
@@ -49,6 +52,8 @@ class DataConfig:
     cache_megabytes: int = 1024
     pixel_limit: int = 100_000_000
     on_bad: str = "skip"
+    labelled: str | None = None
+    labelled_share: float | None = None
 
     def __post_init__(self):
         """Checks what can be checked without looking at the data."""

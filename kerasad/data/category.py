@@ -16,7 +16,8 @@ from kerasad.data.geometry import (
     plan_geometry,
     whole_batch_size,
 )
-from kerasad.data.records import CategoryIndex, read_category
+from kerasad.data.labelled import choose_labelled, mix_labelled, read_labelled, set_apart
+from kerasad.data.records import CategoryIndex, ImageRecord, read_category
 from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
 from kerasad.data.split import GoodSplit, restore_split, split_good
 from kerasad.data.split_table import format_split_table
@@ -41,6 +42,7 @@ class Category:
         crop_size: (height, width) of training crops, or None.
         batch_size: int.
         seed: int.
+        labelled: tuple of `ImageRecord`, images labelled defective that may be trained with.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Category:
         cache_megabytes: int = 1024,
         max_value: int | None = None,
         pixel_limit: int = PIXEL_LIMIT,
+        labelled: Sequence[ImageRecord] = (),
     ):
         self.index = index
+        self.labelled = tuple(labelled)
         self.split = split
         self.geometry = geometry
         self.batch_size = batch_size
@@ -114,6 +118,32 @@ class Category:
             crops_per_image=self.crops_per_image,
             first_epoch=epoch,
         )
+
+    def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
+        """`train_from` with labelled images: (x, labels), see `mix_labelled`.
+
+        Raises:
+            InputError: If there is no labelled image, or images are cut into crops, of which a
+                label says nothing.
+        """
+        if not self.labelled:
+            raise InputError(
+                "There is no image labelled defective: name a folder of them with `labelled`, or "
+                "set `labelled_share` where the data has test images."
+            )
+        if self.crop_size is not None:
+            raise InputError(
+                "A label speaks of a whole image, so labelled images can't be trained on in "
+                "crops; leave `crop_size` out."
+            )
+        defective = pipeline.make_train_dataset(
+            self._labelled_source, len(self.labelled), seed=self.seed + 1, first_epoch=epoch
+        )
+        return mix_labelled(self.train_from(epoch), defective, self.batch_size)
+
+    @cached_property
+    def _labelled_source(self):
+        return self._source(self.labelled, self._cache_bytes)
 
     @cached_property
     def _train_source(self):
@@ -181,6 +211,8 @@ class Category:
             size += ", padded to keep each aspect ratio"
         if self.crop_size:
             size += ", training on random crops of {} x {}".format(*self.crop_size)
+        if self.labelled:
+            size += f"\n  labelled defective, set apart from the test images: {len(self.labelled)}"
         return f"{format_split_table(self.index, self.split)}\n  image size: {size}"
 
 
@@ -197,6 +229,8 @@ def load_category(
     on_bad: str = "skip",
     max_value: int | None = None,
     pixel_limit: int = PIXEL_LIMIT,
+    labelled: str | PathLike | None = None,
+    labelled_share: float | None = None,
 ) -> Category:
     """Opens one category of images.
 
@@ -216,6 +250,10 @@ def load_category(
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
         max_value: int or None. White in 16-bit files.
         pixel_limit: int. Files with more pixels are refused before they are decoded.
+        labelled: Folder of images labelled defective, for models that learn from some.
+        labelled_share: float or None. Instead of a folder: so many of the defective test images,
+            as a share of the training images, are set apart and labelled. Either way they are
+            test images no more.
 
     Returns:
         A `Category`.
@@ -228,10 +266,20 @@ def load_category(
         _check_positive("crops_per_image", crops_per_image)
     index = read_category(data, on_bad=on_bad, pixel_limit=pixel_limit, max_value=max_value)
     geometry = plan_geometry(index.good, image_size)
+    parts = _split(index.good, split, seed)
+    if labelled is not None and labelled_share is not None:
+        raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
+    defective = ()
+    if labelled is not None:
+        decoding = {"pixel_limit": pixel_limit, "max_value": max_value}
+        defective = read_labelled(labelled, on_bad=on_bad, **decoding)
+    elif labelled_share is not None:
+        defective = choose_labelled(index, labelled_share, len(parts.train), seed)
     return Category(
-        index,
-        _split(index.good, split, seed),
+        set_apart(index, defective),
+        parts,
         geometry,
+        labelled=defective,
         batch_size=batch_size,
         seed=seed,
         crop_size=_parse_crop_size(crop_size, geometry),

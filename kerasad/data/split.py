@@ -17,6 +17,8 @@ from kerasad.errors import InputError
 from kerasad.files import write_json
 
 PARTS = ("train", "validation", "calibration")
+LABELLED = "labelled"
+"""The part of the images labelled defective."""
 # Fewer than this can't give each part an image and leave some to learn from.
 MIN_IMAGES = 5
 
@@ -91,10 +93,19 @@ def split_good(
     )
 
 
-def write_split(path: str | os.PathLike, split: GoodSplit) -> None:
-    """Writes `split.json`: per part a list of each file's relative path and SHA-256."""
+def write_split(
+    path: str | os.PathLike, split: GoodSplit, labelled: Iterable[ImageRecord] = ()
+) -> None:
+    """Writes `split.json`: per part a list of each file's relative path and SHA-256.
+
+    Args:
+        path: The file.
+        split: `GoodSplit`.
+        labelled: Images labelled defective, the part `LABELLED`.
+    """
     values = {"calibration_on_crops": split.calibration_on_crops, "note": split.note}
-    write_json(path, {**values, **{part: _describe(getattr(split, part)) for part in PARTS}})
+    parts = {part: _describe(getattr(split, part)) for part in PARTS}
+    write_json(path, {**values, **parts, LABELLED: _describe(labelled)})
 
 
 def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> dict:
@@ -115,14 +126,17 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
     """Reads `split.json`.
 
     Returns:
-        For each part a dict from content hash to relative path.
+        For each part, `LABELLED` among them, a dict from content hash to relative path.
 
     Raises:
         InputError: If it can't be read or isn't such a file.
     """
     values = _read_json(path)
     try:
-        return {part: {file["sha256"]: file["path"] for file in values[part]} for part in PARTS}
+        listed = {**{part: values[part] for part in PARTS}, LABELLED: values.get(LABELLED, [])}
+        return {
+            part: {file["sha256"]: file["path"] for file in files} for part, files in listed.items()
+        }
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{os.fspath(path)}: it isn't a split.json that kerasad wrote ({error!r} in it)."
@@ -162,7 +176,7 @@ def restore_split(
 def refuse_overlap(
     records: Iterable[ImageRecord],
     split_path: str | os.PathLike,
-    parts: Sequence[str] = ("train", "validation"),
+    parts: Sequence[str] = ("train", "validation", LABELLED),
 ) -> None:
     """Refuses images that a run has already seen.
 
