@@ -22,22 +22,28 @@ from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run
 from kerasad.version import __version__
 
 
-def write_report(run: Run, load_data: Callable[[Any], Category]) -> Path:
+def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | None = None) -> Path:
     """Writes the report of a run.
 
     Args:
         run: Run.
         load_data: function of the detector that returns the Category with the test images. When
             it raises an `InputError`, its sentence stands where the images would.
+        beside: Run or None. Another run, whose latent space is shown beside this one's.
 
     Returns:
         Path of the page.
 
     Raises:
-        InputError: What the report needs is not installed, or the run is incomplete.
+        InputError: What the report needs is not installed, a run is incomplete, or `beside` sees
+            images of another size.
     """
     _require_extra()
     config, metrics, calibration = run.config, run.metrics, run.calibration
+    detector = run.load_detector()
+    models = {_describe(run): detector.model}
+    if beside is not None:
+        models[_describe(beside)] = _model_beside(beside, detector)
     path = run.path / HISTORY
     notes = [calibration["note"]] if calibration.get("note") else []
     if metrics is not None and metrics.get("threshold") != calibration["threshold"]:
@@ -51,7 +57,7 @@ def write_report(run: Run, load_data: Callable[[Any], Category]) -> Path:
         f"{config.training.epochs} epochs, image size {config.data.image_size}",
         sections=[
             page.metrics_section(metrics),
-            *_image_sections(run.load_detector(), load_data, metrics or {}),
+            *_image_sections(detector, load_data, metrics or {}, models),
             page.curves_section(read_history(path) if path.is_file() else None),
             _run_section(run, config),
         ],
@@ -96,24 +102,54 @@ def _require_extra() -> None:
         ) from error
 
 
-def _image_sections(detector, load_data, metrics: dict) -> list[page.Section]:
+def _describe(run: Run) -> str:
+    return f"{run.config.model.name} ({run.path.name})"
+
+
+def _model_beside(run: Run, detector):
+    model = run.load_model()
+    if tuple(model.image_shape) != tuple(detector.model.image_shape) or detector.tiles is not None:
+        raise InputError(
+            f"{run.path}: its model sees images of {tuple(model.image_shape[:2])}, this one's "
+            f"detector whole images of {tuple(detector.image_size)} in parts of "
+            f"{tuple(detector.model.image_shape[:2])}; latent spaces are shown beside each other "
+            "where both models see the same whole images."
+        )
+    return model
+
+
+def _image_sections(detector, load_data, metrics: dict, models: dict) -> list[page.Section]:
     try:
         category = load_data(detector)
     except InputError as error:
         return [page.Section("Images", notes=[f"Images cannot be shown. {error}"])]
     records = category.index.test
-    read_latents = make_latent_reader(detector.model)
+    (title, own), *others = ((title, make_latent_reader(model)) for title, model in models.items())
     with category.name_bad_files():
-        collected = collect(detector, category.test, records, read_latents)
-        train = _train_latents(read_latents, category)
+        collected = collect(detector, category.test, records, own)
+        train = _train_latents(own, category)
+        embedded = {title: embed(np.concatenate([*train, collected.latents]))}
+        for other_title, read in others:
+            latents = [*_train_latents(read, category)]
+            latents.append(_test_latents(read, category, len(collected.latents)))
+            embedded[other_title] = embed(np.concatenate(latents))
     scale = ColourScale.from_threshold(float(detector.pixel_threshold))
-    latents = np.concatenate([*train, collected.latents])
     groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [
         page.examples_section(collected.groups, scale),
         page.decision_section(collected, metrics, float(detector.threshold)),
-        page.latent_section(embed(latents), groups, _latent_text(category)),
+        page.latent_section(embedded, groups, _latent_text(category)),
     ]
+
+
+def _test_latents(read_latents, category: Category, count: int) -> np.ndarray:
+    """Latent means of the first test images."""
+    latents: list[np.ndarray] = []
+    for inputs, _ in category.test:
+        latents.append(read_latents(numpy_inputs(inputs)[0]))
+        if sum(map(len, latents)) >= count:
+            break
+    return np.concatenate(latents)[:count]
 
 
 def _train_latents(read_latents, category: Category) -> list[np.ndarray]:

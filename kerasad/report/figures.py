@@ -118,12 +118,13 @@ def plot_scores(good: np.ndarray, defective: np.ndarray, threshold: float) -> Fi
     return figure
 
 
-def plot_latent(points: np.ndarray, groups: Sequence[str]) -> Figure:
+def plot_latent(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
     """A map of the latent space.
 
     Args:
         points: float array (images, 2).
         groups: names, one an image; each gets its own colour and marker.
+        title: str.
     """
     figure = Figure(figsize=(6.2, 4.2), layout="constrained")
     axes = _clean(figure.add_subplot())
@@ -135,7 +136,7 @@ def plot_latent(points: np.ndarray, groups: Sequence[str]) -> Figure:
         # Training images are the ground the others stand on: hollow, so that they hide nothing.
         face = {"facecolor": "none", "edgecolor": GREY} if position == 0 else {"color": colour}
         axes.scatter(*chosen.T, label=f"{name} ({len(chosen)})", **style, **face)
-    axes.set(xticks=[], yticks=[], title="Latent means, t-SNE")
+    axes.set(xticks=[], yticks=[], title=title)
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

@@ -151,14 +151,17 @@ def decision_section(collected: Collected, metrics: Mapping[str, Any], threshold
     return section
 
 
-def latent_section(points: np.ndarray | None, groups: Sequence[str], note: str) -> Section:
-    """The t-SNE of the latent means."""
+def latent_section(
+    embedded: Mapping[str, np.ndarray | None], groups: Sequence[str], note: str
+) -> Section:
+    """The t-SNE of the latent means of one or several runs, by title."""
     section = Section("Latent space", note)
-    if points is None:
-        section.notes.append("Too few images for a t-SNE (five are needed).")
-    else:
-        figure = figures.plot_latent(points, groups)
-        section.figures.append(_figure(figure, "t-SNE of the latent means"))
+    for title, points in embedded.items():
+        if points is None:
+            section.notes.append(f"{title}: too few images for a t-SNE (five are needed).")
+        else:
+            figure = figures.plot_latent(points, groups, f"Latent means, t-SNE: {title}")
+            section.figures.append(_figure(figure, f"t-SNE of the latent means, {title}"))
     return section
 
 

@@ -28,6 +28,7 @@ class BrightnessDetector:
     threshold = 3.0
     pixel_threshold = 2.0
     model = BrightnessModel()
+    tiles = None
 
     def predict_stream(self, dataset):
         for inputs, targets in dataset:

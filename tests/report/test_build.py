@@ -1,5 +1,6 @@
 import builtins
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +54,29 @@ def test_the_page_holds_everything_and_needs_nothing(run, category):
     # Text from files is escaped.
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.fixture
+def other(tmp_path, monkeypatch, detector):
+    """Another run, of a model that sees the same images."""
+    folder = tmp_path / "supervised"
+    folder.mkdir()
+    (folder / "config.json").write_text(RunConfig(DataConfig("photos/bottle")).to_json())
+    monkeypatch.setattr(Run, "load_model", lambda self: detector.model)
+    return Run(folder)
+
+
+def test_another_runs_latent_space_is_shown_beside(run, other, category):
+    page = write_report(run, lambda detector: category, other).read_text()
+    assert page.count('alt="t-SNE') == 2
+    assert "vae_gan (supervised)" in page
+
+
+def test_a_run_on_images_of_another_size_is_not_shown_beside(run, other, category, monkeypatch):
+    small = SimpleNamespace(image_shape=(8, 8, 3))
+    monkeypatch.setattr(Run, "load_model", lambda self: small)
+    with pytest.raises(InputError, match=r"supervised: its model sees images of \(8, 8\)"):
+        write_report(run, lambda detector: category, other)
 
 
 def no_folder(detector):

@@ -40,7 +40,7 @@ def test_the_threshold_is_drawn_where_it_is():
 
 def test_groups_differ_in_marker_and_colour():
     groups = [f"defect {number}" for number in range(6)]
-    figure = figures.plot_latent(np.arange(12.0).reshape(6, 2), groups)
+    figure = figures.plot_latent(np.arange(12.0).reshape(6, 2), groups, "Codes")
     assert len({label.get_text() for label in figure.axes[0].get_legend().get_texts()}) == 6
     assert len(set(figures.MARKERS)) == len(figures.MARKERS)
 
