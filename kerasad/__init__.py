@@ -3,14 +3,16 @@
 from kerasad import data, layers, losses, metrics, models, scoring
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
-from kerasad.models import VAEGAN
+from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.scoring import AnomalyDetector
 from kerasad.version import __version__
 
 __all__ = [
+    "CAVGA",
     "VAEGAN",
     "AnomalyDetector",
     "InputError",
+    "WeaklySupervisedCAVGA",
     "__version__",
     "data",
     "evaluate",

@@ -72,6 +72,8 @@ DATA_OPTIONS = _options(
     click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
     click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
     click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
+    click.option("--labelled", type=FOLDER, help="Folder of defective images to learn from."),
+    click.option("--labelled-share", type=float, help="Or: so many defective test images."),
     click.option(
         "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
     ),
@@ -196,6 +198,8 @@ def calibrate(run: str, data: str | None, false_alarm_rate: float | None, strict
 
 @main.command()
 @click.argument("run")
-def report(run: str) -> None:
+@click.option("--beside", help="Another run on the same images: its latent space is shown too.")
+def report(run: str, beside: str | None) -> None:
     """Write RUN/report.html, one page that needs no other file."""
-    click.echo(f"Written to {report_run(runs.open_run(run))}")
+    other = None if beside is None else runs.open_run(beside)
+    click.echo(f"Written to {report_run(runs.open_run(run), other)}")

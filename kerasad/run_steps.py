@@ -10,9 +10,11 @@ from kerasad.callbacks import read_history
 from kerasad.data.category import Category
 from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.data.image_record import ImageRecord
+from kerasad.data.labelled import without
 from kerasad.data.loading import load_good_images
 from kerasad.data.records import read_category
 from kerasad.data.split import (
+    LABELLED,
     GoodSplit,
     read_split,
     refuse_overlap,
@@ -53,6 +55,7 @@ def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> di
             vanished_regions=category.count_vanished_regions(),
             verbose=verbose,
         )
+    metrics["labelled_left_out"] = len(category.labelled)
     metrics["peak_memory_mb"] = peak_memory_mb()
     if metrics["peak_memory_mb"] is not None:
         metrics["notes"].pop("peak_memory_mb")
@@ -114,18 +117,24 @@ def calibrate_run(
     return save_detector(detector, run.path, split)
 
 
-def report_run(run: runs.Run) -> Path:
-    """Writes `report.html`; parts that need images which are gone say so."""
+def report_run(run: runs.Run, beside: runs.Run | None = None) -> Path:
+    """Writes `report.html`; parts that need images which are gone say so.
+
+    Args:
+        run: Run.
+        beside: Run or None. Another run on the same images, whose latent space is shown too.
+    """
     from kerasad.report.build import write_report
 
     data = (run.metrics or {}).get("data") or run.config.data.path
-    return write_report(run, lambda detector: open_test_data(run, detector, data))
+    return write_report(run, lambda detector: open_test_data(run, detector, data), beside)
 
 
 def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Category:
     """Test images at the detector's size, and the images that the run was trained with.
 
-    Of a plain folder, the images that the run has not seen are the (good) test images. Where the
+    Of a plain folder, the images that the run has not seen are the (good) test images; of a
+    category, those that were labelled for its training are left out. Where the
     training images are not there, as when other data is evaluated, the category has none.
 
     Raises:
@@ -149,7 +158,11 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
             f"{data} has no image that the run has not seen: give test images or further good "
             "images with --data, or look at single images with `kerasad predict`."
         )
-    refuse_seen(index.test, read_split(split_path))
+    hashes = read_split(split_path)
+    labelled = hashes.pop(LABELLED)
+    left_out = tuple(record for record in index.test if record.content_hash in labelled)
+    index = dataclasses.replace(index, test=without(index.test, labelled))
+    refuse_seen(index.test, hashes)
     try:
         split = restore_split(split_path, index.good, ("train", "validation"))
     except InputError:
@@ -162,6 +175,7 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
         seed=config.training.seed,
         crop_size=None if detector.tiles is None else detector.tiles.tile_size,
         cache_megabytes=0,
+        labelled=left_out,
         max_value=reading.max_value,
         pixel_limit=reading.pixel_limit,
     )

@@ -27,15 +27,21 @@ from kerasad.data.split import write_split
 from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
 from kerasad.locations import full_path, resolve_data
-from kerasad.models import VAEGAN
+from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.scoring import AnomalyDetector
 from kerasad.scoring.conformal import conformal_rule
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
-MODELS: dict[str, type[keras.Model]] = {"vae_gan": VAEGAN}
-"""What `--model` may name."""
+MODELS: dict[str, tuple[type[keras.Model], dict[str, Any]]] = {
+    "vae_gan": (VAEGAN, {}),
+    "cavga_d": (CAVGA, {"encoder_type": "dcgan"}),
+    "cavga_r": (CAVGA, {"encoder_type": "resnet18"}),
+    "cavga_weak_d": (WeaklySupervisedCAVGA, {"encoder_type": "dcgan"}),
+    "cavga_weak_r": (WeaklySupervisedCAVGA, {"encoder_type": "resnet18"}),
+}
+"""What `--model` may name: a class, and arguments that differ from its defaults."""
 NOT_FINITE = re.compile(r"The loss term `\w+` is no longer a finite number[^\]]*")
 """The message of the models' own check, which sees a batch before any callback does."""
 
@@ -66,14 +72,14 @@ def train_run(
     """
     settings = config.training
     with runs.create_run(output, overwrite=overwrite) as work:
+        resolved = resolve_arguments(config.model, settings.seed)
         keras.utils.set_random_seed(settings.seed)
         category = open_category(config.data, settings.seed)
         echo(category.split_table())
         check_before_training(category, config)
         settings = dataclasses.replace(settings, epochs=choose_epochs(settings, category))
-        write_split(work / runs.SPLIT, category.split)
+        write_split(work / runs.SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
-        resolved = resolve_arguments(config.model, settings.seed)
         config = RunConfig(_with_full_path(config.data), resolved, settings)
         (work / runs.CONFIG).write_text(config.to_json(), encoding="utf-8")
         compile_model(model, settings)
@@ -105,8 +111,11 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     """Refuses what only the detector would refuse, after a training for nothing.
 
     Raises:
-        InputError: Tiles that don't fit, or a rate that `strict` wants guaranteed and is not.
+        InputError: No labelled image for a model that learns from some, tiles that don't fit, or
+            a rate that `strict` wants guaranteed and is not.
     """
+    if MODELS[config.model.name][0].learns_from_labels:
+        category.labelled_train_from(0)
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
     if config.training.strict:
@@ -123,7 +132,7 @@ def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: in
         InputError: An unknown model, an unknown argument or a value outside its range.
     """
     arguments = resolve_arguments(config, seed).arguments
-    return MODELS[config.name](image_shape=image_shape, **arguments)
+    return MODELS[config.name][0](image_shape=image_shape, **arguments)
 
 
 def compile_model(model: keras.Model, settings: TrainingConfig) -> None:
@@ -144,7 +153,8 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     """
     if config.name not in MODELS:
         raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
-    known = init_arguments(MODELS[config.name])
+    model_class, chosen = MODELS[config.name]
+    known = {**init_arguments(model_class), **chosen}
     for name in config.arguments:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -178,13 +188,20 @@ def fit(
     ]
     with name_divergence():
         model.fit(
-            category.train,
+            train_data(model, category),
             validation_data=category.validation_crops,
             epochs=epochs,
             callbacks=callbacks,
             shuffle=False,  # the dataset does it; Keras warns that it can't
             verbose=verbose,
         )
+
+
+def train_data(model: keras.Model, category: Category, epoch: int = 0) -> tf.data.Dataset:
+    """What a model is fitted to, from an epoch on: images, or images and labels."""
+    if getattr(model, "learns_from_labels", False):
+        return category.labelled_train_from(epoch)
+    return category.train_from(epoch)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Grad-CAM from the latent mean to a layer of the encoder."""
 
+import math
+
 import tensorflow as tf
 from keras import ops
 
@@ -63,10 +65,44 @@ def linear_head_attention(kernel, features):
     Returns:
         attention_map: float32 tensor `(batch, height, width, 1)` in [0, 1].
     """
-    height, width, channels = features.shape[1:]
     gradients = ops.mean(ops.cast(kernel, "float32"), axis=-1)
-    if len(kernel.shape) == 2:
-        gradients = ops.reshape(gradients, (1, height, width, channels))
-    else:
-        gradients = ops.reshape(gradients, (1, 1, 1, channels))
-    return gradient_attention(features, gradients)
+    return gradient_attention(features, _over_positions(gradients, features))
+
+
+def classifier_attention(latent_kernel, classifier_kernel, features):
+    """Returns one attention map a class, for a linear classifier on a linear latent mean.
+
+    The attended score of class `c` is its logit at the latent mean. Both maps from features to
+    latent mean to logit are linear, so the gradient is the product of their kernels: the same
+    for every image, and no softmax in it.
+
+    Args:
+        latent_kernel: float tensor, as `kernel` of `linear_head_attention`.
+        classifier_kernel: float tensor `(latent size, classes)`, of a dense layer on the
+            flattened latent mean.
+        features: float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        attention_maps: float32 tensor `(batch, height, width, classes)` in [0, 1].
+    """
+    latent_kernel = ops.cast(latent_kernel, "float32")
+    classifier_kernel = ops.cast(classifier_kernel, "float32")
+    if len(latent_kernel.shape) == 4:
+        # The mean over positions of the gradient is that of the classifier's own weights there.
+        latent_kernel = latent_kernel[0, 0]
+        shape = (-1, latent_kernel.shape[-1], classifier_kernel.shape[-1])
+        classifier_kernel = ops.mean(ops.reshape(classifier_kernel, shape), axis=0)
+    gradients = ops.matmul(latent_kernel, classifier_kernel)
+    maps = [
+        gradient_attention(features, _over_positions(gradients[:, index], features))
+        for index in range(gradients.shape[-1])
+    ]
+    return ops.concatenate(maps, axis=-1)
+
+
+def _over_positions(gradients, features):
+    """Returns a gradient, one a channel or one a position and channel, on the features' grid."""
+    height, width, channels = features.shape[1:]
+    same_everywhere = math.prod(gradients.shape) == channels
+    grid = (1, 1) if same_everywhere else (height, width)
+    return ops.reshape(gradients, (1, *grid, channels))

@@ -1,6 +1,10 @@
 """The terms of the training objective, one small file a topic."""
 
 from kerasad.losses.adversarial import discriminator_adversarial_loss, generator_adversarial_loss
+from kerasad.losses.attention import (
+    attention_expansion_loss,
+    complementary_guided_attention_loss,
+)
 from kerasad.losses.latent import gaussian_kl_divergence
 from kerasad.losses.reconstruction import (
     ReconstructionLoss,
@@ -10,7 +14,9 @@ from kerasad.losses.reconstruction import (
 
 __all__ = [
     "ReconstructionLoss",
+    "attention_expansion_loss",
     "binary_cross_entropy",
+    "complementary_guided_attention_loss",
     "discriminator_adversarial_loss",
     "gaussian_kl_divergence",
     "generator_adversarial_loss",

@@ -1,5 +1,7 @@
 """Trainable models and the networks that they are made of."""
 
+from kerasad.models.cavga import CAVGA
 from kerasad.models.vae_gan import VAEGAN
+from kerasad.models.weakly_supervised_cavga import WeaklySupervisedCAVGA
 
-__all__ = ["VAEGAN"]
+__all__ = ["CAVGA", "VAEGAN", "WeaklySupervisedCAVGA"]

@@ -60,7 +60,8 @@ class AdaCosMode(keras.layers.Layer):
     float32 `()`. `real`, `fake` and `clean` are embeddings `(batch, h, w, dim)` of the encoder's
     inputs (images with synthetic defects), of the reconstructions, and of the images without
     defects (None unless `generator_needs_clean`); `batch` is a dict of `images` (without
-    defects), `valid` (or None), `mask` and `family` of the defects. In `training`, scale and
+    defects), `valid` (or None), `mask` and `family` of the defects, see `VAEGAN.read_batch`. In
+    `training`, scale and
     clusters follow the batch.
 
     Args:
@@ -92,23 +93,43 @@ class AdaCosMode(keras.layers.Layer):
         }
 
 
+class GoodOrDefective(AdaCosMode):
+    """Base class of the modes whose class 0 is "good" and whose others are kinds of defects."""
+
+    num_classes: int
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.adacos = AdaCos(self.num_classes, self.num_sub_centers, self.scale_mode)
+
+    def build(self, embedding_shape):
+        """Builds the centers."""
+        self.adacos.build(embedding_shape)
+
+    def generator_loss(self, fake, batch, clean=None):
+        """Returns the cross-entropy of "good" for the reconstruction's cells."""
+        logits = self.adacos(fake)
+        labels = ops.zeros(ops.shape(logits)[:-1], dtype="int32")
+        return weighted_cross_entropy(labels, logits, valid_cells(batch["valid"], fake))
+
+    def normal_prototypes(self):
+        """Returns the centers of the class "good"."""
+        return self.adacos.centers[: self.num_sub_centers]
+
+    def class_logits(self, embedding):
+        """Returns the logits of all classes."""
+        return self.adacos(embedding)
+
+
 @keras.saving.register_keras_serializable(package="kerasad")
-class PretextAdaCos(AdaCosMode):
+class PretextAdaCos(GoodOrDefective):
     """Classes are "good" and the three training families of synthetic defects, cell by cell.
 
     The discriminator learns to name the defect of each cell; the generator is paid for
     reconstructions whose cells all look good. Good and defective cells weigh alike in sum.
     """
 
-    NUM_CLASSES = 4
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.adacos = AdaCos(self.NUM_CLASSES, self.num_sub_centers, self.scale_mode)
-
-    def build(self, embedding_shape):
-        """Builds the centers."""
-        self.adacos.build(embedding_shape)
+    num_classes = 4
 
     def discriminator_loss(self, real, fake, batch, training=False):
         """Returns the cross-entropy of naming each cell's defect; see the base class."""
@@ -123,20 +144,6 @@ class PretextAdaCos(AdaCosMode):
         weights += defective / ops.maximum(ops.sum(defective), 1.0)
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
-
-    def generator_loss(self, fake, batch, clean=None):
-        """Returns the cross-entropy of "good" for the reconstruction's cells."""
-        logits = self.adacos(fake)
-        labels = ops.zeros(ops.shape(logits)[:-1], dtype="int32")
-        return weighted_cross_entropy(labels, logits, valid_cells(batch["valid"], fake))
-
-    def normal_prototypes(self):
-        """Returns the centers of the class "good"."""
-        return self.adacos.centers[: self.num_sub_centers]
-
-    def class_logits(self, embedding):
-        """Returns the logits of good and the three families."""
-        return self.adacos(embedding)
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -221,6 +228,48 @@ class InstanceMode(AdaCosMode):
         return weighted_cross_entropy(labels, logits, ops.ones_like(logits[:, 0]))
 
 
+@keras.saving.register_keras_serializable(package="kerasad")
+class WeakAdaCos(GoodOrDefective):
+    """Classes are "good" and "defective", from images of which some are labelled defective.
+
+    Only whole images are labelled, so of a defective one the cells that look most defective, a
+    share of `most_defective`, stand for its defect and the others teach nothing; the cells of
+    good images are good. Both classes weigh alike in sum; a batch without a labelled image
+    teaches "good" alone. `batch` has `labels` `(batch,)`, 1 = defective, and `real`, 1 for the
+    real pixels of every image, where `valid` is 0 on all of a labelled one.
+
+    Reference: two classes need sub-centers, since AdaCos is not defined for two centers; the
+    choice of cells is multiple-instance learning, as in Sultani et al., "Real-world anomaly
+    detection in surveillance videos", CVPR 2018. Their combination is ours.
+    """
+
+    num_classes = 2
+    most_defective = 0.02
+
+    def discriminator_loss(self, real, fake, batch, training=False):
+        """Returns the cross-entropy of telling good cells from the labelled images' worst."""
+        grid = real.shape[1:3]
+        good = real_cells(batch["mask"], batch["valid"], grid)
+        defective = self._most_defective(real, batch)
+        weights = good / ops.maximum(ops.sum(good), 1.0)
+        weights += defective / ops.maximum(ops.sum(defective), 1.0)
+        labels = ops.cast(defective, "int32")
+        logits = self.adacos(real, labels, sample_weight=weights, training=training)
+        return weighted_cross_entropy(labels, logits, weights)
+
+    def _most_defective(self, embedding, batch):
+        """Returns 1 for the cells that stand for a labelled image's defect, `(batch, h, w)`."""
+        logits = ops.stop_gradient(self.adacos(embedding))
+        odds = logits[..., 1] - logits[..., 0]
+        eligible = valid_cells(batch["real"], embedding)
+        eligible *= ops.reshape(ops.cast(batch["labels"], "float32"), (-1, 1, 1))
+        odds = ops.where(eligible > 0, odds, -1e9)
+        cells = odds.shape[1] * odds.shape[2]
+        count = max(1, round(self.most_defective * cells))
+        lowest = ops.top_k(ops.reshape(odds, (-1, cells)), count)[0][:, -1]
+        return eligible * ops.cast(odds >= ops.reshape(lowest, (-1, 1, 1)), "float32")
+
+
 def _image_embedding(embedding, weights):
     """Returns the mean direction of an image's cells, `(batch, dim)`."""
     directions = ops.normalize(ops.cast(embedding, "float32"), axis=-1)
@@ -228,6 +277,9 @@ def _image_embedding(embedding, weights):
 
 
 ADACOS_MODES = {"pretext": PretextAdaCos, "cluster": ClusterAdaCos, "instance": InstanceMode}
+"""Modes that need no label."""
+LABELLED_ADACOS_MODES = {"weak": WeakAdaCos}
+"""Modes that need images labelled defective."""
 
 
 def build_adacos_mode(
@@ -242,7 +294,7 @@ def build_adacos_mode(
     if name == "none":
         return None
     options = {"num_clusters": num_clusters, "seed": seed} if name == "cluster" else {}
-    mode = ADACOS_MODES[name](
+    mode = (ADACOS_MODES | LABELLED_ADACOS_MODES)[name](
         scale_mode=scale_mode, num_sub_centers=num_sub_centers, dtype="float32", **options
     )
     mode.build(embedding_shape)

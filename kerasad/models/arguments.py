@@ -6,7 +6,6 @@ import keras
 
 from kerasad.errors import InputError, check_at_least, check_choice
 from kerasad.layers.adacos import SCALE_MODES
-from kerasad.models.adacos_modes import ADACOS_MODES
 
 # The discriminator's quarter resolution and the window of the structural similarity need it.
 SMALLEST_SIDE = 8
@@ -64,7 +63,7 @@ def check_arguments(model) -> None:
         model: object that holds every argument under its own name, `depth` resolved.
     """
     check_choice("latent", model.latent, ("conv", "dense"))
-    check_choice("adacos", model.adacos, (*ADACOS_MODES, "none"))
+    check_choice("adacos", model.adacos, model.adacos_choices)
     check_choice("adacos_scale", model.adacos_scale, SCALE_MODES)
     for name, lowest in LOWEST_VALUES.items():
         check_at_least(name, getattr(model, name), lowest)

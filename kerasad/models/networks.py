@@ -57,24 +57,35 @@ def build_encoder(
         x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
         x = layers.LeakyReLU(0.2, name=f"features_{level}")(x)
         outputs[f"features_{level}"] = x
+    return keras.Model(inputs, {**outputs, **latent_heads(x, latent, latent_dim)}, name="encoder")
+
+
+def latent_heads(features, latent: str, latent_dim: int) -> dict:
+    """Returns the float32 outputs `z_mean` and `z_log_var` on an encoder's last activations.
+
+    Args:
+        features: Keras tensor `(batch, h, w, channels)`.
+        latent: `"conv"` or `"dense"`, as of `build_encoder`.
+        latent_dim: int. Channels of the code.
+    """
     if latent == "dense":
-        x = layers.Flatten(name="flatten")(x)
+        features = layers.Flatten(name="flatten")(features)
         head = layers.Dense
         options = {}
     else:
         head = layers.Conv2D
         options = {"kernel_size": 1}
     # Half precision is too coarse for exp(z_log_var), and a cold start keeps the noise small.
-    outputs["z_mean"] = head(latent_dim, name="z_mean", dtype="float32", **options)(x)
-    outputs["z_log_var"] = head(
+    z_mean = head(latent_dim, name="z_mean", dtype="float32", **options)(features)
+    z_log_var = head(
         latent_dim,
         name="z_log_var",
         dtype="float32",
         kernel_initializer="zeros",
         bias_initializer=keras.initializers.Constant(-2.0),
         **options,
-    )(x)
-    return keras.Model(inputs, outputs, name="encoder")
+    )(features)
+    return {"z_mean": z_mean, "z_log_var": z_log_var}
 
 
 def build_decoder(

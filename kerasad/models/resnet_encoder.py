@@ -6,7 +6,8 @@ from os import PathLike
 import keras
 from keras import layers
 
-from kerasad.backbones import build_resnet18, load_resnet18_weights
+from kerasad.backbones import build_resnet18
+from kerasad.backbones.resnet18 import load_resnet18_weights
 from kerasad.models.networks import latent_heads
 
 
@@ -40,4 +41,6 @@ def load_resnet_encoder(encoder: keras.Model, path: str | PathLike) -> None:
     Raises:
         InputError: If the file cannot be read, or is no such file.
     """
-    load_resnet18_weights(encoder, path)
+    # The heads of the latent code are not in the file.
+    last = encoder.get_layer("z_mean").input
+    load_resnet18_weights(keras.Model(encoder.input, last), path)

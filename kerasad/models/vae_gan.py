@@ -7,7 +7,7 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.data.synthetic_training import TrainingDefects
 from kerasad.layers import Sampling
 from kerasad.losses import ReconstructionLoss
-from kerasad.models.adacos_modes import build_adacos_mode
+from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode
 from kerasad.models.arguments import check_arguments, checked_image_shape, init_arguments
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
 from kerasad.models.networks import (
@@ -90,6 +90,7 @@ class VAEGAN(TwoPlayerModel):
     """
 
     further_terms: tuple[str, ...] = ()
+    learns_from_labels = False
 
     def __init__(
         self,
@@ -143,6 +144,11 @@ class VAEGAN(TwoPlayerModel):
         self.create_trackers((*TERMS, *self.further_terms, *SUMS), HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
         self(keras.Input(self.image_shape))
+
+    @property
+    def adacos_choices(self):
+        """The AdaCos modes that this model can be trained with."""
+        return (*ADACOS_MODES, "none")
 
     def build_coders(self):
         """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
@@ -263,6 +269,10 @@ class VAEGAN(TwoPlayerModel):
             batch: dict, see `read_batch`.
             training: bool.
         """
+        return {}
+
+    def further_tensors(self, encoded):
+        """Returns a subclass's own tensors for experts, by name."""
         return {}
 
     def _checks(self, losses, batch):

@@ -35,7 +35,8 @@ def compute_tensors(model, images):
         "reconstruction_discriminator_features": made_features,
         "embedding": embedding,
         "reconstruction_embedding": made_embedding,
-        "attention_map": _attention_map(model, encoded),
+        "attention_map": compute_attention(model, encoded),
+        **model.further_tensors(encoded),
     }
     if model.has_adacos:  # centers that were never trained say nothing
         tensors["prototypes"] = model.adacos_mode.normal_prototypes()
@@ -53,7 +54,13 @@ def build_attention_head(encoder: keras.Model, level: int, depth: int) -> keras.
     return keras.Model(features, encoder.get_layer("z_mean").output, name="attention_head")
 
 
-def _attention_map(model, encoded):
+def compute_attention(model, encoded):
+    """Returns the attention map of the latent mean, float32 `(batch, h, w, 1)` in [0, 1].
+
+    Args:
+        model: `VAEGAN`.
+        encoded: dict, the encoder's outputs.
+    """
     features = encoded[f"features_{model.attention_layer or model.depth}"]
     if model.attention_head is None:
         return linear_head_attention(model.encoder.get_layer("z_mean").kernel, features)

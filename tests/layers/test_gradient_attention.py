@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasad.layers.gradient_attention import (
+    classifier_attention,
     gradient_attention,
     linear_head_attention,
     tape_attention,
@@ -97,3 +98,20 @@ def test_half_precision_features_give_a_float32_map():
     half = linear_head_attention(layer.kernel, tf.cast(features, "float16"))
     assert half.dtype == "float32"
     np.testing.assert_allclose(half, linear_head_attention(layer.kernel, features), atol=2e-3)
+
+
+@pytest.mark.parametrize("make_head", [conv_head, dense_head])
+def test_attention_of_each_logit_equals_the_tape(make_head):
+    features = random_features()
+    layer, head = make_head(features)
+    classifier = keras.layers.Dense(3, bias_initializer="normal", kernel_initializer="normal")
+    flatten = keras.layers.Flatten()
+    classifier(flatten(head(features)))
+    closed = classifier_attention(layer.kernel, classifier.kernel, features)
+    assert closed.shape == (3, 4, 5, 3)
+    for index in range(3):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            logit = tf.reduce_sum(classifier(flatten(head(features)))[:, index])
+        expected = gradient_attention(features, tape.gradient(logit, features))
+        np.testing.assert_allclose(closed[..., index : index + 1], expected, rtol=1e-5, atol=1e-6)

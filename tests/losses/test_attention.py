@@ -22,7 +22,9 @@ def test_expansion_counts_no_cell_of_weight_0():
 def test_guidance_wants_all_of_an_image_to_speak_for_normal_and_none_against():
     normal, anomalous = maps([1.0, 1.0, 0.5, 0.5]), maps([0.0, 0.0, 1.0, 0.5])
     # 0, 0, 1 - .5 + 1, 1 - .5 + .5
-    assert complementary_guided_attention_loss(normal, anomalous)[0] == pytest.approx(2.5 / 4)
+    assert float(complementary_guided_attention_loss(normal, anomalous)[0]) == pytest.approx(
+        2.5 / 4
+    )
     assert complementary_guided_attention_loss(maps([1.0] * 4), maps([0.0] * 4))[0] == 0.0
     assert complementary_guided_attention_loss(maps([0.0] * 4), maps([1.0] * 4))[0] == 2.0
 
@@ -30,4 +32,4 @@ def test_guidance_wants_all_of_an_image_to_speak_for_normal_and_none_against():
 def test_guidance_counts_no_cell_of_weight_0():
     normal, anomalous = maps([1.0, 1.0, 0.5, 0.5]), maps([0.0, 0.0, 1.0, 0.5])
     loss = complementary_guided_attention_loss(normal, anomalous, maps([0, 0, 0, 3]))
-    assert loss[0] == pytest.approx(1.0)
+    assert float(loss[0]) == pytest.approx(1.0)

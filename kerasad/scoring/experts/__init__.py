@@ -5,6 +5,7 @@ from kerasad.scoring.experts.adacos_distance import (
     EmbeddingResidual,
     PrototypeDistance,
 )
+from kerasad.scoring.experts.anomalous_attention import AnomalousAttention
 from kerasad.scoring.experts.base import Expert
 from kerasad.scoring.experts.cell_gaussian import CellGaussian
 from kerasad.scoring.experts.feature_residual import DiscriminatorResidual
@@ -14,6 +15,7 @@ from kerasad.scoring.experts.pixel_residual import PixelResidual
 from kerasad.scoring.experts.ssim_residual import SSIMResidual
 
 __all__ = [
+    "AnomalousAttention",
     "CellGaussian",
     "DefectLogit",
     "DiscriminatorResidual",
@@ -44,6 +46,7 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
         "discriminator_residual": DiscriminatorResidual,
         "latent_kl": LatentKL,
         "inattention": Inattention,
+        "anomalous_attention": AnomalousAttention,
         "prototype_distance": PrototypeDistance,
         "defect_logit": DefectLogit,
         "embedding_residual": EmbeddingResidual,
