@@ -37,7 +37,8 @@ class VAEGAN(TwoPlayerModel):
     - `R` binary cross-entropy per pixel value, plus `ssim_weight * (1 - SSIM) / 2`;
     - `KL` divergence of the latent code from the standard normal, in nats per pixel value, so
       that weights of 1 make `R + KL` the evidence lower bound; it grows from 0 to its weight over
-      the first `kl_warmup_steps` steps;
+      the first `kl_warmup_steps` steps. At a weight of 1 the code of photographs collapses (the
+      cross-entropy of pixels takes them for coin flips, and so prices their detail too low);
     - `A` the non-saturating adversarial loss of the reconstruction's cells;
     - `S` the AdaCos term of the reconstruction's cells, see `kerasad.models.adacos_modes`.
 
@@ -105,7 +106,7 @@ class VAEGAN(TwoPlayerModel):
         num_clusters=32,
         embedding_dim=64,
         reconstruction_weight=1.0,
-        kl_weight=1.0,
+        kl_weight=0.01,
         adversarial_weight=0.01,
         adacos_weight=0.01,
         ssim_weight=0.5,

@@ -50,7 +50,7 @@ def test_attention_loss_is_what_the_attention_map_leaves_out(images):
 
 
 def test_loss_is_the_weighted_sum_of_all_terms(images):
-    model = make(attention_weight=0.3, adversarial_weight=0.5, kl_warmup_steps=0)
+    model = make(attention_weight=0.3, adversarial_weight=0.5, kl_weight=1.0, kl_warmup_steps=0)
     logs = model.train_on_batch(images, return_dict=True)
     encoder = logs["reconstruction_loss"] + logs["kl_loss"] + 0.3 * logs["attention_loss"]
     assert logs["encoder_loss"] == pytest.approx(encoder, rel=1e-5)

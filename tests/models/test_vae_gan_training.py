@@ -113,7 +113,9 @@ def test_loss_is_the_weighted_sum_of_its_terms(make_model, images):
 
 
 def test_without_warmup_the_prior_counts_from_the_first_step(make_model, images):
-    model = compiled(make_model(kl_warmup_steps=0, adacos="none", adversarial_weight=0))
+    model = compiled(
+        make_model(kl_weight=1, kl_warmup_steps=0, adacos="none", adversarial_weight=0)
+    )
     logs = step(model, images)
     assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + logs["kl_loss"], rel=1e-5)
 
