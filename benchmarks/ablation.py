@@ -21,6 +21,7 @@ VARIANTS = {
     "defaults": {},
     "no reconstruction term": {"reconstruction_weight": 0.0},
     "no KL term": {"kl_weight": 0.0},
+    "KL weight 1 (the evidence lower bound)": {"kl_weight": 1.0},
     "no adversarial term": {"adversarial_weight": 0.0},
     "no AdaCos term": {"adacos": "none"},
     "no SSIM share": {"ssim_weight": 0.0},
