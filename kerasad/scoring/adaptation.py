@@ -156,13 +156,11 @@ def draw_fusion_samples(
 
     for images, valid in batches:
         add(images, np.zeros_like(valid), valid)
-    for index in range(rounds):
-        drawn = iterate_inputs(batches, verbose, f"choosing weights, round {index + 1}/{rounds}")
-        for batch_index, (images, valid) in enumerate(drawn):
-            defective, mask = family.draw(
-                images, seed=seed + 1000 * index + batch_index, valid=valid
-            )
-            add(defective, mask, valid)
+    turns = [(turn, number) for turn in range(rounds) for number in range(len(batches))]
+    for turn, number in iterate_inputs(turns, verbose, "choosing weights"):
+        images, valid = batches[number]
+        defective, mask = family.draw(images, seed=seed + 1000 * turn + number, valid=valid)
+        add(defective, mask, valid)
     return [
         FusionSample(*(np.concatenate(column) for column in zip(*part, strict=True)))
         for part in rows

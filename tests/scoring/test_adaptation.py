@@ -243,5 +243,5 @@ def test_progress_is_shown_if_asked(make_detector, good_images, batched, capsys)
     assert capsys.readouterr().out == ""
     detector.adapt(data, data, verbose=1)
     shown = capsys.readouterr().out
-    for title in ("adapting, pass 1", "adapting, pass 2", "measuring scales", "round 1/3"):
+    for title in ("adapting, pass 1", "adapting, pass 2", "measuring scales", "choosing weights"):
         assert title in shown
