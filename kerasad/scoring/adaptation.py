@@ -7,10 +7,10 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
-from kerasad.data.synthetic_choosing import ChoosingDefects
+from kerasad.data.synthetic_choosing import KINDS, ChoosingDefects
 from kerasad.errors import InputError
 from kerasad.models.networks import downsampled_cells
-from kerasad.scoring.fusion import FusionSample
+from kerasad.scoring.fusion import GOOD, FusionSample
 from kerasad.scoring.streaming import iterate_inputs
 
 # The choice of weights sees about so many synthetic defects, on maps of at most this side.
@@ -108,7 +108,8 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     """Returns standardized maps of validation images with and without synthetic defects.
 
     The defects are of the choosing family, which no training sees. Maps are thinned to at most
-    `FUSION_SIDE` pixels a side; images beyond `FUSION_DEFECTS` or `FUSION_BYTES` are left out.
+    `FUSION_SIDE` pixels a side; images beyond half of `FUSION_DEFECTS` or `FUSION_BYTES` are left
+    out.
     """
     calibrations = [detector.map_calibration]
     return draw_fusion_samples(detector, calibrations, validation, seed, FUSION_DEFECTS, verbose)[0]
@@ -124,7 +125,8 @@ def draw_fusion_samples(
         calibrations: list of `MapCalibration`, which standardize the maps.
         validation: dataset of inputs.
         seed: int. Seed of the defects.
-        num_defects: int. At least so many defects are drawn, each image having as many as others.
+        num_defects: int. At least so many defects are drawn, on at most half as many images; each
+            image has as many as others, and as many of each kind.
         verbose: 0 or 1.
 
     Raises:
@@ -133,7 +135,7 @@ def draw_fusion_samples(
     maps_of = _compiled_maps(detector)
     batches = []
     image_bytes = 4 * 3 * math.prod(detector.image_size)
-    images_left = max(1, min(num_defects, FUSION_BYTES // image_bytes))
+    images_left = max(1, min(num_defects // 2, FUSION_BYTES // image_bytes))
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]
@@ -145,22 +147,23 @@ def draw_fusion_samples(
     total = sum(len(images) for images, _ in batches)
     if not total:
         raise InputError(READ_ONCE)
-    rounds = -(-num_defects // total)
-    family = ChoosingDefects()
+    rounds = len(KINDS) * -(-num_defects // (total * len(KINDS)))
     rows = [[] for _ in calibrations]
 
-    def add(images, masks, valid):
-        maps = maps_of(tf.constant(images))
+    def add(images, masks, valid, kind):
+        maps, kinds = maps_of(tf.constant(images)), np.full(len(images), kind)
         for calibration, part in zip(calibrations, rows, strict=True):
-            part.append(_thinned(calibration, maps, masks, valid))
+            part.append((*_thinned(calibration, maps, masks, valid), kinds))
 
     for images, valid in batches:
-        add(images, np.zeros_like(valid), valid)
+        add(images, np.zeros_like(valid), valid, GOOD)
     turns = [(turn, number) for turn in range(rounds) for number in range(len(batches))]
     for turn, number in iterate_inputs(turns, verbose, "choosing weights"):
         images, valid = batches[number]
+        kind = turn % len(KINDS)
+        family = ChoosingDefects(kinds=(KINDS[kind],))
         defective, mask = family.draw(images, seed=seed + 1000 * turn + number, valid=valid)
-        add(defective, mask, valid)
+        add(defective, mask, valid, kind)
     return [
         FusionSample(*(np.concatenate(column) for column in zip(*part, strict=True)))
         for part in rows

@@ -6,6 +6,8 @@ import numpy as np
 
 # Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
+# In `FusionSample.kinds`.
+GOOD = -1
 
 
 @dataclass
@@ -17,12 +19,14 @@ class FusionSample:
         place_maps: float32 of the same shape, standardized for the score of an image.
         masks: bool `(n, h, w)`.
         valid: bool `(n, h, w)`; False where padded.
+        kinds: int `(n,)`, the kind of each image's defect, `GOOD` without one.
     """
 
     maps: np.ndarray
     place_maps: np.ndarray
     masks: np.ndarray
     valid: np.ndarray
+    kinds: np.ndarray
 
 
 def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
@@ -59,7 +63,9 @@ def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
 def objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the mean of pixel AUROC, best pooled IoU and image AUROC of a fusion.
 
-    The pixels are every second one down and across; an image's score is the maximum of its
+    Each kind of defect is measured against all good images, and the kinds are averaged: of which
+    kind real defects will be is unknown, and in one pool the large and garish ones would decide
+    alone. The pixels are every second one down and across; an image's score is the maximum of its
     place-by-place map.
 
     Args:
@@ -68,11 +74,17 @@ def objective(sample: FusionSample, weights: np.ndarray) -> float:
     """
     weights = np.asarray(weights, "float32")
     thin = np.s_[:, ::2, ::2]
-    valid = sample.valid[thin]
-    ranked = _ranked(sample.masks[thin][valid], (sample.maps[thin] @ weights)[valid])
+    masks, valid, maps = sample.masks[thin], sample.valid[thin], sample.maps[thin] @ weights
+    defective = sample.masks.any(axis=(1, 2))
     scores = np.where(sample.valid, sample.place_maps @ weights, -np.inf).max(axis=(1, 2))
-    images = _ranked(sample.masks.any(axis=(1, 2)), scores)
-    return (_auroc(ranked) + _best_iou(ranked) + _auroc(images)) / 3.0
+    values = []
+    for kind in np.setdiff1d(sample.kinds, [GOOD]):
+        rows = (sample.kinds == GOOD) | (sample.kinds == kind)
+        inside = valid[rows]
+        pixels = _ranked(masks[rows][inside], maps[rows][inside])
+        images = _ranked(defective[rows], scores[rows])
+        values.append((_auroc(pixels) + _best_iou(pixels) + _auroc(images)) / 3.0)
+    return float(np.mean(values))
 
 
 def _ranked(labels, scores):

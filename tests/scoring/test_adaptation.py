@@ -150,10 +150,11 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
 ):
     detector = make_detector([PixelResidual(name="a"), Recorder(name="b")])
     sample = draw_fusion_sample(detector, batched(good_images(3, 32, 48), 2), seed=0)
-    # 3 rounds of 3 images reach the 8 defects that the test asks for.
-    assert sample.maps.shape == sample.place_maps.shape == (12, 32, 48, 2)
-    assert sample.masks.shape == sample.valid.shape == (12, 32, 48)
-    assert sample.masks.any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 9
+    # A round of each of the 5 kinds on 3 images reaches the 8 defects that the test asks for.
+    assert sample.maps.shape == sample.place_maps.shape == (18, 32, 48, 2)
+    assert sample.masks.shape == sample.valid.shape == (18, 32, 48)
+    assert sample.masks.any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 15
+    assert sample.kinds.tolist() == [-1] * 3 + [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
     assert sample.valid.all()
     good = detector.expert_maps(tf.constant(good_images(3, 32, 48)))[0]
     np.testing.assert_allclose(
@@ -168,7 +169,8 @@ def test_fusion_sample_is_limited_whatever_the_number_of_images(
 ):
     detector = make_detector([PixelResidual()])
     sample = draw_fusion_sample(detector, batched(good_images(13, 32, 48), 3), seed=0)
-    assert len(sample.maps) == 2 * adaptation.FUSION_DEFECTS
+    images = adaptation.FUSION_DEFECTS // 2
+    assert len(sample.maps) == images + 5 * images
 
 
 def test_fusion_sample_of_large_images_is_thinned(make_detector, good_images, batched):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasad.scoring.fusion import FusionSample, choose_weights, objective
+from kerasad.scoring.fusion import GOOD, FusionSample, choose_weights, objective
 
 
 def draw_sample(strengths, place_strengths=None, seed=0, images=12, side=16):
@@ -21,7 +21,8 @@ def draw_sample(strengths, place_strengths=None, seed=0, images=12, side=16):
 
     maps = draw(strengths)
     place_maps = maps if place_strengths is None else draw(place_strengths)
-    return FusionSample(maps, place_maps, masks, np.ones_like(masks))
+    kinds = np.where(np.arange(images) < images // 2, GOOD, 2)
+    return FusionSample(maps, place_maps, masks, np.ones_like(masks), kinds)
 
 
 def with_padding(sample, value):
@@ -36,6 +37,7 @@ def with_padding(sample, value):
         pad(sample.place_maps, value),
         pad(sample.masks, False),
         pad(sample.valid, False),
+        sample.kinds,
     )
 
 
@@ -72,6 +74,24 @@ def test_pixels_are_judged_on_the_maps_and_images_on_the_place_maps(better):
         objective(sample, weights[1 - better]),
     )
     assert in_pixels > in_scores  # two of the three measures read pixels
+
+
+def test_kinds_of_defects_count_alike_however_large_they_are():
+    # Kind 0 is a pixel that expert 0 alone finds, kind 1 a square that expert 1 alone finds.
+    sample = draw_sample([0.0, 0.0])
+    sample.kinds[6:] = [0, 0, 0, 1, 1, 1]
+    sample.masks[6:9] = False
+    sample.masks[6:9, 4, 4] = True
+    for kind, images in enumerate((slice(6, 9), slice(9, 12))):
+        sample.maps[images, ..., kind] += 50.0 * sample.masks[images]
+    one, other = (objective(sample, alone) for alone in np.eye(2))
+    assert one == pytest.approx(other, abs=0.1)
+    assert choose_weights(sample).min() > 0.25
+    large = FusionSample(*(part[[*range(6), 9, 10, 11]] for part in vars(sample).values()))
+    assert objective(large, np.eye(2)[1]) == 1.0
+    small = FusionSample(*(part[:9] for part in vars(sample).values()))
+    both = (objective(small, np.eye(2)[1]) + 1.0) / 2
+    assert other == pytest.approx(both)
 
 
 def test_weights_are_a_share_each():
