@@ -264,4 +264,5 @@ def save_detector(
 
 def _with_full_path(config: DataConfig) -> DataConfig:
     """The configuration with a path that means the same from any working folder."""
-    return dataclasses.replace(config, path=full_path(config.path))
+    labelled = None if config.labelled is None else full_path(config.labelled)
+    return dataclasses.replace(config, path=full_path(config.path), labelled=labelled)

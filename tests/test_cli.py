@@ -91,7 +91,8 @@ def test_help_lists_verbs_models_and_defaults():
     for verb in ("train", "evaluate", "predict", "calibrate", "report"):
         assert f"  {verb} " in text
     text = must("train", "--help").output
-    assert "[vae_gan]" in text
+    for model in ("vae_gan", "cavga_d", "cavga_r", "cavga_weak_d", "cavga_weak_r"):
+        assert model in text
     assert "instance|none]" in text
     assert "[default: 256]" in text
 
@@ -109,6 +110,17 @@ def test_train_leaves_a_whole_run_and_says_where(trained, data):
     assert f"Next: kerasad evaluate {path}\n" in output
     assert "calibration" in output
     assert os.listdir(path.parent) == ["plate"]
+
+
+def test_a_weak_model_learns_from_labelled_images_that_no_evaluation_counts(data, config, tmp_path):
+    options = ["--config", config, "--model", "cavga_weak_d", "--output", tmp_path / "weak"]
+    assert "name a folder of them" in refused("train", data, *options)
+    output = must("train", data, *options, "--labelled-share", 0.1).output
+    assert "labelled defective, set apart from the test images: 1" in output
+    must("evaluate", tmp_path / "weak")
+    metrics = json.loads((tmp_path / "weak/metrics.json").read_text())
+    assert (metrics["num_images"], metrics["labelled_left_out"]) == (4, 1)
+    assert Run(tmp_path / "weak").config.model.arguments["encoder_type"] == "dcgan"
 
 
 def test_the_configuration_of_a_run_is_complete(trained, data):
