@@ -10,7 +10,7 @@ import click
 from kerasad import runs
 from kerasad.callbacks import TrainingDivergedError
 from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
-from kerasad.errors import InputError
+from kerasad.errors import InputError, SearchFailedError
 from kerasad.metrics.table import format_metrics_table
 from kerasad.models.adacos_modes import ADACOS_MODES
 from kerasad.prediction import PREDICTIONS, predict_files
@@ -25,12 +25,12 @@ class Verbs(click.Group):
     """Turns what a user can put right into one sentence and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a verb: 2 for bad input, 1 for a training or a disk that failed."""
+        """Runs a verb: 2 for bad input, 1 for a training, a search or a disk that failed."""
         try:
             return super().invoke(context)
         except InputError as error:
             return _fail(context, error, 2)
-        except (TrainingDivergedError, OSError) as error:
+        except (TrainingDivergedError, SearchFailedError, OSError) as error:
             return _fail(context, error, 1)
 
 
@@ -113,6 +113,42 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     """
     run = train_run(_resolve(data, config, options), output, overwrite=overwrite, echo=click.echo)
     _tell_note(run.calibration)
+
+
+@main.command()
+@click.argument("data")
+@click.option("--output", required=True, type=FOLDER, help="Folder of the search.")
+@click.option("--trials", type=int, default=10, show_default=True, help="Failed ones included.")
+@click.option(
+    "--tuner",
+    type=click.Choice(["random", "bayesian", "hyperband"]),
+    default="random",
+    show_default=True,
+    help="How trials are chosen.",
+)
+@click.option("--overwrite", is_flag=True, help="Delete an earlier search; else it goes on.")
+@MODEL_OPTIONS
+@DATA_OPTIONS
+@TRAINING_OPTIONS
+def tune(
+    data: str,
+    output: str,
+    trials: int,
+    tuner: str,
+    overwrite: bool,
+    config: str | None,
+    **options: Any,
+) -> None:
+    """Search for a better configuration for the good images of DATA.
+
+    Each trial is judged by how well its detector finds synthetic defects on validation images.
+    Model options, and model arguments in --config, are kept as they are; the rest is searched.
+    A search that was stopped goes on when started again.
+    """
+    from kerasad import tuning
+
+    resolved = _resolve(data, config, options)
+    tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=click.echo)
 
 
 def _tell_note(calibration: dict[str, Any]) -> None:

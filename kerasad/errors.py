@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right."""
+"""The exception for what a user can put right, and that of a search in vain."""
 
 
 class InputError(ValueError):
@@ -7,6 +7,10 @@ class InputError(ValueError):
     The message is one sentence that names the argument or the file, what was found and what to
     do. The command line prints it and exits with code 2.
     """
+
+
+class SearchFailedError(RuntimeError):
+    """No trial of a search was completed; the message says why."""
 
 
 def check_choice(name: str, value, choices) -> None:

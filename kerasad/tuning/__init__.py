@@ -1,0 +1,26 @@
+"""Searches for a better configuration by KerasTuner, judged on synthetic defects."""
+
+from kerasad.errors import InputError
+
+try:
+    # The last two KerasTuner imports when it needs them, which is in the middle of a search.
+    import keras_tuner  # noqa: F401
+    import sklearn  # noqa: F401
+    import tensorboard  # noqa: F401
+except ImportError as error:
+    raise InputError(
+        f'Tuning needs {error.name}: install it with `pip install "kerasad[tuning]"`.'
+    ) from error
+
+from kerasad.tuning.hypermodel import DetectorHyperModel
+from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
+from kerasad.tuning.search import TUNERS, Search, tune
+
+__all__ = [
+    "OBJECTIVE",
+    "TUNERS",
+    "DetectorHyperModel",
+    "Search",
+    "synthetic_localization",
+    "tune",
+]

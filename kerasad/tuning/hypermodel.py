@@ -1,0 +1,139 @@
+"""A model and its training as KerasTuner searches them."""
+
+import dataclasses
+import math
+
+import keras
+import keras_tuner
+import numpy as np
+
+from kerasad.callbacks import LossGuard, TrainingDivergedError
+from kerasad.config import ModelConfig, TrainingConfig
+from kerasad.data.category import Category
+from kerasad.training import build_model, choose_epochs, compile_model, name_divergence
+from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
+from kerasad.tuning.space import choose
+
+
+class DetectorHyperModel(keras_tuner.HyperModel):
+    """Trains a model of the search space on good images, and judges the detector made of it.
+
+    Works with every tuner of KerasTuner; give it `objective=kerasad.tuning.OBJECTIVE`. All trials
+    have the same split, seed, order of images and synthetic defects. Test images are not touched.
+
+    Args:
+        data: Category.
+        model: ModelConfig. Arguments that it names are kept, the rest of the space is searched.
+        training: TrainingConfig. Its epochs, seed, and learning rates to start with.
+        overlap: int. Pixels that tiles share, where the data has crops.
+        **kwargs: as of `keras_tuner.HyperModel`.
+
+    Example:
+    >>> hypermodel = DetectorHyperModel(data, training=TrainingConfig(epochs=20))
+    >>> tuner = keras_tuner.RandomSearch(hypermodel, objective=OBJECTIVE, max_trials=10)
+    >>> tuner.search()
+    """
+
+    def __init__(
+        self,
+        data: Category,
+        model: ModelConfig | None = None,
+        training: TrainingConfig | None = None,
+        overlap: int = 32,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.data = data
+        self.model = model or ModelConfig()
+        training = training or TrainingConfig()
+        self.training = dataclasses.replace(training, epochs=choose_epochs(training, data))
+        self.overlap = overlap
+
+    def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:
+        """Returns what `hp` stands for, ready for a `RunConfig`."""
+        model, training = choose(hp.copy(), self.model, self.training)
+        # Hyperband's trials are shorter; what was judged is what is to be repeated.
+        return model, dataclasses.replace(training, epochs=self._last_epoch(hp))
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Returns a compiled model.
+
+        Raises:
+            InputError: A fixed argument is of no use.
+        """
+        model_config, training = choose(hp, self.model, self.training)
+        model = build_model(model_config, self.data.image_shape, training.seed)
+        compile_model(model, training)
+        return model
+
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: keras.Model,
+        *,
+        callbacks=(),
+        epochs: int | None = None,
+        initial_epoch: int = 0,
+        verbose: int | str = 0,
+    ) -> dict[str, float]:
+        """Trains a model; returns the objective.
+
+        Args:
+            hp: HyperParameters.
+            model: compiled model.
+            callbacks: list of Keras callbacks.
+            epochs: int or None. The epoch to end with, as of `keras.Model.fit`; None is that of
+                the configuration.
+            initial_epoch: int. The epoch to begin with.
+            verbose: as of `keras.Model.fit`.
+
+        Returns:
+            dict of `synthetic_localization`.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: The training diverged.
+            InputError: A file broke meanwhile.
+        """
+        seed = self.training.seed
+        keras.utils.set_random_seed(seed)
+        train = self.data.train_from(initial_epoch)
+        try:
+            with self.data.name_bad_files(), name_divergence():
+                model.fit(
+                    train,
+                    epochs=epochs or self._last_epoch(hp),
+                    initial_epoch=initial_epoch,
+                    callbacks=[LossGuard(), *callbacks],
+                    shuffle=False,  # the dataset does it
+                    verbose=verbose,
+                )
+                _check_weights(model)
+                value = synthetic_localization(
+                    model,
+                    train,
+                    self.data.validation,
+                    image_size=self.data.full_shape[:2],
+                    overlap=self.overlap,
+                    keep_aspect=self.data.keep_aspect,
+                    seed=seed,
+                )
+        except TrainingDivergedError as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        if not math.isfinite(value):
+            raise keras_tuner.errors.FailedTrialError(
+                f"`{OBJECTIVE.name}` is {value}: the maps of the trained model are not finite."
+            )
+        return {OBJECTIVE.name: value}
+
+    def _last_epoch(self, hp):
+        return int(hp.values.get("tuner/epochs", self.training.epochs))
+
+
+def _check_weights(model):
+    # The last step may break weights that no loss has seen yet.
+    broken = [weight.path for weight in model.weights if not np.isfinite(weight).all()]
+    if broken:
+        raise TrainingDivergedError(
+            f"Training ended with {len(broken)} weights that are not finite, as `{broken[0]}`; "
+            "lower the learning rate."
+        )
