@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import tensorflow as tf
 
 from kerasad.config import RunConfig
 from kerasad.data.category import Category
@@ -60,8 +62,8 @@ def tune(
 
     `output` gets `search.json` (what was asked), `trials.json` (all trials, after each of them),
     `best_config.json` (for `kerasad train --config`) and KerasTuner's state. Called again with the
-    same arguments, a search goes on where it was stopped; with more trials, it goes on after its end (not
-    Hyperband's, whose brackets depend on their number).
+    same arguments, a search goes on where it was stopped; with more trials, it goes on after its
+    end (not Hyperband's, whose brackets depend on their number).
 
     Args:
         config: RunConfig. Model arguments that it names are kept.
@@ -103,7 +105,8 @@ def tune(
     if oracle.end_order:
         echo(f"Continuing: {len(oracle.end_order)} of {trials} trials are done.")
     try:
-        search.search(verbose=0)
+        with _quiet_tensorflow():
+            search.search(verbose=0)
     except keras_tuner.errors.FatalError as error:
         if error.__cause__ is None:
             raise
@@ -149,6 +152,18 @@ def _describe(config: RunConfig, category: Category, trials: int, tuner: str) ->
         "model": dataclasses.asdict(config.model),
         "training": dataclasses.asdict(config.training),
     }
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow():
+    """Without the advice against tracing again, which a new model in each trial must."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
