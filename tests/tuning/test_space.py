@@ -1,0 +1,104 @@
+import dataclasses
+
+import keras
+import keras_tuner
+import pytest
+
+from kerasad import InputError, training
+from kerasad.config import ModelConfig, TrainingConfig
+from kerasad.training import build_model, resolve_arguments
+from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
+from kerasad.tuning.space import choose
+
+SMALL = {"filters": 2, "depth": 2, "embedding_dim": 4}
+
+
+def space_of(model=None, settings=None):
+    """The space, complete: registered under every condition."""
+    hp = keras_tuner.HyperParameters()
+    choose(hp, model or ModelConfig(), settings or TrainingConfig())
+    return hp
+
+
+def draw(oracle, hp, count):
+    """The configurations of that many trials."""
+    oracle.update_space(hp)
+    drawn = []
+    for number in range(count):
+        values = oracle.populate_space(str(number))["values"]
+        trial = hp.copy()
+        trial.values = dict(values)
+        drawn.append((values, *choose(trial, ModelConfig(), TrainingConfig())))
+        oracle.trials[str(number)] = keras_tuner.engine.trial.Trial(trial, str(number), "FAILED")
+    return drawn
+
+
+def test_the_defaults_of_the_space_are_those_without_a_search():
+    model, settings = choose(keras_tuner.HyperParameters(), ModelConfig(), TrainingConfig())
+    assert resolve_arguments(model, 0) == resolve_arguments(ModelConfig(), 0)
+    assert settings == TrainingConfig()
+
+
+@pytest.mark.parametrize("oracle", [RandomOracle, BayesianOracle, HyperbandOracle])
+def test_every_trial_has_the_arguments_that_its_choices_need_and_no_others(oracle):
+    options = {"max_epochs": 27} if oracle is HyperbandOracle else {}
+    for values, model, settings in draw(oracle(40, seed=0, **options), space_of(), 12):
+        mode, arguments = values["adacos"], model.arguments
+        assert ("num_clusters" in arguments) == (mode == "cluster")
+        assert ("num_sub_centers" in arguments) == (mode in ("pretext", "cluster"))
+        assert ("adacos_scale" in arguments) == ("adacos_weight" in arguments) == (mode != "none")
+        low, high = (16, 128) if values["latent"] == "conv" else (64, 512)
+        assert low <= arguments["latent_dim"] <= high
+        assert f"{values['latent']}_latent_dim" in values
+        ratio = settings.discriminator_learning_rate / settings.learning_rate
+        assert 0.05 <= ratio <= 1.0
+        assert ratio == pytest.approx(values["discriminator_rate_ratio"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "latent"),
+    [("pretext", "dense"), ("cluster", "conv"), ("instance", "dense"), ("none", "conv")],
+)
+def test_every_choice_makes_a_model(mode, latent):
+    fixed = ModelConfig(arguments={**SMALL, "adacos": mode, "latent": latent, "latent_dim": 3})
+    model, _ = choose(keras_tuner.HyperParameters(), fixed, TrainingConfig())
+    built = build_model(model, (16, 16, 3), 0)
+    assert (built.adacos, built.latent, built.latent_dim) == (mode, latent, 3)
+
+
+def test_what_the_configuration_names_is_kept_and_not_searched():
+    fixed = ModelConfig(arguments={"adacos": "cluster", "latent_dim": 5, "kl_weight": 0.5})
+    hp = keras_tuner.HyperParameters()
+    model, _ = choose(hp, fixed, TrainingConfig())
+    names = {parameter.name for parameter in hp.space}
+    assert names.isdisjoint({"adacos", "kl_weight", "conv_latent_dim", "dense_latent_dim"})
+    assert {"num_clusters", "latent", "adacos_weight"} <= names
+    assert fixed.arguments.items() <= model.arguments.items()
+
+
+def test_a_fixed_mode_without_centers_leaves_nothing_of_them_to_search():
+    names = {p.name for p in space_of(ModelConfig(arguments={"adacos": "none"})).space}
+    assert not {name for name in names if "adacos" in name or name.startswith("num_")}
+
+
+def test_a_learning_rate_outside_the_limits_widens_them():
+    settings = dataclasses.replace(TrainingConfig(), learning_rate=0.1)
+    hp = space_of(settings=settings)
+    rate = next(parameter for parameter in hp.space if parameter.name == "learning_rate")
+    assert rate.max_value == rate.default == 0.1
+    assert choose(hp, ModelConfig(), settings)[1] == settings
+
+
+def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
+    class Plain(keras.Model):
+        def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
+            super().__init__()
+
+    monkeypatch.setitem(training.MODELS, "plain", Plain)
+    model, _ = choose(keras_tuner.HyperParameters(), ModelConfig("plain"), TrainingConfig())
+    assert model.arguments == {"kl_weight": 1.0}
+
+
+def test_an_argument_that_the_model_lacks_is_refused():
+    with pytest.raises(InputError, match="did you mean `latent_dim`"):
+        space_of(ModelConfig(arguments={"latent_dims": 4}))
