@@ -183,4 +183,10 @@ def _thinned(calibration, maps, masks, valid):
 
 
 def _compiled_maps(detector):
-    return tf.function(lambda images: detector.expert_maps(images)[0], reduce_retracing=True)
+    """Returns the function from images to expert maps, traced once for each detector."""
+    # Past Keras, which would track it as a part of the model.
+    own = vars(detector)
+    if "_compiled_maps" not in own:
+        maps_of = tf.function(lambda images: detector.expert_maps(images)[0], reduce_retracing=True)
+        own["_compiled_maps"] = maps_of
+    return own["_compiled_maps"]
