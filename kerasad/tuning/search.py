@@ -129,28 +129,28 @@ def check_folder(folder: Path, asked: dict[str, Any], overwrite: bool) -> None:
     found, wanted = _flat(read_json(folder / SEARCH)), _flat(asked)
     if asked["tuner"] != "hyperband" and asked["trials"] >= found.get("trials", 0):
         found["trials"] = asked["trials"]  # more of them go on where it ended
-    for name in sorted(found.keys() | wanted.keys()):
-        if found.get(name) != wanted.get(name):
-            raise InputError(
-                f"{folder} holds another search (`{name}` is {found.get(name)!r} there, "
-                f"{wanted.get(name)!r} here): choose another --output, or pass --overwrite."
-            )
+    differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    if differing:
+        name = differing[0]
+        what = f"`{name}` is {found.get(name)!r} there, {wanted.get(name)!r} here"
+        raise InputError(
+            f"{folder} holds another search ({'of other images' if name == 'images' else what}): "
+            "choose another --output, or pass --overwrite."
+        )
 
 
 def _describe(config: RunConfig, category: Category, trials: int, tuner: str) -> dict[str, Any]:
     """What a search depends on."""
-    digest = hashlib.sha256()
-    for part in (category.split.train, category.split.validation):
-        digest.update(" ".join(record.content_hash for record in part).encode())
+    hashes = sorted({record.content_hash for record in category.index.good})
     return {
         "kerasad": __version__,
         "tuner": tuner,
         "trials": trials,
         "objective": OBJECTIVE.name,
-        "images": digest.hexdigest(),
         "data": dataclasses.asdict(config.data),
         "model": dataclasses.asdict(config.model),
         "training": dataclasses.asdict(config.training),
+        "images": hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
     }
 
 

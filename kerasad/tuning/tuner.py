@@ -64,10 +64,8 @@ class DetectorTuner(keras_tuner.Tuner):
         except (keras_tuner.errors.FailedTrialError, keras_tuner.errors.FatalError):
             raise
         except Exception as error:
-            lines = str(error).splitlines() or [""]
-            raise keras_tuner.errors.FailedTrialError(
-                f"{type(error).__name__}: {lines[0]}"
-            ) from error
+            reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+            raise keras_tuner.errors.FailedTrialError(reason) from error
         finally:
             self.seconds[trial.trial_id] = round(time.perf_counter() - started, 1)
 

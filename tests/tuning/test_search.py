@@ -1,0 +1,191 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from click.testing import CliRunner
+
+from kerasad import InputError
+from kerasad.cli import main
+from kerasad.config import load_config
+from kerasad.tuning import DetectorHyperModel
+from kerasad.tuning.objective import OBJECTIVE
+
+FIT = """
+def fit(self, hp, model, *, callbacks, epochs, initial_epoch):
+    return {"synthetic_localization": 1.0 / (1.0 + hp.values["kl_weight"])}
+"""
+
+
+@pytest.fixture
+def config(small, tmp_path):
+    path = tmp_path / "small.json"
+    data = {"image_size": "16x16", "batch_size": 4}
+    values = {"data": data, "model": {"arguments": small.arguments}, "training": {"epochs": 1}}
+    path.write_text(json.dumps(values))
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials that judge a model by its arguments, without a training."""
+    namespace = {}
+    exec(FIT, namespace)
+    monkeypatch.setattr(DetectorHyperModel, "fit", namespace["fit"])
+
+
+def tune(plate, output, config, *options):
+    words = ["tune", plate, "--output", output, "--config", config, *options]
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def read(output, name="trials.json"):
+    return json.loads((output / name).read_text())
+
+
+@pytest.mark.slow
+def test_the_best_configuration_of_a_search_trains_a_run(plate, config, tmp_path):
+    result = tune(plate, tmp_path / "search", config, "--trials", 2, "--seed", 3)
+    assert result.exit_code == 0, result.output + str(result.exception)
+    assert "2 trials of 1 epochs, 2 epochs or 6 training steps" in result.output
+    rows = read(tmp_path / "search")
+    assert [row["status"] for row in rows] == ["completed"] * 2
+    best = max(rows, key=lambda row: row[OBJECTIVE.name])
+    assert f"{best[OBJECTIVE.name]:.4f}" in result.output
+
+    path = tmp_path / "search" / "best_config.json"
+    words = ["train", plate, "--config", path, "--output", tmp_path / "run"]
+    trained = CliRunner().invoke(main, [str(word) for word in words])
+    assert trained.exit_code == 0, trained.output + str(trained.exception)
+    run = load_config(tmp_path / "run" / "config.json")
+    assert run.training == load_config(path).training
+    assert run.training.learning_rate == best["values"]["learning_rate"]
+    assert run.training.seed == run.model.arguments["seed"] == 3
+    assert run.model.arguments["kl_weight"] == best["values"]["kl_weight"]
+    assert run.model.arguments["filters"] == 2
+
+
+@pytest.mark.slow
+def test_a_search_whose_trials_all_failed_says_why(plate, config, small, tmp_path):
+    wild = {**small.arguments, "reconstruction_weight": 1e38}
+    values = json.loads(config.read_text()) | {"model": {"arguments": wild}}
+    config.write_text(json.dumps(values))
+    result = tune(plate, tmp_path / "search", config, "--trials", 1)
+    assert result.exit_code == 1
+    message = result.stderr.strip().splitlines()[-1]
+    assert "All 1 trials failed" in message
+    assert "_loss` is no longer a finite number" in message
+    (row,) = read(tmp_path / "search")
+    assert row["status"] == "failed"
+    assert row["reason"] in message
+    assert not (tmp_path / "search" / "best_config.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_search_killed_in_a_trial_goes_on_as_if_it_had_not_been(
+    plate, config, tmp_path, quick, monkeypatch
+):
+    whole = tune(plate, tmp_path / "whole", config, "--trials", 4)
+    assert whole.exit_code == 0, whole.output + str(whole.exception)
+    killed = textwrap.dedent(
+        """
+        import os, signal
+        from kerasad.cli import main
+        from kerasad.tuning import DetectorHyperModel
+        {fit}
+        def fit_or_die(self, hp, model, **options):
+            if hp.values["kl_weight"] == {fatal!r}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return fit(self, hp, model, **options)
+        DetectorHyperModel.fit = fit_or_die
+        main()
+        """
+    ).format(fit=FIT, fatal=read(tmp_path / "whole")[2]["values"]["kl_weight"])
+    words = ["tune", plate, "--output", tmp_path / "search", "--config", config, "--trials", 4]
+    command = [sys.executable, "-c", killed, *map(str, words)]
+    process = subprocess.run(command, capture_output=True, check=False)
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    assert [row["status"] for row in read(tmp_path / "search")] == ["completed"] * 2
+
+    result = tune(plate, tmp_path / "search", config, "--trials", 4)
+    assert result.exit_code == 0, result.output + str(result.exception)
+    assert "Continuing: 2 of 4 trials are done." in result.output
+    untimed = [
+        [{name: value for name, value in row.items() if name != "seconds"} for row in read(folder)]
+        for folder in (tmp_path / "search", tmp_path / "whole")
+    ]
+    assert untimed[0] == untimed[1]
+    assert read(tmp_path / "search", "best_config.json") == read(
+        tmp_path / "whole", "best_config.json"
+    )
+
+
+@pytest.mark.slow
+def test_a_folder_is_continued_extended_or_refused(plate, config, tmp_path, quick):
+    output = tmp_path / "search"
+    assert tune(plate, output, config, "--trials", 1).exit_code == 0
+    first = read(output)
+    assert tune(plate, output, config, "--trials", 2).exit_code == 0
+    assert read(output)[0] == first[0]
+    assert len(read(output)) == 2
+
+    for options, named in [
+        (["--trials", 1], "`trials` is 2 there, 1 here"),
+        (["--trials", 2, "--seed", 1], "`training.seed` is 0 there, 1 here"),
+        (["--trials", 2, "--tuner", "bayesian"], "`tuner` is 'random' there, 'bayesian' here"),
+        (["--trials", 2, "--image-size", "24x24"], "`data.image_size` is '16x16' there"),
+        (["--trials", 2, "--adacos", "pretext"], "`model.arguments.adacos` is 'none' there"),
+    ]:
+        result = tune(plate, output, config, *options)
+        assert result.exit_code == 2, result.output + str(result.exception)
+        message = result.stderr.strip().splitlines()[-1]
+        assert named in message, message
+        assert "--overwrite" in message
+    assert len(read(output)) == 2
+    described = read(output, "search.json")
+    (output / "search.json").write_text(json.dumps({**described, "images": "others"}))
+    result = tune(plate, output, config, "--trials", 2)
+    assert "another search (of other images)" in result.stderr
+    assert tune(plate, output, config, "--trials", 1, "--overwrite").exit_code == 0
+    assert read(output)[0]["values"] == first[0]["values"]
+    assert len(read(output)) == 1
+
+
+def test_a_folder_with_anything_else_is_never_replaced(plate, config, tmp_path):
+    output = tmp_path / "search"
+    output.mkdir()
+    (output / "photo.png").write_bytes(b"")
+    result = tune(plate, output, config, "--overwrite")
+    assert result.exit_code == 2
+    assert "is not a search" in result.stderr
+    assert os.listdir(output) == ["photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--trials", 0], "`trials`"), (["--latent-dim", 0], "`latent_dim`")],
+)
+def test_a_bad_argument_is_refused_before_anything_is_written(
+    options, named, plate, config, tmp_path
+):
+    result = tune(plate, tmp_path / "search", config, *options)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert not (tmp_path / "search").exists()
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("kerasad.tuning")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    with pytest.raises(InputError, match=r'keras_tuner: install it with `pip install "kerasad\['):
+        import kerasad.tuning  # noqa: F401
+
+
+def test_kerasad_itself_imports_no_tuner():
+    code = "import sys, kerasad.cli; assert 'keras_tuner' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
