@@ -143,7 +143,8 @@ class ConformalDecision(keras.layers.Layer):
         return {
             # A score of -inf (an image without a real pixel) also reaches the padding.
             "p_value": ops.minimum((1.0 + reached) / (self.count + 1.0), 1.0),
-            "is_anomalous": ops.logical_not(score <= threshold),
+            # Not "not <=": optimized to ">", which a NaN is not.
+            "is_anomalous": ops.logical_or(score > threshold, ops.isnan(score)),
             "threshold": threshold,
         }
 

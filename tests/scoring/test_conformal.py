@@ -207,6 +207,13 @@ def test_score_of_no_pixel_has_p_value_1_and_nan_is_a_defect():
     assert outputs["is_anomalous"].tolist() == [False, True]
 
 
+def test_nan_is_a_defect_in_a_compiled_graph_too():
+    # Where "not <=" becomes ">", unlike in Python.
+    decision = make_decision([1.0, 2.0, 3.0], rate=0.25)
+    compiled = tf.function(lambda score: decision(score)["is_anomalous"])
+    assert compiled(tf.constant([np.nan, 2.0, 4.0])).numpy().tolist() == [True, False, True]
+
+
 # State ---------------------------------------------------------------------------------------
 
 
