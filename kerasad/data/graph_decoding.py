@@ -12,7 +12,7 @@ _MARGIN = 64  # zeros after the last byte, so that no look-up of a field leaves 
 
 
 def decode_bytes_in_graph(
-    image_bytes, pixel_limit: int = PIXEL_LIMIT, max_value: int | None = None
+    image_bytes, pixel_limit: int = PIXEL_LIMIT, max_value: int | None = None, position=None
 ) -> tf.Tensor:
     """Decodes one PNG, JPEG or plain BMP (24 or 32 bits) file, Exif orientation included.
 
@@ -23,6 +23,7 @@ def decode_bytes_in_graph(
         image_bytes: Scalar string tensor. A whole image file.
         pixel_limit: int. The most pixels that a picture may have.
         max_value: int. What is white in 16-bit pictures. Defaults to `None`, 65535.
+        position: Scalar int tensor. Where in its batch the file stands, for error messages.
 
     Returns:
         float32 (height, width, 3) in [0, 1].
@@ -34,19 +35,20 @@ def decode_bytes_in_graph(
     image_bytes = tf.ensure_shape(tf.convert_to_tensor(image_bytes, tf.string), ())
     data = tf.concat([tf.io.decode_raw(image_bytes, tf.uint8), tf.zeros(_MARGIN, tf.uint8)], 0)
     white = 65535 if max_value is None else max_value
+    which = [] if position is None else ["Position in the batch:", position]
 
     def decode_png():
-        return _decode_png(image_bytes, data, pixel_limit, white)
+        return _decode_png(image_bytes, data, pixel_limit, white, which)
 
     def decode_jpeg():
-        return _decode_jpeg(image_bytes, data, pixel_limit)
+        return _decode_jpeg(image_bytes, data, pixel_limit, which)
 
     def decode_bmp():
-        return _decode_bmp(image_bytes, data, pixel_limit)
+        return _decode_bmp(image_bytes, data, pixel_limit, which)
 
     def refuse():
         message = "The image bytes are neither a PNG, nor a JPEG, nor a BMP file."
-        with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
+        with tf.control_dependencies([tf.debugging.Assert(False, [message, *which])]):
             return tf.zeros((1, 1, 3)), _zero(), _zero()
 
     image, start, length = tf.cond(
@@ -72,12 +74,12 @@ def scale_pixels(pixels, white: int) -> tf.Tensor:
 # Each of the next three returns the image as stored, and the start and length of its Exif block.
 
 
-def _decode_png(image_bytes, data, pixel_limit, white):
+def _decode_png(image_bytes, data, pixel_limit, white, which):
     width, height, bits = _big_endian(data, 16, 4), _big_endian(data, 20, 4), data[24]
     start, length, animated, pixels_follow = _scan_png(data)
-    checks = _check_size(height, width, pixel_limit) + [
-        tf.debugging.Assert(pixels_follow, ["The start of the PNG is broken."]),
-        tf.debugging.Assert(~animated, ["The PNG is animated; send one picture."]),
+    checks = _check_size(height, width, pixel_limit, which) + [
+        tf.debugging.Assert(pixels_follow, ["The start of the PNG is broken.", *which]),
+        tf.debugging.Assert(~animated, ["The PNG is animated; send one picture.", *which]),
     ]
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
@@ -89,11 +91,11 @@ def _decode_png(image_bytes, data, pixel_limit, white):
     return image, start, length
 
 
-def _decode_jpeg(image_bytes, data, pixel_limit):
+def _decode_jpeg(image_bytes, data, pixel_limit, which):
     start, length, pixels_follow = _scan_jpeg(data)
     shape = tf.cast(tf.image.extract_jpeg_shape(image_bytes), tf.int64)
-    checks = _check_size(shape[0], shape[1], pixel_limit) + [
-        tf.debugging.Assert(pixels_follow, ["The start of the JPEG is broken."])
+    checks = _check_size(shape[0], shape[1], pixel_limit, which) + [
+        tf.debugging.Assert(pixels_follow, ["The start of the JPEG is broken.", *which])
     ]
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
@@ -101,14 +103,14 @@ def _decode_jpeg(image_bytes, data, pixel_limit):
     return scale_pixels(image, 255), start, length
 
 
-def _decode_bmp(image_bytes, data, pixel_limit):
+def _decode_bmp(image_bytes, data, pixel_limit, which):
     size, bits = _little_endian(data, 14, 4), _little_endian(data, 28, 2)
     plain = (size >= 40) & ((bits == 24) | (bits == 32)) & (_little_endian(data, 30, 4) == 0)
     sides = tf.bitcast(tf.reshape(data[18:26], (2, 4)), tf.int32)  # (width, height)
     sides = tf.cast(sides, tf.int64)
     message = "Only BMP files with 24 or 32 bits a pixel and no compression can be decoded here."
-    checks = _check_size(tf.abs(sides[1]), sides[0], pixel_limit) + [
-        tf.debugging.Assert(plain, [message])
+    checks = _check_size(tf.abs(sides[1]), sides[0], pixel_limit, which) + [
+        tf.debugging.Assert(plain, [message, *which])
     ]
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
@@ -116,8 +118,8 @@ def _decode_bmp(image_bytes, data, pixel_limit):
     return image, _zero(), _zero()  # no Exif block
 
 
-def _check_size(height, width, pixel_limit):
-    found = ["Received height and width:", height, width]
+def _check_size(height, width, pixel_limit, which):
+    found = ["Received height and width:", height, width, *which]
     empty = ["The image holds no pixels.", *found]
     large = [f"The image has more pixels than the limit of {pixel_limit}.", *found]
     return [
