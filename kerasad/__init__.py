@@ -1,6 +1,6 @@
 """Anomaly localization for Keras 3: train on good images, find what is wrong in a new one."""
 
-from kerasad import data, layers, losses, metrics, models, scoring
+from kerasad import data, export, layers, losses, metrics, models, scoring
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "data",
     "evaluate",
+    "export",
     "layers",
     "losses",
     "metrics",

@@ -11,10 +11,12 @@ from kerasad import runs
 from kerasad.callbacks import TrainingDivergedError
 from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
 from kerasad.errors import InputError, SearchFailedError
+from kerasad.export import ParityError
+from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
 from kerasad.models.adacos_modes import ADACOS_MODES
 from kerasad.prediction import PREDICTIONS, predict_files
-from kerasad.run_steps import calibrate_run, evaluate_run, report_run
+from kerasad.run_steps import calibrate_run, evaluate_run, export_run, report_run
 from kerasad.training import MODELS, train_run
 from kerasad.version import __version__
 
@@ -25,12 +27,12 @@ class Verbs(click.Group):
     """Turns what a user can put right into one sentence and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a verb: 2 for bad input, 1 for a training, a search or a disk that failed."""
+        """Runs a verb: 2 for bad input, 1 for a training, search, export or disk that failed."""
         try:
             return super().invoke(context)
         except InputError as error:
             return _fail(context, error, 2)
-        except (TrainingDivergedError, SearchFailedError, OSError) as error:
+        except (TrainingDivergedError, SearchFailedError, ParityError, OSError) as error:
             return _fail(context, error, 1)
 
 
@@ -239,3 +241,19 @@ def report(run: str, beside: str | None) -> None:
     """Write RUN/report.html, one page that needs no other file."""
     other = None if beside is None else runs.open_run(beside)
     click.echo(f"Written to {report_run(runs.open_run(run), other)}")
+
+
+@main.command()
+@click.argument("run")
+@click.option("--output", required=True, type=FOLDER, help="Folder of the model: saved_models/NAME")
+@click.option("--data", help="Images to compare on. [default: the run's calibration images]")
+@click.option("--no-warmup", is_flag=True, help="Leave out the warm-up requests.")
+@click.option("--data-licence", default="not known", help="Of the images, for the model card.")
+def export(run: str, output: str, data: str | None, no_warmup: bool, data_licence: str) -> None:
+    """Write RUN as the next version of a model for TensorFlow Serving.
+
+    The version appears only if a fresh process gets from it what RUN's detector answers.
+    """
+    version = export_run(runs.open_run(run), output, data, not no_warmup, data_licence)
+    click.echo(describe_parity(version))
+    click.echo(f"Written to {version}")

@@ -1,6 +1,7 @@
-"""What can be done with a finished run: evaluate, calibrate again, report."""
+"""What can be done with a finished run: evaluate, calibrate again, report, export."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.data.image_record import ImageRecord
 from kerasad.data.labelled import without
 from kerasad.data.loading import load_good_images
-from kerasad.data.records import read_category
+from kerasad.data.records import read_category, read_images
 from kerasad.data.split import (
     LABELLED,
     GoodSplit,
@@ -23,6 +24,7 @@ from kerasad.data.split import (
 )
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
+from kerasad.export import export_saved_model
 from kerasad.locations import full_path, resolve_data
 from kerasad.metrics.table import write_metrics
 from kerasad.scoring import AnomalyDetector
@@ -128,6 +130,82 @@ def report_run(run: runs.Run, beside: runs.Run | None = None) -> Path:
 
     data = (run.metrics or {}).get("data") or run.config.data.path
     return write_report(run, lambda detector: open_test_data(run, detector, data), beside)
+
+
+def export_run(
+    run: runs.Run,
+    output: str | Path,
+    data: str | None = None,
+    warmup: bool = True,
+    data_licence: str = "not known",
+) -> Path:
+    """Writes a run's detector as the next version of a model; see `export_saved_model`.
+
+    Args:
+        run: Run.
+        output: str or Path. The model's folder, `saved_models/NAME`.
+        data: str or None. Images to compare the export with the detector on; None takes the
+            calibration images of the run, else its training images, else embedded photographs.
+        warmup: bool. Write warm-up requests.
+        data_licence: str. Licence of the training images, for the model card.
+
+    Returns:
+        The folder of the version.
+    """
+    reading = run.config.data
+    detector = run.load_detector()
+    hashes = read_split(run.part(runs.SPLIT))
+    files, files_from = _comparison_images(run, data, hashes)
+    metrics = run.metrics
+    if metrics is not None and metrics.get("threshold") != detector.threshold:
+        metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
+    elif metrics is not None:
+        metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path
+    return export_saved_model(
+        detector,
+        output,
+        files=files,
+        files_from=files_from,
+        max_value=reading.max_value,
+        pixel_limit=reading.pixel_limit,
+        warmup=warmup,
+        details={
+            "data": {
+                "name": Path(reading.path).name,
+                "num_images": {part: len(known) for part, known in hashes.items()},
+                "sha256": {part: _digest(known) for part, known in hashes.items()},
+            },
+            "metrics": metrics,
+            "data_licence": data_licence,
+        },
+    )
+
+
+def _comparison_images(run, data, hashes):
+    """Returns images to compare an export on, none if there are none left, and what they are."""
+    reading = run.config.data
+    decoding = {"max_value": reading.max_value, "pixel_limit": reading.pixel_limit}
+    if data is not None:
+        records, problems = read_images(resolve_data(data), **decoding)
+        if not records:
+            reason = problems[0].message if problems else "It has none."
+            raise InputError(f"{data} has no usable image to compare on. {reason}")
+        return records, f"images of {Path(data).name}"
+    try:
+        good = read_category(resolve_data(reading.path), **decoding).good
+    except InputError:  # the folder is gone
+        return (), ""
+    for parts in (("calibration",), ("train", "validation")):
+        known = {content for part in parts for content in hashes[part]}
+        records = [record for record in good if record.content_hash in known]
+        if records:
+            return records, f"{' and '.join(parts)} images of the run"
+    return (), ""
+
+
+def _digest(hashes):
+    """One hash of the hashes of all files: the same for the same contents, in any order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
 def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Category:

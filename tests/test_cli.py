@@ -88,7 +88,8 @@ def run(trained, tmp_path):
 
 def test_help_lists_verbs_models_and_defaults():
     text = must("--help").output
-    for verb in ("train", "evaluate", "predict", "calibrate", "report", "tune"):
+    verbs = ("train", "evaluate", "predict", "calibrate", "report", "tune", "export")
+    for verb in verbs:
         assert f"  {verb} " in text
     text = must("train", "--help").output
     for model in ("vae_gan", "cavga_d", "cavga_r", "cavga_weak_d", "cavga_weak_r"):

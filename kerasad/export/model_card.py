@@ -1,0 +1,121 @@
+"""`model_card.json`: what a version is, on a page, for people and programs."""
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kerasad.export.signatures import Decoding
+from kerasad.files import read_json
+from kerasad.version import __version__
+
+MODEL_CARD = "model_card.json"
+FORMAT = 1
+
+_MEANINGS = {
+    "images": "RGB in [0, 1], exactly this height and width",
+    "image_bytes": "one PNG, JPEG or plain BMP file each, of any size; base64 in JSON",
+    "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold",
+    "anomaly_score": "unbounded; defective is strictly above threshold",
+    "p_value": "in (0, 1]; share of calibration images with at least this score, the image itself "
+    "counted; p_value <= a decides at the false-alarm rate a",
+    "is_anomalous": "the decision",
+    "threshold": "of anomaly_score, the same for every image",
+    "pixel_threshold": "of anomaly_map, the same for every image",
+    "attention_map": "in [0, 1], high where the model looks",
+    "overlay_bytes": "a PNG file: the image under its map, on one colour scale for all images",
+    "image_size": "height and width of the picture in the maps, at their top left; the rest is "
+    "padding, where anomaly_map is never above pixel_threshold",
+}
+
+
+def make_model_card(
+    detector,
+    name: str,
+    signatures: dict,
+    decoding: Decoding,
+    parity: dict[str, Any],
+    warmup_batch_sizes: list[int] | None,
+    details: dict[str, Any],
+) -> dict[str, Any]:
+    """Returns the content of `model_card.json`.
+
+    Args:
+        detector: a calibrated `AnomalyDetector`.
+        name: str. The model's name.
+        signatures: dict of concrete functions.
+        decoding: Decoding.
+        parity: What was compared, and how it came out.
+        warmup_batch_sizes: ints, or None without warm-up requests.
+        details: Entries of whoever exports: `data`, `metrics`, `data_licence`.
+    """
+    import keras
+    import tensorflow as tf
+
+    summary = detector.calibration_summary()
+    return {
+        "format": FORMAT,
+        "name": name,
+        "task": "anomaly localization in images, learned from good images alone",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "kerasad": __version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+        },
+        "model": type(detector.model).__name__,
+        "image_size": [int(side) for side in detector.image_size],
+        "keep_aspect": bool(detector.keep_aspect),
+        "tile_size": None if detector.tiles is None else [int(s) for s in detector.tiles.tile_size],
+        "pixel_limit": decoding.pixel_limit,
+        "max_value": decoding.max_value,
+        "signatures": {key: _describe(function) for key, function in signatures.items()},
+        "threshold": summary["threshold"],
+        "pixel_threshold": summary["pixel_threshold"],
+        "pixel_rate": summary["pixel_rate"],
+        "false_alarm_rate": summary["false_alarm_rate"],
+        "num_calibration_images": summary["num_images"],
+        "calibration_note": summary["note"],
+        "experts": summary["experts"],
+        "parity": parity,
+        "warmup_batch_sizes": warmup_batch_sizes,
+        "data": None,
+        "metrics": None,
+        "data_licence": "not known",
+        **details,
+    }
+
+
+def describe_parity(version: Path) -> str:
+    """Returns a sentence: what a version was compared on, and how far it is from the detector."""
+    parity = read_json(version / MODEL_CARD)["parity"]
+    counts = parity["images"]
+    found = [
+        signature["anomaly_map"]
+        for execution in parity["largest_difference"].values()
+        for signature in execution.values()
+    ]
+    return (
+        f"Compared on {counts['files']} images ({parity['compared_on']}), as many with synthetic "
+        f"defects and {counts['encodings']} odd encodings: the map differs by at most "
+        f"{max(found):.1e} (allowed: {parity['tolerance'] * parity['map_scale']:.1e})."
+    )
+
+
+def _describe(function):
+    inputs = {spec.name: spec for spec in function.structured_input_signature[0]}
+    outputs = function.structured_outputs
+    return {"inputs": _tensors(inputs), "outputs": _tensors(outputs)}
+
+
+def _tensors(tensors):
+    # None is the batch.
+    return {
+        name: {
+            "dtype": tensor.dtype.name,
+            "shape": tensor.shape.as_list(),
+            "meaning": _MEANINGS[name],
+        }
+        for name, tensor in sorted(tensors.items())
+    }

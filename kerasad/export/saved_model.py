@@ -1,0 +1,93 @@
+"""From a detector to a version folder that TensorFlow Serving can load."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from kerasad.data.decoding import PIXEL_LIMIT
+from kerasad.data.geometry import Geometry
+from kerasad.errors import InputError, check_at_least
+from kerasad.export.model_card import MODEL_CARD, make_model_card
+from kerasad.export.parity import check_parity
+from kerasad.export.publishing import draft_version
+from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
+from kerasad.export.server_files import read_batch_sizes, write_server_files
+from kerasad.export.signatures import Decoding, build_served
+from kerasad.export.warmup import check_warmup_possible, write_warmup
+from kerasad.files import write_json
+
+
+def export_saved_model(
+    detector,
+    directory: str | os.PathLike,
+    *,
+    files: Sequence[str | os.PathLike] = (),
+    files_from: str = "files given",
+    max_value: int | None = None,
+    pixel_limit: int = PIXEL_LIMIT,
+    warmup: bool = True,
+    details: dict[str, Any] | None = None,
+) -> Path:
+    """Writes the next version of a model, once it was found to answer as the detector does.
+
+    The version has the signatures of `build_served`, warm-up requests and `model_card.json`. It
+    is written under a name that TensorFlow Serving ignores, loaded and run in a fresh process,
+    compared (`check_parity`) and only then renamed. `models.config` and `batching.config` are
+    put beside the versions where they are missing.
+
+    Args:
+        detector: a calibrated `AnomalyDetector`.
+        directory: str or path. The model's folder, such as `saved_models/bottle`; its name is the
+            model's.
+        files: image files to compare on, calibration images at best; `ImageRecord`s will do.
+            Without any, parts of the embedded photographs (brick, grass, gravel) are taken, which
+            say as much of the arithmetic, but at scores that are not those of the data.
+        files_from: str. What the files are, for the model card.
+        max_value: int or None. White in 16-bit files, as in training.
+        pixel_limit: int. Files with more pixels are refused by the served model; at least those of
+            the detector's own size.
+        warmup: bool. Write warm-up requests; needs the extra `serving`.
+        details: dict or None. Entries for the model card: `data`, `metrics`, `data_licence`.
+
+    Returns:
+        path: Path of the version, `directory/<number>`.
+
+    Raises:
+        InputError: The detector is not calibrated, `directory` cannot be used, a file cannot be
+            read, or the extra is missing.
+        ParityError: The exported model differs from the detector; nothing was published.
+    """
+    if not (math.isfinite(detector.threshold) and math.isfinite(detector.pixel_threshold)):
+        raise InputError(
+            f"`detector` has threshold {detector.threshold} and pixel_threshold "
+            f"{detector.pixel_threshold}; call its `calibrate` before exporting it."
+        )
+    check_at_least("pixel_limit", pixel_limit, math.prod(detector.image_size))
+    if warmup:
+        check_warmup_possible()
+    decoding = Decoding(pixel_limit, max_value)
+    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+    samples, counts = collect_samples(files, geometry, decoding)
+    with draft_version(directory) as draft:
+        name = draft.base.name
+        module, signatures = build_served(detector, decoding)
+        tf.saved_model.save(module, str(draft.folder), signatures=signatures)
+        batch_sizes = None
+        if warmup:
+            batch_sizes = read_batch_sizes(draft.base, detector.image_size)
+            write_warmup(draft.folder, name, detector.image_size, batch_sizes)
+        parity = {"compared_on": files_from if files else EMBEDDED, "images": counts}
+        parity |= check_parity(
+            detector, draft.folder, samples, batch_size_for(geometry), draft.scratch
+        )
+        card = make_model_card(
+            detector, name, signatures, decoding, parity, batch_sizes, details or {}
+        )
+        write_json(draft.folder / MODEL_CARD, card)
+        version = draft.publish()
+        write_server_files(draft.base, detector.image_size)
+    return version

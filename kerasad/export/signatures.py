@@ -1,0 +1,161 @@
+"""The two functions that a server offers: pixels in, or image files in."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from kerasad.data.geometry import Geometry, make_valid, pack_inputs
+from kerasad.data.graph_decoding import decode_bytes_in_graph
+from kerasad.export.overlay import draw_overlay_in_graph, enlargement_in_graph
+from kerasad.report.overlay import ColourScale, enlargement
+
+SERVING_DEFAULT = "serving_default"
+SERVING_BYTES = "serving_bytes"
+OUTPUTS = (
+    "anomaly_map",
+    "anomaly_score",
+    "p_value",
+    "is_anomalous",
+    "threshold",
+    "pixel_threshold",
+    "attention_map",
+)
+# Resizing by the client may overshoot a little.
+_TOLERANCE = 0.1
+# Files that are decoded at the same time: each may unfold to the whole pixel limit.
+_PARALLEL_FILES = 4
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How image files become pixels, as in training.
+
+    Args:
+        pixel_limit: int. Files with more pixels are refused from their header.
+        max_value: int or None. White in 16-bit files; None is 65535.
+    """
+
+    pixel_limit: int
+    max_value: int | None = None
+
+
+def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
+    """The detector as two traced functions, and nothing else of it.
+
+    - `serving_default`: `images`, float32 (batch, height, width, 3) in [0, 1], of exactly the
+      detector's size. All of it counts, for detectors that pad too. Values that are not finite,
+      or further than 0.1 outside (as of pixels in 0..255), fail with INVALID_ARGUMENT.
+    - `serving_bytes`: `image_bytes`, string (batch,), one PNG, JPEG or plain BMP file each, of
+      any size. Decoded, turned and resized as in training; a file that cannot be used, or has
+      more pixels than the limit, fails the request with INVALID_ARGUMENT.
+
+    Both return `OUTPUTS`, all with a leading batch dimension. `serving_bytes` adds
+    `overlay_bytes`, string (batch,), PNG files on the detector's one colour scale. A detector
+    that pads adds `image_size`, int32 (batch, 2): the height and width that the picture has in
+    the maps, at their top left; beyond it `anomaly_map` holds the low end of the colour scale,
+    which is never above the threshold, `attention_map` 0, and the overlay ends.
+
+    Args:
+        detector: a calibrated `AnomalyDetector`.
+        decoding: Decoding.
+
+    Returns:
+        module: tf.Module that holds the variables which the functions read, and no others.
+        signatures: dict of concrete functions, for `tf.saved_model.save`.
+    """
+    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+    scale = ColourScale.from_threshold(detector.pixel_threshold)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *geometry.image_shape), name="images")])
+    def serve_images(images):
+        return _chosen(detector(_check_images(images, geometry)))
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
+    def serve_bytes(image_bytes):
+        image_bytes = tf.ensure_shape(image_bytes, (None,))
+        images, sizes = _read_files(image_bytes, geometry, decoding)
+        valid = None
+        if geometry.keep_aspect:
+            valid = _make_valid(sizes, geometry)
+        outputs = _chosen(detector(pack_inputs(images, valid)))
+        if geometry.keep_aspect:
+            outputs["anomaly_map"] = tf.where(valid > 0.5, outputs["anomaly_map"], scale.low)
+            outputs["attention_map"] = outputs["attention_map"] * valid
+            outputs["image_size"] = sizes
+        outputs["overlay_bytes"] = _draw_overlays(
+            images, outputs["anomaly_map"], sizes, scale, geometry
+        )
+        return outputs
+
+    signatures = {
+        SERVING_DEFAULT: serve_images.get_concrete_function(),
+        SERVING_BYTES: serve_bytes.get_concrete_function(),
+    }
+    module = tf.Module(name="kerasad")
+    read = {id(v): v for function in signatures.values() for v in function.graph.variables}
+    module.state = list(read.values())
+    return module, signatures
+
+
+def _chosen(outputs):
+    # Under a name of its own each: outputs that are one tensor would become one output.
+    return {name: tf.identity(outputs[name]) for name in OUTPUTS}
+
+
+def _check_images(images, geometry):
+    # A session does not compare what it is fed with the signature, so the graph has to.
+    images = tf.ensure_shape(images, (None, *geometry.image_shape))
+    lowest, highest = tf.reduce_min(images), tf.reduce_max(images)
+    message = (
+        "`images` must be finite and in [0, 1]; divide by the largest value, such as 255. "
+        "Received the lowest and the highest value:"
+    )
+    # No comparison with a NaN is true.
+    fits = (lowest >= -_TOLERANCE) & (highest <= 1 + _TOLERANCE)
+    with tf.control_dependencies([tf.debugging.Assert(fits, [message, lowest, highest])]):
+        return tf.identity(images)
+
+
+def _read_files(image_bytes, geometry, decoding):
+    """Returns images of the frame's size, and the size of the picture in each."""
+    frame = (geometry.height, geometry.width)
+
+    def read(item):
+        data, position = item
+        image = decode_bytes_in_graph(data, decoding.pixel_limit, decoding.max_value, position)
+        image, valid = geometry.resize(image)
+        size = tf.constant(frame, tf.int32)
+        if valid is not None:
+            sides = tf.reduce_any(valid > 0.5, axis=(1, 2)), tf.reduce_any(valid > 0.5, axis=(0, 2))
+            size = tf.stack([tf.reduce_sum(tf.cast(side, tf.int32)) for side in sides])
+        return tf.ensure_shape(image, geometry.image_shape), size
+
+    return tf.map_fn(
+        read,
+        (image_bytes, tf.range(tf.size(image_bytes))),
+        parallel_iterations=_PARALLEL_FILES,
+        fn_output_signature=(
+            tf.TensorSpec(geometry.image_shape, tf.float32),
+            tf.TensorSpec((2,), tf.int32),
+        ),
+    )
+
+
+def _make_valid(sizes, geometry):
+    return tf.map_fn(
+        lambda size: make_valid(size[0], size[1], geometry.height, geometry.width),
+        sizes,
+        fn_output_signature=tf.TensorSpec((geometry.height, geometry.width, 1), tf.float32),
+    )
+
+
+def _draw_overlays(images, maps, sizes, scale, geometry):
+    def draw(item):
+        image, anomaly_map, size = item
+        factor = enlargement(geometry.height, geometry.width)
+        if geometry.keep_aspect:
+            image, anomaly_map = (x[: size[0], : size[1]] for x in (image, anomaly_map))
+            factor = enlargement_in_graph(size[0], size[1])
+        return tf.io.encode_png(draw_overlay_in_graph(image, anomaly_map, scale, factor))
+
+    return tf.map_fn(draw, (images, maps, sizes), fn_output_signature=tf.TensorSpec((), tf.string))

@@ -1,0 +1,141 @@
+"""The gate, on what it must let through and on what it must not."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasad.data.geometry import Geometry
+from kerasad.errors import InputError
+from kerasad.export import execution, export_saved_model, parity
+from kerasad.export.execution import pack_files, unpack_files
+from kerasad.export.parity import TOLERANCE, ParityError, map_scale
+from kerasad.export.samples import collect_samples
+from kerasad.export.signatures import Decoding
+
+PIXEL_LIMIT = 10_000  # of the models that `served` makes
+
+
+@pytest.fixture
+def answers(served, images):
+    """A detector and its answers to two images."""
+    detector = served("plain").detector
+    outputs = detector.predict(images(2, 32, 32, seed=8), verbose=0)
+    return detector, {name: np.array(value) for name, value in outputs.items()}
+
+
+def compare(detector, expected, **changes):
+    found = {**expected, **changes}
+    valid = np.ones_like(expected["anomaly_map"], bool)
+    return parity._compare(detector, expected, found, valid, map_scale(detector), "here")
+
+
+def test_equal_answers_pass_with_no_difference(answers):
+    assert set(compare(*answers).values()) == {0.0}
+
+
+@pytest.mark.parametrize("name", ["anomaly_map", "anomaly_score"])
+def test_differences_up_to_a_share_of_the_scale_pass(answers, name):
+    detector, expected = answers
+    margin = TOLERANCE * map_scale(detector)
+    near = compare(detector, expected, **{name: expected[name] + 0.5 * margin})
+    assert near[name] == pytest.approx(0.5 * margin, rel=0.1)
+    with pytest.raises(ParityError, match=f"here: {name} differs.*nothing was published"):
+        compare(detector, expected, **{name: expected[name] + 2 * margin})
+
+
+@pytest.mark.parametrize(
+    "name", ["anomaly_map", "anomaly_score", "attention_map", "threshold", "pixel_threshold"]
+)
+def test_what_is_not_a_number_never_passes(answers, name):
+    detector, expected = answers
+    wrong = expected[name].copy()
+    wrong.flat[0] = np.nan
+    with pytest.raises(ParityError, match=name):
+        compare(detector, expected, **{name: wrong})
+
+
+def test_a_decision_may_only_differ_at_the_threshold(answers):
+    detector, expected = answers
+    expected["anomaly_score"][:] = detector.threshold + 0.5 * TOLERANCE * map_scale(detector)
+    expected["is_anomalous"][:] = True
+    # As near to the threshold as this, the score may round to either side.
+    ties = (detector.decision.stored_scores() >= detector.threshold).sum()
+    p_value = np.full(2, (1 + ties) / 10, "float32")
+    compare(detector, expected, is_anomalous=np.array([True, False]), p_value=p_value)
+    expected["anomaly_score"][:] = detector.threshold + 2 * TOLERANCE * map_scale(detector)
+    with pytest.raises(ParityError, match=r"is_anomalous .* for 1 of 2 images"):
+        compare(detector, expected, is_anomalous=np.array([True, False]), p_value=p_value)
+
+
+def test_another_p_value_never_passes(answers):
+    detector, expected = answers
+    expected["anomaly_score"][:] = 1e3
+    expected["is_anomalous"][:] = True
+    expected["p_value"][:] = 0.1  # of 9 calibration images, none reaches this score
+    compare(detector, expected)
+    with pytest.raises(ParityError, match=r"p_value .* for 1 of 2 images"):
+        compare(detector, expected, p_value=np.array([0.1, 0.2], "float32"))
+
+
+@pytest.fixture
+def _same_process(monkeypatch):
+    """Saves the seconds that a fresh process needs; `test_published` has one."""
+    monkeypatch.setattr(parity, "_run", execution.main)
+
+
+@pytest.mark.usefixtures("_same_process")
+def test_the_gate_passes_a_true_export_of_padded_images(served, tmp_path):
+    model = served("padded")
+    geometry = Geometry(*model.detector.image_size, keep_aspect=True)
+    samples, counts = collect_samples((), geometry, Decoding(PIXEL_LIMIT))
+    assert counts == {"files": 12, "synthetic_defects": 12, "encodings": 3}
+    found = parity.check_parity(model.detector, model.folder, samples, 8, tmp_path)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert set(found["largest_difference"]) == {"session", "loaded"}
+    for signatures in found["largest_difference"].values():
+        assert set(signatures) == {"serving_default", "serving_bytes"}
+        assert all(value["anomaly_map"] < 1e-5 for value in signatures.values())
+
+
+@pytest.mark.usefixtures("_same_process")
+def test_an_export_that_differs_is_not_published(served, tmp_path, monkeypatch):
+    detector = served("plain").detector
+    save, weights = tf.saved_model.save, detector.get_weights()
+
+    def save_other_weights(*arguments, **options):
+        detector.fusion_weights.assign(detector.fusion_weights * 1.001)
+        save(*arguments, **options)
+        detector.set_weights(weights)
+
+    monkeypatch.setattr(tf.saved_model, "save", save_other_weights)
+    with pytest.raises(ParityError, match=r"anomaly_(map|score) differs"):
+        export_saved_model(detector, tmp_path / "models" / "plate", warmup=False)
+    assert not (tmp_path / "models" / "plate").exists()
+
+
+def test_an_export_that_does_not_run_is_not_published(served, tmp_path, monkeypatch):
+    monkeypatch.setattr(tf.saved_model, "save", lambda *arguments, **options: None)
+    with pytest.raises(ParityError, match="could not be run, nothing was published"):
+        export_saved_model(served("plain").detector, tmp_path / "plate", warmup=False)
+    assert not (tmp_path / "plate").exists()
+
+
+def test_files_are_packed_without_pickle(tmp_path):
+    files = [b"", b"a\0\0", b"\0", b"longer\xff"]
+    np.savez(tmp_path / "x.npz", **pack_files(files))
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert unpack_files(arrays).tolist() == files
+
+
+def test_a_detector_that_is_not_calibrated_is_refused(served, tmp_path):
+    detector = served("plain").detector
+    weights = detector.get_weights()
+    detector.decision.threshold.assign(np.inf)
+    try:
+        with pytest.raises(InputError, match="call its `calibrate` before"):
+            export_saved_model(detector, tmp_path / "plate")
+    finally:
+        detector.set_weights(weights)
+    assert not (tmp_path / "plate").exists()
