@@ -18,7 +18,7 @@ _MEANINGS = {
     "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold",
     "anomaly_score": "unbounded; defective is strictly above threshold",
     "p_value": "in (0, 1]; share of calibration images with at least this score, the image itself "
-    "counted; p_value <= a decides at the false-alarm rate a",
+    "counted; rounded to 6 digits, p_value <= a decides at the false-alarm rate a",
     "is_anomalous": "the decision",
     "threshold": "of anomaly_score, the same for every image",
     "pixel_threshold": "of anomaly_map, the same for every image",

@@ -73,7 +73,6 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
     base = Path(base).absolute()
     _check_base(base)
     try:
-        base.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(base)
         work, lock = _make_locked(base)
     except OSError as error:
@@ -103,7 +102,11 @@ def _check_base(base: Path) -> None:
 
 def _make_locked(base: Path) -> tuple[Path, int | None]:
     while True:
-        work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        base.mkdir(parents=True, exist_ok=True)
+        try:
+            work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        except FileNotFoundError:  # another exporter failed, and took its empty folder along
+            continue
         lock = _lock(work)
         if lock is not None or not _can_lock(base):
             return work, lock

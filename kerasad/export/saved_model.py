@@ -60,6 +60,7 @@ def export_saved_model(
         InputError: The detector is not calibrated, `directory` cannot be used, a file cannot be
             read, or the extra is missing.
         ParityError: The exported model differs from the detector; nothing was published.
+        OSError: The disk failed or is full; nothing was published.
     """
     if not (math.isfinite(detector.threshold) and math.isfinite(detector.pixel_threshold)):
         raise InputError(
@@ -75,7 +76,10 @@ def export_saved_model(
     with draft_version(directory) as draft:
         name = draft.base.name
         module, signatures = build_served(detector, decoding)
-        tf.saved_model.save(module, str(draft.folder), signatures=signatures)
+        try:
+            tf.saved_model.save(module, str(draft.folder), signatures=signatures)
+        except tf.errors.OpError as error:  # a full disk, for one
+            raise OSError(f"{draft.base} cannot be written: {error.message}") from error
         batch_sizes = None
         if warmup:
             batch_sizes = read_batch_sizes(draft.base, detector.image_size)

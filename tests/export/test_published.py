@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasad import run_steps
 from kerasad.data.decoding import decode_bytes, read_header
 from kerasad.data.geometry import resize_image
 from kerasad.data.split import read_split
@@ -125,6 +126,24 @@ def test_without_calibration_images_a_run_is_compared_on_others(run, tmp_path):
     config["data"]["path"] = str(tmp_path / "gone")
     (copy.path / "config.json").write_text(json.dumps(config))
     assert _comparison_images(copy, None, hashes)[0] == ()
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_metrics_from_before_the_last_calibration_are_left_out(run, tmp_path, monkeypatch, stale):
+    copy = Run(shutil.copytree(run, tmp_path / "run"))
+    threshold = copy.load_detector().threshold + stale
+    metrics = {"image_auroc": 0.9, "threshold": threshold, "data": "/home/someone/plates"}
+    (copy.path / "metrics.json").write_text(json.dumps(metrics))
+    given = {}
+    monkeypatch.setattr(
+        run_steps, "export_saved_model", lambda *_, **options: given.update(options)
+    )
+    run_steps.export_run(copy, tmp_path / "plates")
+    found = given["details"]["metrics"]
+    if stale:
+        assert list(found) == ["notes"]
+    else:
+        assert found == {"image_auroc": 0.9, "threshold": threshold}
 
 
 def test_refusals_are_one_sentence_and_leave_nothing(run, verb, tmp_path):
