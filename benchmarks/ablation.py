@@ -28,6 +28,7 @@ VARIANTS = {
     "dense latent": {"latent": "dense", "latent_dim": 256},
     "AdaCos cluster": {"adacos": "cluster"},
     "AdaCos instance": {"adacos": "instance"},
+    "AdaCos instance, fixed scale": {"adacos": "instance", "adacos_scale": "fixed"},
     "AdaCos pretext, fixed scale": {"adacos_scale": "fixed"},
     "AdaCos cluster, fixed scale": {"adacos": "cluster", "adacos_scale": "fixed"},
 }
