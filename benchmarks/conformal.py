@@ -118,11 +118,13 @@ def score_good_images(run, data):
     run = runs.open_run(run)
     detector = run.load_detector()
     category = open_test_data(run, detector, data or run.config.data.path)
-    scores = [
-        outputs["anomaly_score"]
-        for outputs, _, _ in detector.predict_stream(category.calibration, 1, "calibration images")
-    ]
-    for outputs, _, targets in detector.predict_stream(category.test, 1, "test images"):
+    return pool_scores(detector, category.test)
+
+
+def pool_scores(detector, test):
+    """Returns the scores that calibrated a detector, and those of the good test images."""
+    scores = [detector.decision.stored_scores()]
+    for outputs, _, targets in detector.predict_stream(test, 1, "test images"):
         scores.append(outputs["anomaly_score"][np.asarray(targets["label"]) == 0])
     return np.concatenate(scores)
 

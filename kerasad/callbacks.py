@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
+from kerasad.errors import TrainingDivergedError
 from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU
 from kerasad.metrics.curves import area_under_roc
@@ -18,15 +19,12 @@ SUMS = ("loss", "encoder_loss", "decoder_loss")
 """Logs that add other logs up: they are named only when no term of theirs is to blame."""
 
 
-class TrainingDivergedError(RuntimeError):
-    """A loss became NaN or infinite."""
-
-
 class LossGuard(keras.callbacks.Callback):
-    """Stops a training when a loss is no longer finite, and says which.
+    """Stops a training when a loss is no longer finite, and says which and when.
 
-    Every batch is looked at, because one step later all weights, and with them all terms, are
-    NaN, and nothing tells any more which of them came first.
+    For any model whose logs name its losses. Those of this package stop by themselves, before a
+    step is made with such a loss. Every batch is looked at, because one step later all weights,
+    and with them all terms, are NaN, and nothing tells any more which of them came first.
 
     Raises:
         TrainingDivergedError: From `fit`, with the names of the terms.

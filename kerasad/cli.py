@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from kerasad import runs
-from kerasad.callbacks import TrainingDivergedError
 from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
-from kerasad.errors import InputError, SearchFailedError
+from kerasad.errors import InputError, SearchFailedError, TrainingDivergedError
 from kerasad.export import ParityError
 from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table

@@ -13,6 +13,10 @@ class SearchFailedError(RuntimeError):
     """No trial of a search was completed; the message says why."""
 
 
+class TrainingDivergedError(RuntimeError):
+    """A loss became NaN or infinite; the message names it."""
+
+
 def check_choice(name: str, value, choices) -> None:
     """Raises an `InputError` that names the argument and its choices unless `value` is one."""
     if value not in choices:

@@ -65,8 +65,7 @@ def predict_files(
     records, problems = read_images(
         [resolve_data(path) for path in paths], verify=False, **decoding
     )
-    # Results of an earlier prediction may lie below a folder to be scored.
-    records = [record for record in records if not Path(record.path).is_relative_to(output)]
+    records = [record for record in records if not _is_own_result(Path(record.path), output)]
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     batch_size = whole_batch_size(
         config.batch_size, detector.image_size, detector.model.image_shape
@@ -96,6 +95,11 @@ def predict_files(
         reason = failures[0].message if failures else "There is no image in what was named."
         raise InputError(f"None of {len(failures)} files could be scored. {reason}")
     return PredictionCount(scored, defective, len(failures))
+
+
+def _is_own_result(path: Path, output: Path) -> bool:
+    """Whether an image below a folder to be scored is an overlay of an earlier prediction."""
+    return path.name.endswith(OVERLAY) and path.is_relative_to(output)
 
 
 def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, dict[str, Any]]:

@@ -1,11 +1,9 @@
 """From a configuration to a finished run: data, model, `fit`, detector, calibration."""
 
-import contextlib
 import dataclasses
 import difflib
 import math
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from kerasad.callbacks import (
     HistoryWriter,
     LossGuard,
     SyntheticLocalization,
-    TrainingDivergedError,
 )
 from kerasad.config import DEFAULT_STEPS, DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.data.category import Category, load_category
@@ -42,8 +39,6 @@ MODELS: dict[str, tuple[type[keras.Model], dict[str, Any]]] = {
     "cavga_weak_r": (WeaklySupervisedCAVGA, {"encoder_type": "resnet18"}),
 }
 """What `--model` may name: a class, and arguments that differ from its defaults."""
-NOT_FINITE = re.compile(r"The loss term `\w+` is no longer a finite number[^\]]*")
-"""The message of the models' own check, which sees a batch before any callback does."""
 
 
 def train_run(
@@ -186,15 +181,14 @@ def fit(
         CollapseNotice(warmup_epochs=math.ceil(warmup)),
         HistoryWriter(history),
     ]
-    with name_divergence():
-        model.fit(
-            train_data(model, category),
-            validation_data=category.validation_crops,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,  # the dataset does it; Keras warns that it can't
-            verbose=verbose,
-        )
+    model.fit(
+        train_data(model, category),
+        validation_data=category.validation_crops,
+        epochs=epochs,
+        callbacks=callbacks,
+        shuffle=False,  # the dataset does it; Keras warns that it can't
+        verbose=verbose,
+    )
 
 
 def train_data(model: keras.Model, category: Category, epoch: int = 0) -> tf.data.Dataset:
@@ -202,18 +196,6 @@ def train_data(model: keras.Model, category: Category, epoch: int = 0) -> tf.dat
     if getattr(model, "learns_from_labels", False):
         return category.labelled_train_from(epoch)
     return category.train_from(epoch)
-
-
-@contextlib.contextmanager
-def name_divergence() -> Iterator[None]:
-    """Turns the models' own error about a loss into a `TrainingDivergedError` that names it."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        named = NOT_FINITE.search(error.message or "")
-        if named is None:
-            raise
-        raise TrainingDivergedError(named[0].strip()) from error
 
 
 def make_detector(

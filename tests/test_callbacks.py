@@ -11,9 +11,9 @@ from kerasad.callbacks import (
     HistoryWriter,
     LossGuard,
     SyntheticLocalization,
-    TrainingDivergedError,
     read_history,
 )
+from kerasad.errors import TrainingDivergedError
 
 
 class WhiteCorner:

@@ -276,11 +276,16 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     assert not list(results.rglob(".*"))
 
 
-def test_predict_does_not_score_its_own_results(run, data, tmp_path):
+@pytest.mark.parametrize("below", ["", "results"])
+def test_predict_does_not_score_its_own_results(run, data, tmp_path, below):
     images = shutil.copytree(data / "test/good", tmp_path / "images")
-    shutil.copytree(images, images / "results" / "burn")
-    must("predict", run, images, "--output", images / "results")
-    assert len((images / "results" / "predictions.jsonl").read_text().splitlines()) == 2
+    for _ in range(2):
+        must("predict", run, images, "--output", images / below)
+        lines = (images / below / "predictions.jsonl").read_text().splitlines()
+        assert sorted(os.path.basename(json.loads(line)["path"]) for line in lines) == [
+            "000.png",
+            "001.png",
+        ]
 
 
 def test_predict_on_nothing_usable_is_an_error(run, tmp_path):

@@ -52,7 +52,7 @@ def weighted_median(values, weights):
     return ops.take(ops.take(values, order), position)
 
 
-def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0):
+def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0, maximum_scale=None):
     """Returns the next dynamic scale `log(B) / cos(min(pi / 4, theta))`.
 
     `B` is the batch mean of `sum over the centers of the other classes of exp(scale * cosine)`,
@@ -60,7 +60,9 @@ def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0):
     own class.
 
     Departures: the batch's examples carry weights; the result is at least `minimum_scale`,
-    since few classes push the published rule to 0 and below, where nothing is learnt.
+    since few classes push the published rule to 0 and below, where nothing is learnt; and at most
+    `maximum_scale`, since where other classes are nearer than the own one `log(B)` grows by more
+    than the scale itself, batch after batch without end.
 
     Args:
         cosine: float tensor `(n, num_classes, num_sub_centers)`.
@@ -68,6 +70,7 @@ def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0):
         scale: float tensor `()`, the previous scale.
         weights: float tensor `(n,)`, >= 0.
         minimum_scale: float. Lower bound of the result.
+        maximum_scale: float or None. Upper bound of the result.
 
     Returns:
         scale: float32 tensor `()`, without gradient. The previous one if all weights are 0.
@@ -83,7 +86,10 @@ def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0):
     total = ops.sum(weights)
     log_mean = ops.logsumexp(log_others + log_weights) - ops.log(ops.maximum(total, 1e-30))
     adapted = log_mean / ops.cos(ops.minimum(theta, math.pi / 4))
-    return ops.where(total > 0, ops.maximum(adapted, minimum_scale), scale)
+    adapted = ops.maximum(adapted, minimum_scale)
+    if maximum_scale is not None:
+        adapted = ops.minimum(adapted, maximum_scale)
+    return ops.where(total > 0, adapted, scale)
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -99,6 +105,8 @@ class AdaCos(keras.layers.Layer):
         num_sub_centers: int >= 1. Centers of each class.
         scale_mode: `"dynamic"` (follows the batch in training) or `"fixed"`.
         minimum_scale: float. Lower bound of the dynamic scale.
+        maximum_scale: float or None. Upper bound of the dynamic scale; None is 4 times the fixed
+            scale, far above where it settles on classes that can be told apart.
 
     Call arguments:
         embeddings: float tensor `(..., dim)`; any length, only directions count.
@@ -124,6 +132,7 @@ class AdaCos(keras.layers.Layer):
         num_sub_centers: int = 1,
         scale_mode: str = "dynamic",
         minimum_scale: float = 1.0,
+        maximum_scale: float | None = None,
         **kwargs,
     ):
         # Angles of small differences drown in half precision: inputs and centers stay float32.
@@ -136,6 +145,9 @@ class AdaCos(keras.layers.Layer):
         self.scale_mode = scale_mode
         self.minimum_scale = minimum_scale
         self._start_scale = fixed_adacos_scale(num_classes * num_sub_centers)
+        if maximum_scale is None:
+            maximum_scale = max(4.0 * self._start_scale, minimum_scale)
+        self.maximum_scale = maximum_scale
 
     def build(self, input_shape):
         """Creates the centers and the scale."""
@@ -165,8 +177,9 @@ class AdaCos(keras.layers.Layer):
                 weights = ops.ones_like(target[:, 0])
             else:
                 weights = ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
+            bounds = (self.minimum_scale, self.maximum_scale)
             self.scale.assign(
-                adapted_adacos_scale(flat, target, self.scale.value, weights, self.minimum_scale)
+                adapted_adacos_scale(flat, target, self.scale.value, weights, *bounds)
             )
         return ops.logsumexp(self.scale * cosine, axis=-1)
 
@@ -194,4 +207,5 @@ class AdaCos(keras.layers.Layer):
             "num_sub_centers": self.num_sub_centers,
             "scale_mode": self.scale_mode,
             "minimum_scale": self.minimum_scale,
+            "maximum_scale": self.maximum_scale,
         }

@@ -60,7 +60,12 @@ class InstanceAdaCos(keras.layers.Layer):
             if training:
                 target = ops.eye(count, dtype="float32")
                 scale = adapted_adacos_scale(
-                    cosine[:, :, None], target, scale, ops.ones_like(cosine[:, 0])
+                    cosine[:, :, None],
+                    target,
+                    scale,
+                    ops.ones_like(cosine[:, 0]),
+                    # As of `AdaCos`: far above where it settles, yet an end.
+                    maximum_scale=ops.maximum(4.0 * fixed, 1.0),
                 )
                 self.scale.assign(ops.where(count >= 3, scale, self.scale))
         return ops.where(count >= 3, 1.0, 0.0) * scale * cosine

@@ -1,10 +1,23 @@
 """Signs that a training is going wrong, cheap enough to watch at every step."""
 
+import contextlib
+import re
+from collections.abc import Iterator
+
 import tensorflow as tf
 from keras import ops
 
+from kerasad.errors import InputError, TrainingDivergedError
+
 # A latent channel whose mean varies less than this from image to image is taken to be unused.
 ACTIVE_VARIANCE = 0.01
+
+# What `assert_finite` and `assert_unit_range` say, inside TensorFlow's own words, which differ
+# between graphs and eager mode.
+_NOT_FINITE = re.compile(
+    r"The loss term `\w+` is no longer a finite number.*?images for NaN\.", re.S
+)
+_NOT_UNIT = re.compile(r"Images must be in \[0, 1\].*?Found\S*\s+\[?([^\s\]]+)\]?\s+\[?([^\s\]]+)")
 
 
 def assert_finite(name: str, value) -> tf.Operation:
@@ -21,6 +34,28 @@ def assert_finite(name: str, value) -> tf.Operation:
     return tf.debugging.Assert(tf.math.is_finite(value), [message, value])
 
 
+@contextlib.contextmanager
+def name_failed_checks() -> Iterator[None]:
+    """Turns TensorFlow's error about a check of this file into one sentence.
+
+    Raises:
+        TrainingDivergedError: A loss is no longer finite.
+        InputError: Images are not in [0, 1].
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        message = error.message or ""
+        if named := _NOT_FINITE.search(message):
+            raise TrainingDivergedError(named[0].strip()) from error
+        if named := _NOT_UNIT.search(message):
+            raise InputError(
+                "Images must be in [0, 1]; divide pixels of 0 to 255 by 255. Received: values from "
+                f"{float(named[1]):g} to {float(named[2]):g}"
+            ) from error
+        raise
+
+
 def assert_unit_range(images) -> tf.Operation:
     """Returns an operation that stops the step when images are not in [0, 1].
 
@@ -29,7 +64,15 @@ def assert_unit_range(images) -> tf.Operation:
 
     Args:
         images: float tensor of any shape.
+
+    Raises:
+        InputError: For another dtype.
     """
+    if not tf.as_dtype(images.dtype).is_floating:
+        raise InputError(
+            f"Images must be floats in [0, 1]. Received: {images.dtype}; divide by the largest "
+            "value, such as 255."
+        )
     lowest, highest = tf.reduce_min(images), tf.reduce_max(images)
     outside = tf.logical_or(lowest < -0.001, highest > 1.001)
     message = "Images must be in [0, 1]; divide pixels of 0 to 255 by 255. Found"

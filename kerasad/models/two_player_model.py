@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasad.errors import InputError
-from kerasad.models.health import assert_finite
+from kerasad.models.health import assert_finite, name_failed_checks
 
 
 class TwoPlayerModel(keras.Model):
@@ -64,6 +64,16 @@ class TwoPlayerModel(keras.Model):
         # Unbuilt optimizers would come back empty from a backup or a saved file.
         self.optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator_variables)
+
+    def fit(self, *args, **kwargs):
+        """Trains as `keras.Model.fit` does; a failed check is told in one sentence.
+
+        Raises:
+            TrainingDivergedError: A loss is no longer finite; no step was made with it.
+            InputError: Images are not floats in [0, 1].
+        """
+        with name_failed_checks():
+            return super().fit(*args, **kwargs)
 
     def get_compile_config(self):
         """Returns both optimizers, serialized; None before `compile`."""

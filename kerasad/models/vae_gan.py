@@ -221,6 +221,8 @@ class VAEGAN(TwoPlayerModel):
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         images, valid = unpack_inputs(x)
+        if not tf.as_dtype(images.dtype).is_floating:
+            assert_unit_range(images)  # says so; synthetic defects would trip over it
         inputs, mask, family = self.defects(images, valid=valid, training=training)
         return {
             "images": images,

@@ -12,6 +12,7 @@ from kerasad.data.geometry import parse_image_size, resize_image, unpack_inputs
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
 from kerasad.layers.score_histogram import ScoreHistogram
+from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
 from kerasad.scoring.experts import default_experts
@@ -137,11 +138,13 @@ class AnomalyDetector(keras.Model):
     def prepare(self, inputs):
         """Returns images of the detector's size, and their validity or None."""
         images, valid = unpack_inputs(inputs)
-        if not tf.as_dtype(images.dtype).is_floating:
+        if images.shape[-1] != 3:
             raise InputError(
-                f"Images must be floats in [0, 1]. Received: {images.dtype}; divide by the largest "
-                "value, such as 255."
+                f"Images must be (batch, height, width, 3). Received: {tuple(images.shape)}; "
+                "repeat a grey channel three times."
             )
+        with tf.control_dependencies([assert_unit_range(images)]):
+            images = tf.identity(images)
         if tuple(images.shape[1:3]) == self.image_size:
             return images, valid
         if valid is not None:
@@ -150,6 +153,16 @@ class AnomalyDetector(keras.Model):
                 f"Received: {tuple(images.shape[1:3])}"
             )
         return resize_image(images, *self.image_size, keep_aspect=self.keep_aspect)
+
+    def predict(self, *args, **kwargs):
+        """Predicts as `keras.Model.predict` does; images out of range are told in one sentence."""
+        with name_failed_checks():
+            return super().predict(*args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """Predicts as `keras.Model.predict_on_batch` does; see `predict`."""
+        with name_failed_checks():
+            return super().predict_on_batch(x)
 
     def expert_maps(self, images):
         """Returns every expert's map before calibration, and what else the model shows.
@@ -217,7 +230,7 @@ class AnomalyDetector(keras.Model):
         false_alarm_rate: float = 0.05,
         pixel_rate: float = 0.005,
         strict: bool = False,
-        on_crops: bool = False,
+        on_crops: bool | None = None,
         verbose: int = 1,
     ) -> dict:
         """Sets the thresholds from good images that nothing else has seen.
@@ -228,7 +241,8 @@ class AnomalyDetector(keras.Model):
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
             pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
             strict: bool. Whether too few images for the rate are an error.
-            on_crops: bool. Whether the images are crops of one, which guarantee nothing.
+            on_crops: bool or None. Whether the images are crops of one, which guarantee nothing;
+                None asks the dataset, which `Category.calibration` marks.
             verbose: 0 or 1. Whether to show progress.
 
         Returns:
@@ -240,6 +254,8 @@ class AnomalyDetector(keras.Model):
         """
         check_rate(false_alarm_rate)
         check_rate(pixel_rate, "pixel_rate")
+        if on_crops is None:
+            on_crops = getattr(calibration, "on_crops", False)
         crops = bool(float(self._on_crops)) if calibration is None else on_crops
         if strict and crops:
             raise InputError(ON_CROPS_NOTE + " Give more good images.")

@@ -7,10 +7,11 @@ import keras
 import keras_tuner
 import numpy as np
 
-from kerasad.callbacks import LossGuard, TrainingDivergedError
+from kerasad.callbacks import LossGuard
 from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.data.category import Category
-from kerasad.training import build_model, choose_epochs, compile_model, name_divergence
+from kerasad.errors import TrainingDivergedError
+from kerasad.training import build_model, choose_epochs, compile_model, train_data
 from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
 from kerasad.tuning.space import choose
 
@@ -96,11 +97,11 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         """
         seed = self.training.seed
         keras.utils.set_random_seed(seed)
-        train = self.data.train_from(initial_epoch)
+        good = self.data.train_from(initial_epoch)
         try:
-            with self.data.name_bad_files(), name_divergence():
+            with self.data.name_bad_files():
                 model.fit(
-                    train,
+                    train_data(model, self.data, initial_epoch),
                     epochs=epochs or self._last_epoch(hp),
                     initial_epoch=initial_epoch,
                     callbacks=[LossGuard(), *callbacks],
@@ -110,7 +111,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                 _check_weights(model)
                 value = synthetic_localization(
                     model,
-                    train,
+                    good,
                     self.data.validation,
                     image_size=self.data.full_shape[:2],
                     overlap=self.overlap,

@@ -231,6 +231,20 @@ def test_scale_never_falls_below_its_floor(minimum):
     assert float(scale) == minimum
 
 
+def test_scale_never_climbs_above_its_ceiling():
+    layer = built_layer()
+    same = np.ones((5, DIM), "float32")  # no class can be told from another
+    layer.kernel.assign(np.ones(layer.kernel.shape, "float32"))
+    for _ in range(30):
+        layer(same, LABELS, training=True)
+    assert float(layer.scale) == pytest.approx(4 * fixed_adacos_scale(CLASSES * SUB_CENTERS))
+    layer = built_layer(maximum_scale=3.0)
+    layer.kernel.assign(np.ones(layer.kernel.shape, "float32"))
+    for _ in range(30):
+        layer(same, LABELS, training=True)
+    assert float(layer.scale) == 3.0
+
+
 def test_scale_stays_finite_where_exponentials_overflow():
     cosine = np.array([[[0.9], [0.8], [0.7]]], "float32")
     target = np.eye(3, dtype="float32")[:1]

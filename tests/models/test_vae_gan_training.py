@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasad import InputError
+from kerasad.errors import TrainingDivergedError
 from kerasad.models.vae_gan import HEALTH_NAMES, SUMS, TERMS
 
 LOSS_NAMES = (*TERMS, *SUMS)
@@ -295,8 +297,14 @@ def test_nan_in_the_images_stops_fit_by_the_name_of_a_term_before_a_player_moves
     broken[2, 3, 4, 1] = np.nan
     model = compiled(make_model())
     before = [variable.numpy() for variable in model.generator_variables]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="loss term `reconstruction_loss`"):
+    with pytest.raises(TrainingDivergedError, match=r"^The loss term `reconstruction_loss`"):
         model.fit(broken, batch_size=4, shuffle=False, verbose=0)
     for variable, value in zip(model.generator_variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert int(model.optimizer.iterations) == int(model.discriminator_optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_pixels_of_0_to_255_are_refused_in_one_sentence(make_model, images, dtype):
+    with pytest.raises(InputError, match=r"^Images must be .*in \[0, 1\].*255"):
+        compiled(make_model()).fit((255 * images).astype(dtype), batch_size=8, verbose=0)

@@ -445,3 +445,13 @@ def test_wrong_size_names_the_argument(make_model, options, message):
 def test_bytes_are_refused_instead_of_scored(detector):
     with pytest.raises(InputError, match=r"Images must be floats in \[0, 1\]. Received.*uint8"):
         detector(np.full((1, *SHAPE), 128, "uint8"))
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_on_batch"])
+def test_pixels_of_0_to_255_are_refused_in_one_sentence(detector, good_images, method):
+    images = good_images(2, *SHAPE[:2])
+    getattr(detector, method)(images)
+    with pytest.raises(InputError, match=r"^Images must be in \[0, 1\]; divide .* to 2"):
+        getattr(detector, method)(255 * images)
+    with pytest.raises(InputError, match="repeat a grey channel"):
+        getattr(detector, method)(images[..., :1])

@@ -2,9 +2,9 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kerasad.callbacks import TrainingDivergedError
 from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.data.category import Category, load_category
+from kerasad.errors import TrainingDivergedError
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.hypermodel import _check_weights
 
