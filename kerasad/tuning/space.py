@@ -33,12 +33,20 @@ class Entry:
     argument: str | None = None
 
     def ask(self, hp: keras_tuner.HyperParameters, default: Any) -> Any:
-        """Registers the entry; returns its value, or None where its parent rules it out."""
+        """Registers the entry; returns its value, or None where its parent rules it out.
+
+        A default that is not among the choices, or outside the limits, joins or widens them.
+        """
         if self.choices:
-            return hp.Choice(self.name, list(self.choices), default=default)
+            choices = list(dict.fromkeys((*self.choices, default)))
+            return hp.Choice(self.name, choices, default=default)
         low, high = self.limits
         if isinstance(low, int):
             return hp.Int(self.name, low, high, step=2, sampling="log", default=default)
+        if default > 0:  # a logarithmic scale has no 0
+            low, high = min(low, default), max(high, default)
+        else:
+            default = low
         return hp.Float(self.name, low, high, sampling="log", default=default)
 
 
@@ -51,7 +59,7 @@ SPACE = (
     Entry("dense_latent_dim", limits=(64, 512), when=("latent", ("dense",)), argument="latent_dim"),
     # Adam undoes a common factor of all four weights; what is searched is how they compare.
     Entry("reconstruction_weight", limits=(0.3, 3.0)),
-    Entry("kl_weight", limits=(0.01, 10.0)),
+    Entry("kl_weight", limits=(0.001, 1.0)),
     Entry("adversarial_weight", limits=(0.001, 0.1)),
     Entry("adacos", choices=(*ANY_MODE, "none")),
     Entry("adacos_weight", limits=(0.001, 0.1), when=("adacos", ANY_MODE)),

@@ -81,6 +81,13 @@ def test_a_fixed_mode_without_centers_leaves_nothing_of_them_to_search():
     assert not {name for name in names if "adacos" in name or name.startswith("num_")}
 
 
+def test_a_default_outside_the_space_joins_it():
+    hp = keras_tuner.HyperParameters()
+    model, _ = choose(hp, ModelConfig("cavga_weak_d"), TrainingConfig())
+    assert model.arguments["adacos"] == "weak"
+    assert model.arguments["adversarial_weight"] == 1.0
+
+
 def test_a_learning_rate_outside_the_limits_widens_them():
     settings = dataclasses.replace(TrainingConfig(), learning_rate=0.1)
     hp = space_of(settings=settings)
@@ -94,7 +101,7 @@ def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
         def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
             super().__init__()
 
-    monkeypatch.setitem(training.MODELS, "plain", Plain)
+    monkeypatch.setitem(training.MODELS, "plain", (Plain, {}))
     model, _ = choose(keras_tuner.HyperParameters(), ModelConfig("plain"), TrainingConfig())
     assert model.arguments == {"kl_weight": 1.0}
 
