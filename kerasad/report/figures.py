@@ -12,6 +12,7 @@ PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#767676"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 """Okabe and Ito's colours, told apart by colour-blind readers too; markers differ as well."""
 MARKERS = "os^DvPX*<>"
+MIN_BINS, MAX_BINS = 5, 40
 NETWORKS = ("encoder_loss", "decoder_loss", "discriminator_loss")
 
 
@@ -105,8 +106,7 @@ def plot_scores(good: np.ndarray, defective: np.ndarray, threshold: float) -> Fi
     """Histograms of the image scores, with the decision's threshold."""
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     axes = _clean(figure.add_subplot())
-    every = np.concatenate([good, defective, [threshold]])
-    edges = np.linspace(every.min(), every.max() + 1e-6, 41)
+    edges = histogram_edges(np.concatenate([good, defective]), threshold)
     axes.hist(good, edges, color=BLUE, alpha=0.75, label=f"good ({len(good)})")
     if len(defective):
         style = {"facecolor": "none", "edgecolor": RED, "hatch": "////", "linewidth": 1.0}
@@ -116,6 +116,22 @@ def plot_scores(good: np.ndarray, defective: np.ndarray, threshold: float) -> Fi
     axes.set(xlabel="anomaly score", ylabel="images", title="Image scores of the test set")
     axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def histogram_edges(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Edges of as many bins as the scores can fill, equally wide.
+
+    The width is numpy's "auto" for the scores, the smaller one of the rules of Sturges and of
+    Freedman and Diaconis; the edges reach from the lowest to the highest of scores and threshold.
+    There are at least `MIN_BINS`, and at most `MAX_BINS` or 2 * sqrt(n) for n scores, since an
+    outlier would ask for any number of them.
+    """
+    every = np.append(scores, threshold)
+    low, high = float(every.min()), float(every.max())
+    width = np.ptp(np.histogram_bin_edges(scores, "auto")[:2])
+    most = max(MIN_BINS, min(MAX_BINS, int(2 * np.sqrt(len(scores)))))
+    count = int(np.clip(np.ceil((high - low) / width), MIN_BINS, most))
+    return np.linspace(low, high + 1e-6, count + 1)
 
 
 def plot_latent(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:

@@ -103,12 +103,25 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
     return section
 
 
-def curves_section(history: Mapping[str, Sequence[float]] | None) -> Section:
-    """Losses and synthetic localization over the epochs."""
+def curves_section(
+    history: Mapping[str, Sequence[float]] | None, kl_warmup_steps: int = 0
+) -> Section:
+    """Losses and synthetic localization over the epochs.
+
+    Args:
+        history: columns of `history.csv`, or None.
+        kl_warmup_steps: int. Steps over which the weight of the KL term rose in training.
+    """
     section = Section("Training")
     if not history:
         section.notes.append("The run has no history.csv.")
         return section
+    if kl_warmup_steps > 0 and "val_encoder_loss" in history:
+        section.text = (
+            "In `encoder_loss` and every other sum that holds it, training weighs the KL term less "
+            f"during its first {kl_warmup_steps} steps (the weight rises from 0), validation "
+            "always in full: until then the two curves are not the same quantity."
+        )
     drawn = {
         "The loss of each network and of each term over the epochs": figures.plot_losses(history),
         "IoU and pixel AUROC on synthetic defects over the epochs": figures.plot_synthetic(history),

@@ -38,6 +38,28 @@ def test_the_threshold_is_drawn_where_it_is():
     assert axes.lines[0].get_xdata()[0] == 2.5
 
 
+def test_a_histogram_has_as_many_bins_as_the_images_can_fill():
+    scores = np.random.default_rng(0).normal(size=100_000)
+    counts = [len(figures.histogram_edges(scores[:n], 1.0)) - 1 for n in (1, 60, 2000, 100_000)]
+    assert counts[0] == figures.MIN_BINS
+    assert counts[1] < 20
+    assert counts[1] < counts[2] <= counts[3] == figures.MAX_BINS
+
+
+def test_a_histogram_holds_every_score_and_the_threshold_and_an_outlier_adds_few_bins():
+    scores = np.append(np.linspace(0, 1, 59), 1000.0)
+    edges = figures.histogram_edges(scores, -3.0)
+    assert edges[0] == -3.0
+    assert edges[-1] > 1000.0
+    assert np.histogram(scores, edges)[0].sum() == 60
+    assert len(edges) - 1 == 15  # 2 * sqrt(60), rounded down
+
+
+@pytest.mark.parametrize("scores", [[], [2.0], [2.0, 2.0, 2.0]])
+def test_scores_without_spread_have_a_histogram(scores):
+    assert np.all(np.diff(figures.histogram_edges(np.array(scores), 2.0)) > 0)
+
+
 def test_groups_differ_in_marker_and_colour():
     groups = [f"defect {number}" for number in range(6)]
     figure = figures.plot_latent(np.arange(12.0).reshape(6, 2), groups, "Codes")
