@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
-from kerasad.errors import TrainingDivergedError
+from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU
 from kerasad.metrics.curves import area_under_roc
@@ -197,8 +197,36 @@ def read_history(path: str | Path) -> dict[str, list[float]]:
 
     Returns:
         Columns by name, one number an epoch; NaN where a cell is empty.
+
+    Raises:
+        InputError: The file is missing, or not such a table; the message names the line.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = rows[0].keys() if rows else ()
-    return {name: [float(row[name] or "nan") for row in rows] for name in names}
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            return _read_columns(csv.reader(file), path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _read_columns(reader, path: str | Path) -> dict[str, list[float]]:
+    try:
+        names = next(reader, [])
+        columns = {name: [] for name in names}
+        if not {"epoch", "seconds"} <= columns.keys() or len(columns) < len(names):
+            raise ValueError("it is not the header of a history, with `epoch` and `seconds`")
+        for row in reader:
+            if len(row) != len(names):
+                raise ValueError(f"it has {len(row)} cells, the header {len(names)}")
+            for name, cell in zip(names, row, strict=True):
+                columns[name].append(float(cell or "nan"))
+                if name in ("epoch", "seconds") and not math.isfinite(columns[name][-1]):
+                    raise ValueError(f"`{name}` must be a finite number, found {cell!r}")
+        if not columns["epoch"]:
+            raise ValueError("no epoch follows it")
+    except (ValueError, csv.Error) as error:
+        line = max(reader.line_num, 1)
+        raise InputError(
+            f"{path}, line {line}: {error}; restore the file from a copy, or remove it to go on "
+            "without the curves."
+        ) from error
+    return columns

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> di
     """
     config = run.config
     data = data or config.data.path
+    train_seconds, reason = _train_seconds(run)
     detector = run.load_detector()
     category = open_test_data(run, detector, data)
     with category.name_bad_files():
@@ -53,7 +55,7 @@ def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> di
             category.test,
             records=category.index.test,
             seed=config.training.seed,
-            train_seconds=_train_seconds(run),
+            train_seconds=train_seconds,
             vanished_regions=category.count_vanished_regions(),
             verbose=verbose,
         )
@@ -61,6 +63,8 @@ def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> di
     metrics["peak_memory_mb"] = peak_memory_mb()
     if metrics["peak_memory_mb"] is not None:
         metrics["notes"].pop("peak_memory_mb")
+    if reason is not None:
+        metrics["notes"]["train_seconds"] = reason
     metrics["data"] = full_path(data)
     write_metrics(run.path / runs.METRICS, metrics)
     return metrics
@@ -297,6 +301,13 @@ def peak_memory_mb() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _train_seconds(run: runs.Run) -> float | None:
+def _train_seconds(run: runs.Run) -> tuple[float | None, str | None]:
+    """How long the training took, or None and why: no metric depends on it."""
     path = run.path / runs.HISTORY
-    return sum(read_history(path)["seconds"]) if path.is_file() else None
+    if not path.is_file():
+        return None, f"the run has no {runs.HISTORY}"
+    try:
+        return sum(read_history(path)["seconds"]), None
+    except InputError as error:
+        warnings.warn(f"The seconds of training are not known. {error}", stacklevel=2)
+        return None, f"{runs.HISTORY} is damaged"

@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,10 @@ DETECTOR = "detector.keras"
 CALIBRATION = "calibration.json"
 METRICS = "metrics.json"
 REPORT = "report.html"
+
+EVALUATE_AGAIN = "write it anew with `kerasad evaluate RUN`"
+CALIBRATE_AGAIN = "write it anew with `kerasad calibrate RUN --false-alarm-rate P`"
+TRAIN_AGAIN = "restore it from a copy of the run, or train again"
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,22 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any] | None:
-        """The content of `metrics.json`, or None before the first `evaluate`."""
+        """The content of `metrics.json`, or None before the first `evaluate`.
+
+        Raises:
+            InputError: The file is damaged.
+        """
         path = self.path / METRICS
-        return read_json(path) if path.is_file() else None
+        return _read_object(path, (), EVALUATE_AGAIN) if path.is_file() else None
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """The content of `calibration.json`."""
-        return read_json(self.part(CALIBRATION))
+        """The content of `calibration.json`.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        return _read_object(self.part(CALIBRATION), ("threshold",), CALIBRATE_AGAIN)
 
     def part(self, name: str) -> Path:
         """The path of a file of the run.
@@ -61,12 +75,30 @@ class Run:
         return path
 
     def load_model(self):
-        """The trained network."""
-        return load_keras(self.part(MODEL))
+        """The trained network.
+
+        Raises:
+            InputError: The file is missing, damaged or of something else.
+        """
+        path = self.part(MODEL)
+        model = load_keras(path)
+        if not hasattr(model, "tensors"):
+            _refuse_type(path, model, "a trained network")
+        return model
 
     def load_detector(self):
-        """The trained network with its experts, their calibration and the decision."""
-        return load_keras(self.part(DETECTOR))
+        """The trained network with its experts, their calibration and the decision.
+
+        Raises:
+            InputError: The file is missing, damaged or of something else.
+        """
+        from kerasad.scoring import AnomalyDetector
+
+        path = self.part(DETECTOR)
+        detector = load_keras(path)
+        if not isinstance(detector, AnomalyDetector):
+            _refuse_type(path, detector, "an AnomalyDetector")
+        return detector
 
 
 def open_run(path: str | Path) -> Run:
@@ -107,7 +139,10 @@ def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
     except OSError as error:
-        raise InputError(f"{path} cannot be created: {error}.") from error
+        raise InputError(
+            f"{path} cannot be created ({error.strerror or error}): choose another --output, in a "
+            "folder that may be written."
+        ) from error
     work.chmod(0o755)  # mkdtemp hides the folder from everyone else; a run is not a secret
     try:
         yield work
@@ -146,12 +181,58 @@ def load_keras(path: str | Path):
     """Loads a `.keras` file of this package, with `safe_mode` on.
 
     Raises:
-        InputError: The file is truncated, or not a Keras file.
+        InputError: The file is cut off or damaged, or not a Keras file.
     """
     import keras
 
+    _refuse_damaged(Path(path))
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} cannot be loaded as a Keras model: {first}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a file's content can make Keras raise
+        first = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise InputError(
+            f"{path} cannot be loaded as a Keras model: {first.rstrip('.')}; {TRAIN_AGAIN}."
+        ) from error
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Compares every part of an archive with its check sum: Keras reads on over some damage."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}: name a Keras file.") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: {error.strerror}.") from error
+    except zipfile.BadZipFile as error:
+        raise InputError(
+            f"{path} is not a whole Keras file ({path.stat().st_size} bytes that are no complete "
+            f"zip archive: cut off, or something else): {TRAIN_AGAIN}."
+        ) from error
+    except (OSError, ValueError, RuntimeError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is damaged ({error}): {TRAIN_AGAIN}.") from error
+    if broken is not None:
+        raise InputError(f"{path} is damaged (its part {broken} fails its check): {TRAIN_AGAIN}.")
+
+
+def _refuse_type(path: Path, found: Any, wanted: str) -> None:
+    raise InputError(
+        f"{path} holds a {type(found).__name__}, not {wanted}: it is another file under this "
+        f"name; {TRAIN_AGAIN}."
+    )
+
+
+def _read_object(path: Path, keys: tuple[str, ...], remedy: str) -> dict[str, Any]:
+    """A JSON object with these keys, or an error that says how to get the file anew."""
+    try:
+        values = read_json(path)
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; {remedy}.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no JSON object but {values!r:.40}; {remedy}.")
+    missing = [key for key in keys if key not in values]
+    if missing:
+        raise InputError(f"{path} does not say `{missing[0]}`; {remedy}.")
+    return values

@@ -13,7 +13,7 @@ from kerasad.callbacks import (
     SyntheticLocalization,
     read_history,
 )
-from kerasad.errors import TrainingDivergedError
+from kerasad.errors import InputError, TrainingDivergedError
 
 
 class WhiteCorner:
@@ -178,3 +178,29 @@ def test_a_real_fit_fills_the_history_with_what_other_callbacks_log(tmp_path):
     history = read_history(tmp_path / "history.csv")
     assert history["synthetic_iou"] == [1.0, 1.0]
     assert history["epoch"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"line 1: it is not the header of a history"),
+        ("junk\n", r"line 1: it is not the header of a history"),
+        ("epoch,loss\n1,2.0\n", r"line 1: it is not the header of a history"),
+        ("epoch,loss,seconds\n", r"line 1: no epoch follows"),
+        ("epoch,loss,seconds\n1,2.0,3.0\n2,x\x01,3.0\n", r"line 3: could not convert"),
+        ("epoch,loss,seconds\n1,2.0,3.0\n2,1", r"line 3: it has 2 cells, the header 3"),
+        ("epoch,loss,seconds\n1,2.0,\n", r"line 2: `seconds` must be a finite number, found ''"),
+    ],
+)
+def test_a_damaged_history_is_named_with_its_line(tmp_path, text, message):
+    path = tmp_path / "history.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"history\.csv, " + message):
+        read_history(path)
+
+
+def test_a_history_that_is_no_text_or_not_there_is_named(tmp_path):
+    (tmp_path / "history.csv").write_bytes(b"\xff\xfe\x00")
+    for name, message in (("history.csv", ", line 1: 'utf-8' codec"), ("gone.csv", " cannot be")):
+        with pytest.raises(InputError, match=name + message):
+            read_history(tmp_path / name)

@@ -1,5 +1,7 @@
 import os
+import zipfile
 
+import keras
 import pytest
 
 from kerasad.errors import InputError
@@ -68,6 +70,13 @@ def test_overwrite_never_replaces_a_folder_that_is_not_a_run(tmp_path):
     assert (tmp_path / "precious.txt").exists()
 
 
+def test_a_parent_that_is_no_folder_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "run"
+    with pytest.raises(InputError, match=rf"^{path} cannot be created \(.*choose another --output"):
+        make_run(path)
+
+
 def test_an_empty_folder_may_become_a_run(tmp_path):
     (tmp_path / "run").mkdir()
     assert open_run(make_run(tmp_path / "run")).path.name == "run"
@@ -84,8 +93,70 @@ def test_what_is_missing_is_named(tmp_path):
     assert run.metrics is None
 
 
-def test_a_damaged_model_is_an_input_error(tmp_path):
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A small `.keras` file of another type than a run's."""
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(16)]).save(path)
+    return path
+
+
+def test_a_file_that_is_no_archive_is_an_input_error(tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"not a zip file")
-    with pytest.raises(InputError, match=r"model\.keras cannot be loaded"):
+    with pytest.raises(InputError, match=r"model\.keras is not a whole Keras file \(14 bytes"):
         load_keras(path)
+
+
+def test_a_file_that_was_cut_off_is_not_said_to_be_missing(tmp_path, network):
+    path = tmp_path / "model.keras"
+    path.write_bytes(network.read_bytes()[:-200])
+    with pytest.raises(InputError, match=r"is not a whole Keras file .* cut off.*train again"):
+        load_keras(path)
+    with pytest.raises(InputError, match=r"There is no file .*gone\.keras"):
+        load_keras(tmp_path / "gone.keras")
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+def test_flipped_bytes_are_an_input_error_wherever_they_are(tmp_path, network, share):
+    content = bytearray(network.read_bytes())
+    start = int(share * len(content))
+    content[start : start + 64] = bytes(byte ^ 0xFF for byte in content[start : start + 64])
+    path = tmp_path / "model.keras"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.keras (is damaged|is not a whole)"):
+        load_keras(path)
+
+
+def test_an_archive_without_a_model_is_an_input_error(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "[]")
+    with pytest.raises(InputError, match=r"model\.keras cannot be loaded as a Keras model: "):
+        load_keras(path)
+
+
+def test_a_file_of_another_type_is_named_with_its_type(tmp_path, network):
+    run = open_run(make_run(tmp_path / "run"))
+    for name in ("detector.keras", "model.keras"):
+        (run.path / name).write_bytes(network.read_bytes())
+    with pytest.raises(InputError, match=r"detector\.keras holds a Sequential, not an Anomaly"):
+        run.load_detector()
+    with pytest.raises(InputError, match=r"model\.keras holds a Sequential, not a trained net"):
+        run.load_model()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{}", "{"])
+def test_a_damaged_calibration_says_how_to_get_it_anew(tmp_path, text):
+    run = open_run(make_run(tmp_path / "run"))
+    (run.path / "calibration.json").write_text(text)
+    with pytest.raises(InputError, match=r"calibration\.json .*kerasad calibrate RUN"):
+        _ = run.calibration
+
+
+@pytest.mark.parametrize("text", ["", "[]"])
+def test_damaged_metrics_say_how_to_get_them_anew(tmp_path, text):
+    run = open_run(make_run(tmp_path / "run"))
+    (run.path / "metrics.json").write_text(text)
+    with pytest.raises(InputError, match=r"metrics\.json .*kerasad evaluate RUN"):
+        _ = run.metrics

@@ -44,7 +44,6 @@ def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | N
     models = {_describe(run): detector.model}
     if beside is not None:
         models[_describe(beside)] = _model_beside(beside, detector)
-    path = run.path / HISTORY
     notes = [calibration["note"]] if calibration.get("note") else []
     if metrics is not None and metrics.get("threshold") != calibration["threshold"]:
         notes.append(
@@ -58,7 +57,7 @@ def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | N
         sections=[
             page.metrics_section(metrics),
             *_image_sections(detector, load_data, metrics or {}, models),
-            page.curves_section(read_history(path) if path.is_file() else None),
+            _curves_section(run, config),
             _run_section(run, config),
         ],
         tiles=page.metric_tiles(metrics),
@@ -116,6 +115,15 @@ def _model_beside(run: Run, detector):
             "where both models see the same whole images."
         )
     return model
+
+
+def _curves_section(run: Run, config: RunConfig) -> page.Section:
+    path = run.path / HISTORY
+    warmup = config.model.arguments.get("kl_warmup_steps", 0)
+    try:
+        return page.curves_section(read_history(path) if path.is_file() else None, warmup)
+    except InputError as error:
+        return page.Section("Training", notes=[f"The curves cannot be shown. {error}"])
 
 
 def _image_sections(detector, load_data, metrics: dict, models: dict) -> list[page.Section]:

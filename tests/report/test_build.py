@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kerasad.config import DataConfig, RunConfig
+from kerasad.config import DataConfig, ModelConfig, RunConfig
 from kerasad.errors import InputError
 from kerasad.files import write_json
 from kerasad.report.build import embed, write_report
@@ -102,6 +102,24 @@ def test_a_run_without_evaluation_says_what_to_do(run, category):
     assert "run `kerasad evaluate`" in page
     assert "no history.csv" in page
     assert "ROC curves" in page
+
+
+def test_a_damaged_history_leaves_the_rest_of_the_page(run):
+    (run.path / "history.csv").write_text("epoch,loss,seconds\n1,junk,2.0\n")
+    page = write_report(run, no_folder).read_text()
+    assert "The curves cannot be shown." in page
+    assert "history.csv, line 2" in page
+    assert "0.875" in page
+
+
+@pytest.mark.parametrize(("steps", "is_told"), [(200, True), (0, False)])
+def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(run, steps, is_told):
+    model = ModelConfig(arguments={"kl_warmup_steps": steps})
+    (run.path / "config.json").write_text(RunConfig(DataConfig("photos"), model).to_json())
+    history = "epoch,encoder_loss,val_encoder_loss,seconds\n1,1.0,2.0,3.0\n"
+    (run.path / "history.csv").write_text(history)
+    page = write_report(run, no_folder).read_text()
+    assert (f"less during its first {steps} steps" in page) == is_told
 
 
 def test_only_good_images_make_a_page_without_curves(run, category):
