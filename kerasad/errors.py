@@ -1,5 +1,8 @@
 """The exception for what a user can put right, and that of a search in vain."""
 
+import math
+import numbers
+
 
 class InputError(ValueError):
     """A bad argument, file or folder.
@@ -25,6 +28,15 @@ def check_choice(name: str, value, choices) -> None:
 
 
 def check_at_least(name: str, value, lowest) -> None:
-    """Raises an `InputError` that names the argument unless `value >= lowest`; NaN never is."""
+    """Raises an `InputError` that names the argument unless it is a finite number `>= lowest`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise InputError(f"`{name}` must be a finite number. Received: {value!r}")
     if not value >= lowest:
         raise InputError(f"`{name}` must be at least {lowest}. Received: {value!r}")
+
+
+def check_whole(name: str, value, lowest) -> None:
+    """Raises an `InputError` that names the argument unless it is a whole number `>= lowest`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise InputError(f"`{name}` must be a whole number. Received: {value!r}")
+    check_at_least(name, value, lowest)

@@ -4,24 +4,26 @@ import inspect
 
 import keras
 
-from kerasad.errors import InputError, check_at_least, check_choice
+from kerasad.errors import InputError, check_at_least, check_choice, check_whole
 from kerasad.layers.adacos import SCALE_MODES
 
 # The discriminator's quarter resolution and the window of the structural similarity need it.
 SMALLEST_SIDE = 8
-LOWEST_VALUES = {
+LOWEST_WHOLE_NUMBERS = {
     "latent_dim": 1,
     "filters": 1,
     "depth": 2,
     "num_sub_centers": 1,
     "num_clusters": 2,
     "embedding_dim": 1,
+    "kl_warmup_steps": 0,
+}
+LOWEST_NUMBERS = {
     "reconstruction_weight": 0,
     "kl_weight": 0,
     "adversarial_weight": 0,
     "adacos_weight": 0,
     "ssim_weight": 0,
-    "kl_warmup_steps": 0,
     "corruption": 0,
 }
 
@@ -51,13 +53,16 @@ def checked_image_shape(image_shape) -> tuple[int, int, int]:
     if len(image_shape) != 3 or min(image_shape[:2]) < SMALLEST_SIDE or image_shape[2] != 3:
         raise InputError(
             f"`image_shape` must be (height, width, 3) with sides of at least {SMALLEST_SIDE} "
-            f"pixels. Received: {image_shape}"
+            "pixels; on the command line --image-size says it, or --tile where there are tiles. "
+            f"Received: {image_shape}"
         )
     return image_shape
 
 
 def check_arguments(model) -> None:
-    """Raises an `InputError` that names the first argument of a `VAEGAN` outside its range.
+    """Raises an `InputError` that names the first argument of a `VAEGAN` of no use.
+
+    That is one outside its range, or of another type: a file of settings holds anything.
 
     Args:
         model: object that holds every argument under its own name, `depth` resolved.
@@ -65,7 +70,9 @@ def check_arguments(model) -> None:
     check_choice("latent", model.latent, ("conv", "dense"))
     check_choice("adacos", model.adacos, model.adacos_choices)
     check_choice("adacos_scale", model.adacos_scale, SCALE_MODES)
-    for name, lowest in LOWEST_VALUES.items():
+    for name, lowest in LOWEST_WHOLE_NUMBERS.items():
+        check_whole(name, getattr(model, name), lowest)
+    for name, lowest in LOWEST_NUMBERS.items():
         check_at_least(name, getattr(model, name), lowest)
     if model.corruption > 1:
         raise InputError(f"`corruption` must be at most 1. Received: {model.corruption!r}")
@@ -74,10 +81,12 @@ def check_arguments(model) -> None:
             'adacos="pretext" learns from synthetic defects, but `corruption` is 0; raise it or '
             "choose another mode."
         )
-    if model.attention_layer is not None and not 1 <= model.attention_layer <= model.depth:
-        raise InputError(
-            f"`attention_layer` must be in 1..{model.depth}, the halvings of the encoder. "
-            f"Received: {model.attention_layer}"
-        )
+    if model.attention_layer is not None:
+        check_whole("attention_layer", model.attention_layer, 1)
+        if model.attention_layer > model.depth:
+            raise InputError(
+                f"`attention_layer` must be in 1..{model.depth}, the halvings of the encoder. "
+                f"Received: {model.attention_layer}"
+            )
     if model.seed is not None:
-        check_at_least("seed", model.seed, 0)
+        check_whole("seed", model.seed, 0)

@@ -1,5 +1,7 @@
 """CAVGA: a VAE-GAN whose attention grows to all that is good."""
 
+import os
+
 import keras
 from keras import ops
 
@@ -62,6 +64,10 @@ class CAVGA(VAEGAN):
     ):
         check_choice("encoder_type", encoder_type, ENCODERS)
         check_at_least("attention_weight", attention_weight, 0)
+        if not isinstance(encoder_weights, str | os.PathLike | None):
+            raise InputError(
+                f"`encoder_weights` must be the path of a file. Received: {encoder_weights!r}"
+            )
         if encoder_weights is not None and encoder_type != "resnet18":
             raise InputError(
                 f"`encoder_weights` are those of a ResNet-18. Received: {encoder_weights!r} for "
