@@ -138,7 +138,8 @@ class RunConfig:
                 "train again or use the version that wrote it."
             )
         _refuse_unknown(values, cls, source, "")
-        if "data" not in values or "path" not in (values["data"] or {}):
+        data = values.get("data") or {}
+        if isinstance(data, Mapping) and "path" not in data:
             raise InputError(f"{source} does not say where the images are: set `data.path`.")
         return cls(
             data=_build(DataConfig, values["data"], source, "data."),
@@ -160,16 +161,32 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     return _parse(text, str(path))
 
 
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(
+    base: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    source: str = "the configuration",
+    prefix: str = "",
+) -> dict[str, Any]:
     """`base` with the leaves of `changes` put over it; nested dictionaries are merged.
 
     A `None` in `changes` means "not said" and changes nothing.
+
+    Args:
+        base: mapping.
+        changes: mapping.
+        source: str. What to call `base` in error messages.
+        prefix: str. Keys that lead to `base`, as in `"model."`.
+
+    Raises:
+        InputError: `base` has a value where `changes` has a mapping.
     """
     merged = dict(base)
     for key, value in changes.items():
         if isinstance(value, Mapping):
             inner = merged.get(key)
-            merged[key] = merge(inner if isinstance(inner, Mapping) else {}, value)
+            if not isinstance(inner, Mapping | None):
+                raise InputError(f"`{prefix}{key}` in {source} must be an object, found {inner!r}.")
+            merged[key] = merge(inner or {}, value, source, f"{prefix}{key}.")
         elif value is not None:
             merged[key] = value
     return merged

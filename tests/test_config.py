@@ -84,3 +84,24 @@ def test_the_data_settings_have_the_defaults_of_the_python_function():
     for name in shared:
         default = signature[name].default
         assert config[name] == (list(default) if isinstance(default, tuple) else default), name
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ({"model": 5}, "`model` in tiny.json must be an object, found 5"),
+        ({"data": []}, r"`data` in tiny.json must be an object, found \[\]"),
+        ({"model": {"arguments": "x"}}, "`model.arguments` in tiny.json must be an object"),
+    ],
+)
+def test_a_section_that_is_none_is_not_silently_replaced(base, message):
+    changes = {"data": {"path": "photos"}, "model": {"arguments": {"latent": "conv"}}}
+    with pytest.raises(InputError, match=message):
+        merge(base, changes, "tiny.json")
+    assert merge({"model": None}, changes) == changes
+
+
+@pytest.mark.parametrize("data", [5, "photos", ["path"]])
+def test_data_that_is_no_object_is_refused(data):
+    with pytest.raises(InputError, match="`data` in the configuration must be an object"):
+        RunConfig.from_mapping({"data": data})
