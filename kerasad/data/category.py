@@ -268,6 +268,7 @@ def load_category(
         _check_positive("crops_per_image", crops_per_image)
     index = read_category(data, on_bad=on_bad, pixel_limit=pixel_limit, max_value=max_value)
     geometry = plan_geometry(index.good, image_size)
+    _check_pixels(geometry, image_size, pixel_limit)
     parts = _split(index.good, split, seed)
     if labelled is not None and labelled_share is not None:
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
@@ -301,6 +302,15 @@ def _split(records, split, seed):
 def _check_positive(name, value):
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"`{name}` must be a whole number, at least 1. Received: {value!r}")
+
+
+def _check_pixels(geometry, image_size, pixel_limit):
+    if geometry.height * geometry.width > pixel_limit:
+        raise InputError(
+            f"image_size={image_size!r} makes images of {geometry.height} x {geometry.width} "
+            f"(height x width), {geometry.height * geometry.width:,} pixels, more than the "
+            f"`pixel_limit` of {pixel_limit:,}: make `image_size` smaller."
+        )
 
 
 def _parse_crop_size(crop_size, geometry):

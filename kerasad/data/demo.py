@@ -72,8 +72,8 @@ def write_demo(name: str, directory: str | Path | None = None, seed: int = 0) ->
         path: str, absolute.
 
     Raises:
-        InputError: For an unknown name, a missing photograph, or a folder in the way that is no
-            complete demo.
+        InputError: For an unknown name, a missing photograph, a folder in the way that is no
+            complete demo, or one that cannot be written.
     """
     if name not in DEMOS:
         raise InputError(
@@ -88,8 +88,11 @@ def write_demo(name: str, directory: str | Path | None = None, seed: int = 0) ->
             f"{folder} exists but is not a complete demo of this version; remove it or choose "
             "another folder."
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}_", dir=directory))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}_", dir=directory))
+    except OSError as error:
+        raise _not_written(directory, error) from error
     try:
         # Temporary folders are private; the demo is as open as its surroundings.
         temporary.chmod(0o755)
@@ -98,7 +101,7 @@ def write_demo(name: str, directory: str | Path | None = None, seed: int = 0) ->
     except OSError as error:
         # Another process may have written the same demo meanwhile.
         if not _is_complete(folder, name, seed):
-            raise InputError(f"The demo cannot be written to {folder}: {error}") from error
+            raise _not_written(directory, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return str(folder)
@@ -118,6 +121,13 @@ def load_photograph(name: str) -> np.ndarray:
         )
     with Image.open(path) as photograph:
         return np.asarray(photograph.convert("L"))
+
+
+def _not_written(directory, error):
+    return InputError(
+        f"The demo cannot be written to {directory} ({error.strerror or error}): make room there "
+        "or allow writing, or name another cache folder in the variable XDG_CACHE_HOME."
+    )
 
 
 def _write_tree(folder, photograph, name, seed):

@@ -50,7 +50,8 @@ def parse_image_size(
 
     `"256x640"` and `(256, 640)` are a height and a width, taken as they are. One number s is an
     area of s * s pixels at the aspect ratio a = width / height of the data: height = s / sqrt(a)
-    and width = s * sqrt(a), each rounded to the nearest multiple of 32 and at least 32.
+    and width = s * sqrt(a), each rounded to the nearest multiple of 32 and at least 32; s below
+    32 is refused rather than made larger.
 
     Args:
         image_size: int, str (`"256"` or `"HxW"`), or two ints (height, width).
@@ -60,7 +61,8 @@ def parse_image_size(
         (height, width), ints in pixels.
 
     Raises:
-        InputError: If `image_size` is none of these, or a side is not positive.
+        InputError: If `image_size` is none of these, a side is not positive, or one number is
+            below 32.
     """
     sides = _sides(image_size)
     if not sides or len(sides) > 2 or min(sides) < 1:
@@ -70,6 +72,11 @@ def parse_image_size(
         )
     if len(sides) == 2:
         return sides
+    if sides[0] < SIDE_MULTIPLE:
+        raise InputError(
+            f"A size of {image_size} is below {SIDE_MULTIPLE}, the smallest that one number may "
+            f'name: give at least {SIDE_MULTIPLE}, or height and width exactly, such as "24x24".'
+        )
     root = float(np.sqrt(median_aspect))
     return _nearest_multiple(sides[0] / root), _nearest_multiple(sides[0] * root)
 

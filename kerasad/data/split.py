@@ -69,7 +69,10 @@ def split_good(
     """
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not np.all(np.isfinite(shares)) or np.any(shares <= 0):
-        raise InputError(f"`fractions` must be three numbers above 0. Received: {fractions!r}")
+        raise InputError(
+            "The shares of train, validation and calibration (`fractions`, or --split) must be "
+            f"three numbers above 0, such as 0.7,0.1,0.2. Received: {fractions!r}"
+        )
     groups = {}
     for record in sorted(records, key=lambda record: (record.content_hash, record.path)):
         groups.setdefault(record.content_hash, []).append(record)
@@ -77,7 +80,7 @@ def split_good(
     if len(groups) < 2:
         found = f"{len(records)} images" if len(records) != 1 else f"1 image ({records[0].path})"
         raise InputError(
-            f"`records`: two different good images are needed, one of them to set thresholds by; "
+            "At least two different good images are needed, one of them to set thresholds by; "
             f"found {found}, {len(groups)} different; add good images."
         )
     order = np.random.default_rng(seed).permutation(len(groups))

@@ -272,3 +272,9 @@ def test_real_photos_fill_all_parts(shared_data):
     for index, usable in zip(targets["index"], targets["has_mask"], strict=True):
         record = data.index.test[index]
         assert bool(usable) == (record.label == 0 or record.mask_path is not None)
+
+
+def test_an_image_size_above_the_pixel_limit_is_refused_before_any_work(folder):
+    with pytest.raises(InputError, match=r"image_size='100x200' .* 20,000 pixels.* of 19,999"):
+        load_category(folder, image_size="100x200", pixel_limit=19_999)
+    assert load_category(folder, image_size="100x200", pixel_limit=20_000)

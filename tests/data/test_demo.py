@@ -159,3 +159,10 @@ def test_a_missing_photograph_is_named(tmp_path, monkeypatch):
 def test_the_default_folder_is_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert demo.demo_directory() == tmp_path / "kerasad" / "demo"
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "cache"
+    with pytest.raises(InputError, match=rf"written to {folder} \(Not a directory\).*XDG_CACHE_"):
+        demo.write_demo("brick", folder)

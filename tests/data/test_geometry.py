@@ -200,3 +200,10 @@ def test_packing_undoes_unpacking():
 )
 def test_whole_images_come_in_batches_of_as_many_pixels_as_crops(whole, crop, expected):
     assert whole_batch_size(16, whole, crop) == expected
+
+
+def test_one_number_below_the_smallest_side_is_refused_and_not_made_larger():
+    for size in (4, "31"):
+        with pytest.raises(InputError, match=rf"A size of {size} is below 32"):
+            geometry.parse_image_size(size)
+    assert geometry.parse_image_size("4x4") == (4, 4)

@@ -111,7 +111,9 @@ def test_less_than_two_different_images_are_refused(records):
 
 @pytest.mark.parametrize("fractions", [(1, 1), (0.8, 0, 0.2), (1, 1, float("nan")), (1, 1, -1)])
 def test_useless_fractions_are_refused(fractions):
-    with pytest.raises(InputError, match="fractions"):
+    with pytest.raises(
+        InputError, match=r"train, validation and calibration \(`fractions`, or --split\)"
+    ):
         split_good(make_records(9), fractions)
 
 
