@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import click
+import tensorflow as tf
 
 from kerasad import runs
 from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
@@ -20,6 +21,9 @@ from kerasad.training import MODELS, train_run
 from kerasad.version import __version__
 
 FOLDER = click.Path(file_okay=False)
+OUT_OF_MEMORY = (
+    "Memory ran out: train with a smaller --image-size or --batch-size, or on crops (--tile)."
+)
 
 
 class Verbs(click.Group):
@@ -31,11 +35,24 @@ class Verbs(click.Group):
             return super().invoke(context)
         except InputError as error:
             return _fail(context, error, 2)
-        except (TrainingDivergedError, SearchFailedError, ParityError, OSError) as error:
+        except (TrainingDivergedError, SearchFailedError, ParityError) as error:
             return _fail(context, error, 1)
+        except OSError as error:
+            return _fail(context, _describe(error), 1)
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            return _fail(context, OUT_OF_MEMORY, 1)
 
 
-def _fail(context: click.Context, error: Exception, code: int) -> None:
+def _describe(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return (
+        f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): make room "
+        "and see to its permissions, or name another folder."
+    )
+
+
+def _fail(context: click.Context, error: Exception | str, code: int) -> None:
     click.echo(f"kerasad: {error}", err=True)
     context.exit(code)
 
@@ -169,7 +186,8 @@ def _resolve(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
         "training": {name: options[name] for name in options if _is_field(TrainingConfig, name)},
     }
     given["data"]["path"] = data
-    return RunConfig.from_mapping(merge(values, given), path or "the command line")
+    source = path or "the command line"
+    return RunConfig.from_mapping(merge(values, given, source), source)
 
 
 def _is_field(section: type, name: str) -> bool:
@@ -229,7 +247,7 @@ def calibrate(run: str, data: str | None, false_alarm_rate: float | None, strict
     )
     _tell_note(summary)
     click.echo(f"Written to {opened.path / runs.DETECTOR} and {runs.CALIBRATION}")
-    if opened.metrics is not None:
+    if (opened.path / runs.METRICS).is_file():  # whole or not
         click.echo(f"{runs.METRICS} is from before: run `kerasad evaluate` again.")
 
 

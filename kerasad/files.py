@@ -15,17 +15,25 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     """A temporary path that replaces `path` in one step when the block ends well.
 
     The temporary name keeps the suffix, which Keras and Pillow choose their format by.
+
+    Raises:
+        OSError: The disk or the folder refuses; it names `path`, not the temporary name.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield work
         with work.open("rb") as file:  # else a power cut may leave the new name and no content
             os.fsync(file.fileno())
         os.replace(work, path)
+    except OSError as error:
+        if error.filename is not None and os.fspath(error.filename) == os.fspath(work):
+            error.filename = os.fspath(path)
+        raise
     finally:
-        work.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a folder that can't be written, above all
+            work.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, values: Any) -> None:

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
@@ -159,6 +160,11 @@ def test_an_existing_run_is_refused(trained, data, config):
         (["{data}", "--output", "out", "--false-alarm-rate", "2"], "`training.false_alarm_rate`"),
         (["{data}", "--output", "out", "--epochs", "0"], "`training.epochs`"),
         (["demo/wood", "--output", "out"], "demo/brick"),
+        (["{data}", "--output", "out", "--split", "0.7,0.3,0"], "--split"),
+        (["{data}", "--output", "out", "--tile", "4"], "size of 4 is below 32"),
+        (["{data}", "--output", "out", "--image-size", "4x4"], "--image-size"),
+        (["{data}", "--output", "out", "--image-size", "100000"], "10,000,000,000 pixels"),
+        (["{data}", "--output", "{data}/train/good/000.png/run"], "choose another --output"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp_path, monkeypatch):
@@ -174,6 +180,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp
         ({"model": {"arguments": {"latent_dims": 4}}}, "did you mean `latent_dim`?"),
         ({"model": {"name": "vae"}}, "There is no model 'vae'"),
         ({"data": {"crop": 32}}, "`data.crop`"),
+        ({"model": 5}, "`model` in "),
+        ({"model": {"arguments": {"filters": "x"}}}, "`filters` must be a whole number"),
+        ({"model": {"arguments": {"kl_weight": None}}}, "`kl_weight` must be a finite number"),
     ],
 )
 def test_a_configuration_file_with_a_slip_is_refused(change, part, data, tmp_path):
@@ -192,6 +201,25 @@ def test_a_training_that_diverges_names_the_term_and_keeps_the_old_run(run, data
     assert "_loss`" in message
     assert (run / "detector.keras").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["run", "wild.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (MemoryError(), "smaller --image-size or --batch-size"),
+        (tf.errors.ResourceExhaustedError(None, None, "OOM"), "smaller --image-size or --batch-"),
+        (
+            OSError(28, "No space left on device", "/disk/run"),
+            "/disk/run cannot be read or written",
+        ),
+    ],
+)
+def test_a_machine_that_does_not_suffice_is_one_sentence(error, part, data, monkeypatch):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("kerasad.cli.train_run", fail)
+    assert part in refused("train", data, "--output", "run", code=1)
 
 
 def test_strict_refuses_a_rate_that_two_images_cannot_guarantee(data, config, tmp_path):
@@ -219,6 +247,16 @@ def test_evaluate_writes_every_metric_and_prints_a_table(evaluated, data):
     assert "peak_memory_mb" not in metrics["notes"]
     assert metrics["data"] == str(data)
     assert set(metrics["per_defect"]) == {"burn"}
+
+
+def test_a_damaged_history_costs_an_evaluation_its_seconds_of_training_alone(run, data):
+    (run / "history.csv").write_text("")
+    with pytest.warns(UserWarning, match=r"history\.csv, line 1"):
+        must("evaluate", run, "--data", data)
+    metrics = Run(run).metrics
+    assert metrics["num_images"] == 5
+    assert metrics["train_seconds"] is None
+    assert metrics["notes"]["train_seconds"] == "history.csv is damaged"
 
 
 def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path):
@@ -311,6 +349,12 @@ def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
     assert Run(run).load_detector().threshold == after["threshold"]
 
 
+def test_damaged_metrics_do_not_fail_a_calibration_that_was_written(run):
+    (run / "metrics.json").write_text("{")
+    output = must("calibrate", run, "--false-alarm-rate", 0.67).output
+    assert "run `kerasad evaluate` again" in output
+
+
 def test_calibrate_uses_all_new_good_images(run, tmp_path):
     for number in range(9):
         write_image(tmp_path / "good" / f"{number}.png", 400 + number)
@@ -358,6 +402,12 @@ def test_report_without_the_images_says_so(trained, tmp_path, data):
     (run / "config.json").write_text(json.dumps(config))
     must("report", run)
     assert "Images cannot be shown." in (run / "report.html").read_text()
+
+
+def test_a_network_in_place_of_the_detector_is_told_for_what_it_is(run):
+    shutil.copy(run / "model.keras", run / "detector.keras")
+    message = refused("calibrate", run, "--false-alarm-rate", 0.5)
+    assert "detector.keras holds a VAEGAN, not an AnomalyDetector" in message
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate", "report", "predict"])
