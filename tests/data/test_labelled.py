@@ -81,8 +81,8 @@ def test_every_batch_has_labelled_images_after_the_good_ones():
 
 
 def test_a_share_is_set_apart_when_a_category_is_loaded(category):
-    whole = load_category(category, image_size=16, batch_size=2)
-    data = load_category(category, image_size=16, batch_size=2, labelled_share=0.02)
+    whole = load_category(category, image_size=32, batch_size=2)
+    data = load_category(category, image_size=32, batch_size=2, labelled_share=0.02)
     assert [one.defect for one in data.labelled] == ["scratch"]
     assert len(data.index.test) == len(whole.index.test) - 1
     assert data.labelled[0] not in data.index.test
@@ -94,7 +94,7 @@ def test_a_share_is_set_apart_when_a_category_is_loaded(category):
 
 
 def test_labels_say_nothing_of_crops(category):
-    data = load_category(category, image_size=16, crop_size=8, labelled_share=0.02)
+    data = load_category(category, image_size=32, crop_size=32, labelled_share=0.02)
     with pytest.raises(InputError, match="can't be trained on in crops"):
         data.labelled_train_from(0)
 
@@ -103,9 +103,9 @@ def test_a_folder_of_labelled_images_is_read(category, noise, tmp_path):
     folder = tmp_path / "bad"
     folder.mkdir()
     with pytest.raises(InputError, match="no usable image labelled defective"):
-        load_category(category, image_size=16, labelled=folder)
+        load_category(category, image_size=32, labelled=folder)
     Image.fromarray(noise(32, 24, seed=99)).save(folder / "bad.png")
-    data = load_category(category, image_size=16, labelled=folder)
+    data = load_category(category, image_size=32, labelled=folder)
     assert [(one.label, one.relative_path) for one in data.labelled] == [(1, "bad.png")]
     with pytest.raises(InputError, match="both given"):
-        load_category(category, image_size=16, labelled=folder, labelled_share=0.1)
+        load_category(category, image_size=32, labelled=folder, labelled_share=0.1)
