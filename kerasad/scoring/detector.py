@@ -15,6 +15,12 @@ from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
+from kerasad.scoring.expert_inputs import (
+    check_experts,
+    chosen_tensors,
+    tensor_shapes,
+    to_size,
+)
 from kerasad.scoring.experts import default_experts
 from kerasad.scoring.fusion import choose_weights
 from kerasad.scoring.map_calibration import MapCalibration
@@ -81,9 +87,9 @@ class AnomalyDetector(keras.Model):
         if self.image_size != tile_size:
             self.tiles = TileGrid(self.image_size, tile_size, overlap)
         self.position_free = keep_aspect or self.tiles is not None
-        shapes = _tensor_shapes(self.model)
+        shapes = tensor_shapes(self.model)
         self.experts = default_experts(shapes, self.position_free) if experts is None else experts
-        _check_experts(self.experts, shapes)
+        check_experts(self.experts, shapes)
         for expert in self.experts:
             if not expert.built:
                 expert.build({name: shapes[name] for name in expert.requires})
@@ -186,8 +192,8 @@ class AnomalyDetector(keras.Model):
         """Returns the experts' maps, attention and reconstruction of the model's own size."""
         tensors = self.model.tensors(images)
         size = images.shape[1:3]
-        parts = [_to_size(expert(_chosen(tensors, expert)), size) for expert in self.experts]
-        parts.append(_to_size(tensors["attention_map"], size, "bilinear"))
+        parts = [to_size(expert(chosen_tensors(tensors, expert)), size) for expert in self.experts]
+        parts.append(to_size(tensors["attention_map"], size, "bilinear"))
         parts.append(tensors["reconstruction"])
         return ops.concatenate(parts, axis=-1)
 
@@ -329,35 +335,3 @@ class AnomalyDetector(keras.Model):
         config["model"] = keras.saving.deserialize_keras_object(config["model"])
         config["experts"] = [keras.saving.deserialize_keras_object(e) for e in config["experts"]]
         return cls(**config)
-
-
-def _check_experts(experts, shapes):
-    names = [expert.name for expert in experts]
-    if not names or len(set(names)) < len(names):
-        raise InputError(
-            f"`experts` must be at least one layer, each with a name of its own. Received: {names}"
-        )
-    for expert in experts:
-        missing = [name for name in expert.requires if name not in shapes]
-        if missing:
-            raise InputError(
-                f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this model "
-                f"does not have; it has {', '.join(sorted(shapes))}."
-            )
-
-
-def _chosen(tensors, expert):
-    return {name: tensors[name] for name in expert.requires}
-
-
-def _to_size(maps, size, interpolation="bicubic"):
-    if tuple(maps.shape[1:3]) == tuple(size):
-        return maps
-    return ops.image.resize(maps, size, interpolation=interpolation)
-
-
-def _tensor_shapes(model):
-    """Returns the shapes of the model's tensors, batch as None, without running it."""
-    spec = tf.TensorSpec((None, *model.image_shape), "float32")
-    traced = tf.function(model.tensors).get_concrete_function(spec)
-    return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}
