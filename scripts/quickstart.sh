@@ -10,7 +10,7 @@ run="${run:-$PWD/runs/quickstart}"
 source scripts/venv.sh
 prepare_venv report
 
-export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
+export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
 started=$SECONDS
 step() { printf '\n== %s\n' "$1"; }
 
