@@ -50,6 +50,7 @@ def main():
     arguments = parse_arguments()
     data = Path(arguments.data).name
     shared = {"data": data, "image_size": arguments.image_size, "seed": arguments.seed}
+    shared["labelled_share"] = arguments.labelled_share
     for name, (model, chosen) in variants(arguments).items():
         key = {**shared, "variant": name}
         if find_row(read_rows(arguments.output), key):

@@ -14,7 +14,7 @@ from kerasad.errors import InputError, SearchFailedError, TrainingDivergedError
 from kerasad.export import ParityError
 from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
-from kerasad.models.adacos_modes import ADACOS_MODES
+from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
 from kerasad.prediction import PREDICTIONS, predict_files
 from kerasad.run_steps import calibrate_run, evaluate_run, export_run, report_run
 from kerasad.training import MODELS, train_run
@@ -78,7 +78,9 @@ MODEL_OPTIONS = _options(
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),
     click.option(
-        "--adacos", type=click.Choice([*ADACOS_MODES, "none"]), help="Classes of the AdaCos term."
+        "--adacos",
+        type=click.Choice([*ADACOS_MODES, *LABELLED_ADACOS_MODES, "none"]),
+        help="Classes of the AdaCos term.",
     ),
 )
 DATA_OPTIONS = _options(
@@ -91,7 +93,11 @@ DATA_OPTIONS = _options(
     click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
     click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
     click.option("--labelled", type=FOLDER, help="Folder of defective images to learn from."),
-    click.option("--labelled-share", type=float, help="Or: so many defective test images."),
+    click.option(
+        "--labelled-share",
+        type=float,
+        help="Or: some test images, as a share of the training images.",
+    ),
     click.option(
         "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
     ),

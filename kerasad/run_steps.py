@@ -133,7 +133,16 @@ def report_run(run: runs.Run, beside: runs.Run | None = None) -> Path:
     from kerasad.report.build import write_report
 
     data = (run.metrics or {}).get("data") or run.config.data.path
-    return write_report(run, lambda detector: open_test_data(run, detector, data), beside)
+
+    def load_data(detector):
+        category = open_test_data(run, detector, data)
+        if beside is not None:  # nor are those test images that the other run learnt from
+            labelled = read_split(beside.part(runs.SPLIT))[LABELLED]
+            test = without(category.index.test, labelled)
+            category.index = dataclasses.replace(category.index, test=test)
+        return category
+
+    return write_report(run, load_data, beside)
 
 
 def export_run(
@@ -235,15 +244,15 @@ def open_test_data(run: runs.Run, detector: AnomalyDetector, data: str) -> Categ
         seen = {content for part in read_split(split_path).values() for content in part}
         unseen = tuple(record for record in index.good if record.content_hash not in seen)
         index = dataclasses.replace(index, test=unseen)
+    hashes = read_split(split_path)
+    labelled = hashes.pop(LABELLED)
+    left_out = tuple(record for record in index.test if record.content_hash in labelled)
+    index = dataclasses.replace(index, test=without(index.test, labelled))
     if not index.test:
         raise InputError(
             f"{data} has no image that the run has not seen: give test images or further good "
             "images with --data, or look at single images with `kerasad predict`."
         )
-    hashes = read_split(split_path)
-    labelled = hashes.pop(LABELLED)
-    left_out = tuple(record for record in index.test if record.content_hash in labelled)
-    index = dataclasses.replace(index, test=without(index.test, labelled))
     refuse_seen(index.test, hashes)
     try:
         split = restore_split(split_path, index.good, ("train", "validation"))

@@ -95,7 +95,7 @@ def test_help_lists_verbs_models_and_defaults():
     text = must("train", "--help").output
     for model in ("vae_gan", "cavga_d", "cavga_r", "cavga_weak_d", "cavga_weak_r"):
         assert model in text
-    assert "instance|none]" in text
+    assert "instance|weak|none]" in text
     assert "[default: 256]" in text
 
 
@@ -118,7 +118,7 @@ def test_a_weak_model_learns_from_labelled_images_that_no_evaluation_counts(data
     options = ["--config", config, "--model", "cavga_weak_d", "--output", tmp_path / "weak"]
     assert "name a folder of them" in refused("train", data, *options)
     output = must("train", data, *options, "--labelled-share", 0.1).output
-    assert "labelled defective, set apart from the test images: 1" in output
+    assert "labelled defective, never test images: 1" in output
     must("evaluate", tmp_path / "weak")
     metrics = json.loads((tmp_path / "weak/metrics.json").read_text())
     assert (metrics["num_images"], metrics["labelled_left_out"]) == (4, 1)

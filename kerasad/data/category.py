@@ -1,5 +1,6 @@
 """One category of images as `tf.data` pipelines: train, validation, calibration, test."""
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -16,10 +17,10 @@ from kerasad.data.geometry import (
     plan_geometry,
     whole_batch_size,
 )
-from kerasad.data.labelled import choose_labelled, mix_labelled, read_labelled, set_apart
+from kerasad.data.labelled import choose_labelled, mix_labelled, read_labelled, set_apart, without
 from kerasad.data.records import CategoryIndex, ImageRecord, read_category
 from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
-from kerasad.data.split import GoodSplit, restore_split, split_good
+from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
 from kerasad.data.split_table import format_split_table
 from kerasad.errors import InputError
 
@@ -143,7 +144,10 @@ class Category:
 
     @cached_property
     def _labelled_source(self):
-        return self._source(self.labelled, self._cache_bytes)
+        return self._source(
+            self.labelled,
+            self._left_by_train(),
+        )
 
     @cached_property
     def _train_source(self):
@@ -175,9 +179,13 @@ class Category:
 
     @cached_property
     def _validation_source(self):
-        taken = min(len(self.split.train), count_cacheable(self.geometry, self._cache_bytes))
-        left = self._cache_bytes - taken * _image_bytes(self.geometry)
+        taken = min(len(self.labelled), count_cacheable(self.geometry, self._left_by_train()))
+        left = self._left_by_train() - taken * _image_bytes(self.geometry)
         return self._source(self.split.validation, left)
+
+    def _left_by_train(self):
+        taken = min(len(self.split.train), count_cacheable(self.geometry, self._cache_bytes))
+        return self._cache_bytes - taken * _image_bytes(self.geometry)
 
     def _source(self, records, cache_bytes=0):
         return ImageSource(records, self.geometry, cache_bytes=cache_bytes, **self._decoding)
@@ -198,7 +206,9 @@ class Category:
         >>> with data.name_bad_files():
         ...     model.fit(data.train)
         """
-        return name_bad_files((*self.index.good, *self.index.test), **self._decoding)
+        return name_bad_files(
+            (*self.index.good, *self.index.test, *self.labelled), **self._decoding
+        )
 
     def count_vanished_regions(self) -> int:
         """Counts the regions of test masks of which nothing is left at this image size."""
@@ -214,7 +224,7 @@ class Category:
         if self.crop_size:
             size += ", training on random crops of {} x {}".format(*self.crop_size)
         if self.labelled:
-            size += f"\n  labelled defective, set apart from the test images: {len(self.labelled)}"
+            size += f"\n  labelled defective, never test images: {len(self.labelled)}"
         return f"{format_split_table(self.index, self.split)}\n  image size: {size}"
 
 
@@ -270,12 +280,15 @@ def load_category(
     geometry = plan_geometry(index.good, image_size)
     _check_pixels(geometry, image_size, pixel_limit)
     parts = _split(index.good, split, seed)
+    if isinstance(split, (str, PathLike)):  # what the run was labelled with is no test image
+        index = dataclasses.replace(index, test=without(index.test, read_split(split)[LABELLED]))
     if labelled is not None and labelled_share is not None:
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
     defective = ()
     if labelled is not None:
         decoding = {"pixel_limit": pixel_limit, "max_value": max_value}
-        defective = read_labelled(labelled, on_bad=on_bad, **decoding)
+        defective, problems = read_labelled(labelled, on_bad=on_bad, **decoding)
+        index = dataclasses.replace(index, problems=(*index.problems, *problems))
     elif labelled_share is not None:
         defective = choose_labelled(index, labelled_share, len(parts.train), seed)
     return Category(

@@ -57,12 +57,15 @@ def choose_labelled(
     return tuple(sorted(turns[:count], key=lambda record: record.path))
 
 
-def read_labelled(folder: str | os.PathLike, **options) -> tuple[ImageRecord, ...]:
+def read_labelled(folder: str | os.PathLike, **options) -> tuple[tuple, tuple]:
     """Reads a folder, searched recursively, whose images are all defective.
 
     Args:
         folder: The folder.
         **options: as of `read_images`.
+
+    Returns:
+        (records, problems), as of `read_images`.
 
     Raises:
         InputError: If there is no usable image.
@@ -71,7 +74,8 @@ def read_labelled(folder: str | os.PathLike, **options) -> tuple[ImageRecord, ..
     if not records:
         reason = f" {problems[0].message}" if problems else ""
         raise InputError(f"{os.fspath(folder)}: no usable image labelled defective.{reason}")
-    return tuple(dataclasses.replace(record, label=1, defect="labelled") for record in records)
+    labelled = (dataclasses.replace(record, label=1, defect="labelled") for record in records)
+    return tuple(labelled), problems
 
 
 def without(records: Iterable[ImageRecord], hashes: Iterable[str]) -> tuple[ImageRecord, ...]:

@@ -40,12 +40,13 @@ class CAVGA(VAEGAN):
 
     Reference: Venkataramanan et al., "Attention Guided Anomaly Localization in Images", ECCV 2020,
     equations 1 to 5; the weights 1, 1, 0.01 of reconstruction, adversary and attention are the
-    paper's. Ours, where it leaves things open or we found better: the latent code has a cell for
-    each `2^depth` pixels and 64 channels; `R` and `KL` are in nats per pixel value; the generator's
-    loss is the non-saturating one; the attention is a sigmoid without the ReLU before it, after
-    which it could never fall below 0.5, and is normalized neither by image nor by batch. The
-    paper starts from ImageNet and CelebA weights; here all starts at random unless
-    `encoder_weights` is given.
+    paper's. Its reconstruction term holds the KL with a weight of 1; here `kl_weight` and its
+    warm-up are those of `VAEGAN`, for the reason given there. Ours too, where it leaves things
+    open or we found better: the latent code has a cell for each `2^depth` x `2^depth` pixels and
+    64 channels; `R` and `KL` are in nats per pixel value; the generator's loss is the
+    non-saturating one; the attention is a sigmoid without the ReLU before it, after which it could
+    never fall below 0.5, and is normalized neither by image nor by batch. The paper starts from
+    ImageNet and CelebA weights; here all starts at random unless `encoder_weights` is given.
     """
 
     further_terms = ("attention_loss",)

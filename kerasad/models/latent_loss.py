@@ -25,4 +25,7 @@ def latent_loss(z_mean, z_log_var, images, valid=None):
         values = values * ops.mean(ops.cast(valid, "float32"))
         if len(divergence.shape) == 4:
             divergence = divergence * valid_cells(valid, divergence)[..., None]
+        else:  # one code an image: it counts if the image has a real pixel
+            some = ops.cast(ops.max(valid, axis=(1, 2, 3)) > 0, "float32")
+            divergence = divergence * some[:, None]
     return ops.sum(divergence) / ops.maximum(values, 1.0)

@@ -50,7 +50,9 @@ def build_attention_head(encoder: keras.Model, level: int, depth: int) -> keras.
     """Returns the part of an encoder behind its `level`-th halving; None if that is linear."""
     if level == depth:
         return None
-    features = encoder.get_layer(f"features_{level}").output
+    layer = encoder.get_layer(f"features_{level}")
+    # A ResNet's features are named by activations beside its trunk; the latent hangs on the trunk.
+    features = layer.input if isinstance(layer, keras.layers.Activation) else layer.output
     return keras.Model(features, encoder.get_layer("z_mean").output, name="attention_head")
 
 

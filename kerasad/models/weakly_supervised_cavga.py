@@ -25,8 +25,8 @@ class WeaklySupervisedCAVGA(CAVGA):
     `S` the AdaCos term of the mode `"weak"`.
 
     `fit` takes images and labels `(batch,)`, 0 = good and 1 = defective. Images labelled
-    defective reach the classifier and AdaCos alone: a decoder that is paid for restoring defects
-    would show none.
+    defective pay for the classifier and AdaCos alone: a decoder that is paid for restoring defects
+    would show none. (Batch normalization sees them too.)
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.

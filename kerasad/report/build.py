@@ -43,7 +43,10 @@ def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | N
     detector = run.load_detector()
     models = {_describe(run): detector.model}
     if beside is not None:
-        models[_describe(beside)] = _model_beside(beside, detector)
+        title = _describe(beside)
+        if title in models:  # two folders of one name
+            title = f"{beside.config.model.name} ({beside.path})"
+        models[title] = _model_beside(beside, detector)
     notes = [calibration["note"]] if calibration.get("note") else []
     if metrics is not None and metrics.get("threshold") != calibration["threshold"]:
         notes.append(

@@ -50,7 +50,7 @@ class Entry:
         return hp.Float(self.name, low, high, sampling="log", default=default)
 
 
-CENTERS = ("pretext", "cluster")
+CENTERS = ("pretext", "cluster", "weak")
 ANY_MODE = (*CENTERS, "instance")
 SPACE = (
     Entry("latent", choices=("conv", "dense")),
@@ -61,7 +61,7 @@ SPACE = (
     Entry("reconstruction_weight", limits=(0.3, 3.0)),
     Entry("kl_weight", limits=(0.001, 1.0)),
     Entry("adversarial_weight", limits=(0.001, 0.1)),
-    Entry("adacos", choices=(*ANY_MODE, "none")),
+    Entry("adacos", choices=("pretext", "cluster", "instance", "none")),
     Entry("adacos_weight", limits=(0.001, 0.1), when=("adacos", ANY_MODE)),
     Entry("adacos_scale", choices=("dynamic", "fixed"), when=("adacos", ANY_MODE)),
     Entry("num_sub_centers", limits=(1, 16), when=("adacos", CENTERS)),
@@ -106,6 +106,11 @@ def choose(
                     continue
             else:
                 scope = hp.conditional_scope(parent, list(values))
+        if entry.name == "adacos" and known.get("corruption") == 0:
+            # Without synthetic defects there is nothing for "pretext" to tell apart.
+            entry = dataclasses.replace(
+                entry, choices=tuple(mode for mode in entry.choices if mode != "pretext")
+            )
         with scope:
             value = entry.ask(hp, known[argument])
         if value is not None:

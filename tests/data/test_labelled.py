@@ -88,9 +88,16 @@ def test_a_share_is_set_apart_when_a_category_is_loaded(category):
     assert data.labelled[0] not in data.index.test
     x, labels = next(iter(data.labelled_train_from(0)))
     assert (len(x), labels.numpy().tolist()) == (3, [0.0, 0.0, 1.0])
-    assert "labelled defective, set apart from the test images: 1" in data.split_table()
+    assert "labelled defective, never test images: 1" in data.split_table()
     with pytest.raises(InputError, match="no image labelled defective"):
         whole.labelled_train_from(0)
+
+
+def test_labelled_images_stay_out_of_a_test_set_that_split_json_restores(category, tmp_path):
+    data = load_category(category, image_size=32, labelled_share=0.02)
+    write_split(tmp_path / "split.json", data.split, data.labelled)
+    again = load_category(category, image_size=32, split=tmp_path / "split.json")
+    assert again.index.test == data.index.test
 
 
 def test_labels_say_nothing_of_crops(category):
@@ -105,7 +112,9 @@ def test_a_folder_of_labelled_images_is_read(category, noise, tmp_path):
     with pytest.raises(InputError, match="no usable image labelled defective"):
         load_category(category, image_size=32, labelled=folder)
     Image.fromarray(noise(32, 24, seed=99)).save(folder / "bad.png")
+    (folder / "broken.png").write_bytes(b"no image")
     data = load_category(category, image_size=32, labelled=folder)
     assert [(one.label, one.relative_path) for one in data.labelled] == [(1, "bad.png")]
+    assert any("broken.png" in problem.message for problem in data.index.problems)
     with pytest.raises(InputError, match="both given"):
         load_category(category, image_size=32, labelled=folder, labelled_share=0.1)

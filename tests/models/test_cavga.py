@@ -92,6 +92,11 @@ def test_resnet_has_the_same_tensors_and_every_kernel_of_it_learns(images):
     assert {name for name in still if name.endswith("kernel")} == set()
 
 
+def test_attention_of_a_resnet_may_be_that_of_an_earlier_halving(images):
+    model = make(encoder_type="resnet18", attention_layer=1)
+    assert model.tensors(images[:2])["attention_map"].shape == (2, 8, 8, 1)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -167,8 +172,9 @@ def test_guidance_loss_is_that_of_the_class_attention(images):
     np.testing.assert_array_equal(tensors["anomalous_attention"][..., 0], attention[..., 1])
 
 
-def test_defective_images_reach_neither_reconstruction_nor_prior_nor_game(images):
-    model = make(WeaklySupervisedCAVGA, adacos="none")
+@pytest.mark.parametrize("latent", ["conv", "dense"])
+def test_defective_images_reach_neither_reconstruction_nor_prior_nor_game(images, latent):
+    model = make(WeaklySupervisedCAVGA, adacos="none", latent=latent)
     spoilt = images.copy()
     spoilt[LABELS == 1] = 1.0 - spoilt[LABELS == 1]
     names = ("reconstruction_loss", "kl_loss", "adversarial_loss", "discriminator_loss")

@@ -86,6 +86,14 @@ def test_a_default_outside_the_space_joins_it():
     model, _ = choose(hp, ModelConfig("cavga_weak_d"), TrainingConfig())
     assert model.arguments["adacos"] == "weak"
     assert model.arguments["adversarial_weight"] == 1.0
+    assert {"adacos_weight", "num_sub_centers"} <= set(hp.values)
+
+
+def test_models_without_synthetic_defects_are_not_asked_for_pretext():
+    hp = keras_tuner.HyperParameters()
+    choose(hp, ModelConfig("cavga_d"), TrainingConfig())
+    (modes,) = (one.values for one in hp.space if one.name == "adacos")
+    assert sorted(modes) == ["cluster", "instance", "none"]
 
 
 def test_a_learning_rate_outside_the_limits_widens_them():
