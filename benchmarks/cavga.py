@@ -3,9 +3,10 @@
     python benchmarks/cavga.py ../shared/data/mvtec/bottle --image-size 128 --output cavga.jsonl
 
 Every model is trained and evaluated by the command line, with the same seed and the same test
-set: the images that are labelled for the weakly supervised models are set apart for all. Rows are
-appended to the output file; rows that it already holds are not measured again. The paper starts
-from pretrained weights; here all start at random.
+set: the images that are labelled for the weakly supervised models are set apart for all. The second
+table is that of the attention by itself, which is the paper's anomaly map. Rows are appended to the
+output file; rows that it already holds are not measured again. The paper starts from pretrained
+weights; here all start at random.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from ablation import measure_experts
 from jsonl import append_row, find_row, markdown_table, read_rows
 from main_job import measure
 
@@ -34,6 +36,8 @@ ABLATION = {
     "cavga_weak_d, without AdaCos": ("cavga_weak_d", {"adacos": "none"}),
 }
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "iou_per_image")
+ALONE = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle")
+ATTENTION = ("inattention", "anomalous_attention")
 # Table 3 (IoU, by a protocol that is not stated) and 6 (balanced accuracy) of the paper's version
 # 4; its models are pretrained.
 PUBLISHED = {
@@ -49,50 +53,93 @@ PUBLISHED = {
 def main():
     arguments = parse_arguments()
     data = Path(arguments.data).name
-    shared = {"data": data, "image_size": arguments.image_size, "seed": arguments.seed}
+    shared = {"data": data, "image_size": arguments.image_size}
     shared["labelled_share"] = arguments.labelled_share
-    for name, (model, chosen) in variants(arguments).items():
-        key = {**shared, "variant": name}
-        if find_row(read_rows(arguments.output), key):
-            continue
-        print(f"--- {name}", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "config.json"
-            config.write_text(json.dumps({"model": {"arguments": chosen}}), encoding="utf-8")
-            options = ["--model", model, "--config", str(config)]
-            options += ["--image-size", str(arguments.image_size)]
-            options += ["--labelled-share", str(arguments.labelled_share)]
-            row = measure(arguments, options, arguments.seed)
-        append_row(arguments.output, {**key, **row})
-    print(table(read_rows(arguments.output), shared, variants(arguments)))
+    for seed in arguments.seeds:
+        for name in variants(arguments):
+            key = {**shared, "seed": seed, "variant": name}
+            if find_row(read_rows(arguments.output), key) is None:
+                print(f"--- {name}, seed {seed}", flush=True)
+                append_row(arguments.output, {**key, **measure_variant(arguments, name, seed)})
+    print_tables(read_rows(arguments.output), shared, arguments)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="category in MVTec layout")
     parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--labelled-share", type=float, default=0.02)
     parser.add_argument("--ablation", action="store_true", help="also the parts left out")
     parser.add_argument("--output", default="cavga.jsonl", help="JSON lines to append to")
-    arguments = parser.parse_args()
-    arguments.keep = None
-    return arguments
+    return parser.parse_args()
 
 
 def variants(arguments):
     return {**MODELS, **(ABLATION if arguments.ablation else {})}
 
 
-def table(rows, shared, names):
+def measure_variant(arguments, name, seed):
+    """Trains and evaluates by the command line; then measures each expert of the run alone."""
+    model, chosen = variants(arguments)[name]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.json"
+        config.write_text(json.dumps({"model": {"arguments": chosen}}), encoding="utf-8")
+        options = ["--model", model, "--config", str(config)]
+        options += ["--image-size", str(arguments.image_size)]
+        options += ["--labelled-share", str(arguments.labelled_share)]
+        arguments.keep = Path(folder) / "runs"
+        row = measure(arguments, options, seed)
+        return {**row, **measure_alone(next(arguments.keep.iterdir()), seed)}
+
+
+def measure_alone(path, seed):
+    """Returns the fusion weights of a run, and the metrics of each expert alone."""
+    from kerasad import evaluate
+    from kerasad.runs import open_run
+    from kerasad.training import open_category
+
+    run = open_run(path)
+    detector = run.load_detector()
+    category = open_category(run.config.data, seed)
+    weights = {
+        expert: round(values["weight"], 3)
+        for expert, values in detector.calibration_summary()["experts"].items()
+        if values["weight"]
+    }
+    return {"fusion": weights, "experts": measure_experts(detector, category, evaluate)}
+
+
+def print_tables(rows, shared, arguments):
+    """Prints the means over the seeds: of the detector, and of the attention by itself."""
+    found = {
+        name: [find_row(rows, {**shared, "seed": s, "variant": name}) for s in arguments.seeds]
+        for name in variants(arguments)
+    }
     header = ["model", *METRICS, "balanced_accuracy", "train_minutes"]
-    lines = []
-    for name in names:
-        row = find_row(rows, {**shared, "variant": name})
-        lines.append([name, *(row[column] for column in header[1:])])
+    lines = [[name, *means(seeds, header[1:])] for name, seeds in found.items()]
     for name, (iou, accuracy) in PUBLISHED.get(shared["data"], {}).items():
         lines.append([name, *[None] * (len(METRICS) - 1), iou, accuracy, None])
-    return markdown_table(header, lines)
+    print(markdown_table(header, lines))
+    header = ["attention alone", "expert", *ALONE]
+    lines = []
+    for name, seeds in found.items():
+        for expert in ATTENTION:
+            alone = [row["experts"][expert] for row in seeds if expert in row["experts"]]
+            if alone:
+                lines.append([name, expert, *means(alone, ALONE)])
+    print("\n" + markdown_table(header, lines))
+
+
+def means(rows, columns):
+    """Returns the mean of each column; over several rows with its range."""
+    cells = []
+    for column in columns:
+        values = [row[column] for row in rows]
+        cells.append(sum(values) / len(values))
+        if len(values) > 1:
+            cells[-1] = f"{cells[-1]:.3f} ({min(values):.3f}-{max(values):.3f})"
+    return cells
 
 
 if __name__ == "__main__":
