@@ -9,6 +9,9 @@ from keras import layers, ops
 # Encoder and decoder train together; the usual .99 would outlast a short training.
 _BATCH_NORM_MOMENTUM = 0.9
 
+LOG_VAR_BOUND = 4.0
+"""Upper bound of `z_log_var`."""
+
 
 def default_depth(height: int, width: int) -> int:
     """Returns how many times to halve an image so that about 8 cells are left on a side.
@@ -63,13 +66,22 @@ def build_encoder(
 def latent_heads(features, latent: str, latent_dim: int) -> dict:
     """Returns the float32 outputs `z_mean` and `z_log_var` on an encoder's last activations.
 
+    Both are linear in the features, except that `z_log_var` is bounded:
+    `LOG_VAR_BOUND - softplus(LOG_VAR_BOUND - v)`, which is `v` far below the bound. A code wider
+    than that is of no use to a prior of variance 1, and `exp(v)` would overflow on images that are
+    unlike all that were trained on.
+
     Args:
         features: Keras tensor `(batch, h, w, channels)`.
         latent: `"conv"` or `"dense"`, as of `build_encoder`.
         latent_dim: int. Channels of the code.
     """
     if latent == "dense":
+        # One step of Adam moves every weight alike, and so a sum over h * w cells h * w times as
+        # far as one cell's: without this the code jumps, and exp(z_log_var) explodes.
+        scale = 1.0 / math.sqrt(features.shape[1] * features.shape[2])
         features = layers.Flatten(name="flatten")(features)
+        features = layers.Rescaling(scale, name="per_cell", dtype="float32")(features)
         head = layers.Dense
         options = {}
     else:
@@ -85,7 +97,20 @@ def latent_heads(features, latent: str, latent_dim: int) -> dict:
         bias_initializer=keras.initializers.Constant(-2.0),
         **options,
     )(features)
-    return {"z_mean": z_mean, "z_log_var": z_log_var}
+    bounded = LOG_VAR_BOUND - ops.softplus(LOG_VAR_BOUND - z_log_var)
+    return {"z_mean": z_mean, "z_log_var": bounded}
+
+
+def latent_kernel(encoder: keras.Model):
+    """Returns the gradient of `z_mean` with respect to an encoder's last activations.
+
+    `(1, 1, channels, latent_dim)` of a convolutional code, `(h * w * channels, latent_dim)` of a
+    dense one: what `kerasad.layers.gradient_attention` makes attention of.
+    """
+    layer = encoder.get_layer("z_mean")
+    if isinstance(layer, layers.Dense):
+        return layer.kernel * encoder.get_layer("per_cell").scale
+    return layer.kernel
 
 
 def build_decoder(

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasad.layers.gradient_attention import linear_head_attention, tape_attention
+from kerasad.models.networks import latent_kernel
 
 
 def compute_tensors(model, images):
@@ -65,5 +66,5 @@ def compute_attention(model, encoded):
     """
     features = encoded[f"features_{model.attention_layer or model.depth}"]
     if model.attention_head is None:
-        return linear_head_attention(model.encoder.get_layer("z_mean").kernel, features)
+        return linear_head_attention(latent_kernel(model.encoder), features)
     return tape_attention(lambda x: model.attention_head(x, training=False), features)

@@ -9,7 +9,7 @@ from kerasad.layers.gradient_attention import classifier_attention
 from kerasad.losses import complementary_guided_attention_loss
 from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
 from kerasad.models.cavga import CAVGA, mean_of_real
-from kerasad.models.networks import latent_shape, seed_weights
+from kerasad.models.networks import latent_kernel, latent_shape, seed_weights
 
 NORMAL, ANOMALOUS = 0, 1
 
@@ -132,7 +132,7 @@ class WeaklySupervisedCAVGA(CAVGA):
     def class_attention(self, encoded):
         """Returns the attention of the logits "normal" and "anomalous", `(batch, h, w, 2)`."""
         return classifier_attention(
-            self.encoder.get_layer("z_mean").kernel,
+            latent_kernel(self.encoder),
             self.classifier.get_layer("logits").kernel,
             encoded[f"features_{self.depth}"],
         )

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasad.models.networks import (
     build_decoder,
@@ -61,7 +62,9 @@ def test_channels_double_up_to_eight_times():
 
 def test_noise_starts_small_and_alike_for_all_images():
     encoded = build_encoder((16, 16, 3), "conv", 4, 4, 2)(random_images((16, 16, 3)))
-    np.testing.assert_array_equal(encoded["z_log_var"], -2.0)
+    np.testing.assert_allclose(
+        encoded["z_log_var"], np.full(encoded["z_log_var"].shape, -2.0), 0.01
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -160,3 +163,26 @@ def test_kernels_that_start_at_zero_stay_there():
     network = build_encoder((16, 16, 3), "dense", 4, 4, 2)
     seed_weights(network, 0)
     np.testing.assert_array_equal(network.get_layer("z_log_var").kernel, 0.0)
+
+
+def test_a_step_moves_a_dense_code_of_many_cells_little():
+    encoder = build_encoder((64, 64, 3), "dense", 8, 16, 3)
+    images = random_images((64, 64, 3), batch=8)
+    optimizer = keras.optimizers.Adam(1e-3)
+    for _ in range(3):
+        before = encoder(images, training=True)["z_log_var"]
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(encoder(images, training=True)["z_log_var"])
+        head = encoder.get_layer("z_log_var").trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, head), head, strict=True))
+        assert np.max(np.abs(encoder(images, training=True)["z_log_var"] - before)) < 0.5
+
+
+@pytest.mark.parametrize("latent", ["conv", "dense"])
+def test_the_log_variance_has_an_upper_bound_and_is_linear_far_below_it(latent):
+    encoder = build_encoder((16, 16, 3), latent, 2, 4, 2)
+    bias = encoder.get_layer("z_log_var").bias
+    for value, expected in [(-9.0, -9.0), (-2.0, -2.0), (4.0, 4.0 - np.log(2)), (1e4, 4.0)]:
+        bias.assign([value, value])
+        found = encoder(random_images((16, 16, 3)))["z_log_var"]
+        np.testing.assert_allclose(found, np.full(found.shape, expected), atol=0.003)
