@@ -1,6 +1,7 @@
 """The command line: one verb a function, each a few lines over the package."""
 
 import functools
+import itertools
 import os
 import warnings
 from typing import Any
@@ -193,6 +194,11 @@ def _resolve(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
     }
     given["data"]["path"] = data
     source = path or "the command line"
+    for name, other in itertools.permutations(("labelled", "labelled_share")):
+        if options[name] is not None and options[other] is None:
+            # Two ways to say the same; merging would leave both.
+            values = merge(values, {"data": {}}, source)
+            values["data"].pop(other, None)
     return RunConfig.from_mapping(merge(values, given, source), source)
 
 

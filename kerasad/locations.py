@@ -1,8 +1,10 @@
 """Where data is: a folder of the user's, or the embedded demo written out once."""
 
+import dataclasses
 import os
 from pathlib import Path
 
+from kerasad.config import RunConfig
 from kerasad.data.demo import resolve_demo
 
 
@@ -27,3 +29,18 @@ def full_path(data: str | os.PathLike) -> str:
     """`data` so that it means the same from any working folder; a demo keeps its name."""
     path = Path(data).expanduser()
     return str(path.absolute()) if path.exists() else str(data)
+
+
+def with_full_paths(config: RunConfig) -> RunConfig:
+    """`config` with every path in it so that it means the same from any working folder."""
+    data = dataclasses.replace(
+        config.data,
+        path=full_path(config.data.path),
+        labelled=None if config.data.labelled is None else full_path(config.data.labelled),
+    )
+    arguments = dict(config.model.arguments)
+    weights = arguments.get("encoder_weights")
+    if isinstance(weights, str | os.PathLike):  # anything else is the model's to refuse
+        arguments["encoder_weights"] = full_path(weights)
+    model = dataclasses.replace(config.model, arguments=arguments)
+    return dataclasses.replace(config, data=data, model=model)

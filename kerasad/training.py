@@ -23,7 +23,7 @@ from kerasad.data.category import Category, load_category
 from kerasad.data.split import write_split
 from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
-from kerasad.locations import full_path, resolve_data
+from kerasad.locations import resolve_data, with_full_paths
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.scoring import AnomalyDetector
@@ -75,7 +75,7 @@ def train_run(
         settings = dataclasses.replace(settings, epochs=choose_epochs(settings, category))
         write_split(work / runs.SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
-        config = RunConfig(_with_full_path(config.data), resolved, settings)
+        config = with_full_paths(RunConfig(config.data, resolved, settings))
         (work / runs.CONFIG).write_text(config.to_json(), encoding="utf-8")
         compile_model(model, settings)
         with category.name_bad_files():
@@ -242,9 +242,3 @@ def save_detector(
             write_json(folder / runs.SPLIT, split)
     write_json(folder / runs.CALIBRATION, summary)
     return summary
-
-
-def _with_full_path(config: DataConfig) -> DataConfig:
-    """The configuration with a path that means the same from any working folder."""
-    labelled = None if config.labelled is None else full_path(config.labelled)
-    return dataclasses.replace(config, path=full_path(config.path), labelled=labelled)

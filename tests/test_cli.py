@@ -125,6 +125,17 @@ def test_a_weak_model_learns_from_labelled_images_that_no_evaluation_counts(data
     assert Run(tmp_path / "weak").config.model.arguments["encoder_type"] == "dcgan"
 
 
+def test_labelled_images_on_the_command_line_replace_those_of_a_configuration(data, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"data": {"labelled_share": 0.1}}))
+    options = ["--config", path, "--model", "cavga_weak_d", "--output", tmp_path / "weak"]
+    message = refused("train", data, *options, "--labelled", tmp_path / "absent")
+    assert "absent" in message
+    assert "both" not in message
+    message = refused("train", data, *options, "--labelled", "a", "--labelled-share", 0.1)
+    assert "both" in message
+
+
 def test_the_configuration_of_a_run_is_complete(trained, data):
     config = Run(trained[0]).config
     assert config.data.path == str(data)

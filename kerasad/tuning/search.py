@@ -18,7 +18,7 @@ from kerasad.config import RunConfig
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
 from kerasad.files import read_json, replace_file, write_json
-from kerasad.locations import full_path
+from kerasad.locations import with_full_paths
 from kerasad.training import check_before_training, open_category
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
@@ -87,9 +87,7 @@ def tune(
     category = open_category(config.data, config.training.seed)
     check_before_training(category, config)
     echo(category.split_table())
-    config = dataclasses.replace(
-        config, data=dataclasses.replace(config.data, path=full_path(config.data.path))
-    )
+    config = with_full_paths(config)
     hypermodel = DetectorHyperModel(category, config.model, config.training, config.data.overlap)
     config = dataclasses.replace(config, training=hypermodel.training)
     hypermodel.build(keras_tuner.HyperParameters())  # refuses a bad argument before any file
