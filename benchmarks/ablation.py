@@ -98,10 +98,12 @@ def measure(arguments, name, shared):
         append_row(arguments.output, {**shared, "variant": "experts", "experts": experts})
 
 
-def measure_experts(detector, category, evaluate):
+def measure_experts(detector, category, evaluate, names=None):
     """Returns the metrics of each expert alone, calibrated anew, on the map as it was chosen."""
     rows = {}
     for index, expert in enumerate(detector.experts):
+        if names is not None and expert.name not in names:
+            continue
         weights = [float(index == other) for other in range(len(detector.experts))]
         detector.fusion_weights.assign(weights)
         detector.calibrate(category.calibration, verbose=0)

@@ -80,7 +80,7 @@ def variants(arguments):
 
 
 def measure_variant(arguments, name, seed):
-    """Trains and evaluates by the command line; then measures each expert of the run alone."""
+    """Trains and evaluates by the command line; then measures the attention of the run alone."""
     model, chosen = variants(arguments)[name]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.json"
@@ -94,7 +94,7 @@ def measure_variant(arguments, name, seed):
 
 
 def measure_alone(path, seed):
-    """Returns the fusion weights of a run, and the metrics of each expert alone."""
+    """Returns the fusion weights of a run, and the metrics of its attention alone."""
     from kerasad import evaluate
     from kerasad.runs import open_run
     from kerasad.training import open_category
@@ -107,7 +107,7 @@ def measure_alone(path, seed):
         for expert, values in detector.calibration_summary()["experts"].items()
         if values["weight"]
     }
-    return {"fusion": weights, "experts": measure_experts(detector, category, evaluate)}
+    return {"fusion": weights, "experts": measure_experts(detector, category, evaluate, ATTENTION)}
 
 
 def print_tables(rows, shared, arguments):

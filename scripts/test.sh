@@ -8,4 +8,5 @@ prepare_venv "all,dev"
 
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
-.venv/bin/python -m pytest "$@"
+# A file is one process's: what its tests share is made once. Most of the time is tracing, on one core.
+.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"
