@@ -18,21 +18,23 @@ from ablation import measure_experts
 from jsonl import append_row, find_row, markdown_table, read_rows
 from main_job import measure
 
+DENSE = {"latent": "dense", "latent_dim": 256}
 MODELS = {
     "vae_gan, convolutional latent": ("vae_gan", {}),
-    "vae_gan, dense latent": ("vae_gan", {"latent": "dense", "latent_dim": 256}),
+    "vae_gan, dense latent": ("vae_gan", DENSE),
     "cavga_d": ("cavga_d", {}),
     "cavga_r": ("cavga_r", {}),
     "cavga_weak_d": ("cavga_weak_d", {}),
     "cavga_weak_r": ("cavga_weak_r", {}),
 }
 ABLATION = {
-    "cavga_d, dense latent": ("cavga_d", {"latent": "dense", "latent_dim": 256}),
+    "cavga_d": ("cavga_d", {}),
+    "cavga_d, dense latent": ("cavga_d", DENSE),
     "cavga_d, without attention loss": ("cavga_d", {"attention_weight": 0.0}),
-    "cavga_d, dense latent, without attention loss": (
-        "cavga_d",
-        {"latent": "dense", "latent_dim": 256, "attention_weight": 0.0},
-    ),
+    "cavga_d, neither": ("cavga_d", {**DENSE, "attention_weight": 0.0}),
+    "cavga_weak_d": ("cavga_weak_d", {}),
+    "cavga_weak_d, dense latent": ("cavga_weak_d", DENSE),
+    "cavga_weak_d, without attention loss": ("cavga_weak_d", {"guidance_weight": 0.0}),
     "cavga_weak_d, without AdaCos": ("cavga_weak_d", {"adacos": "none"}),
 }
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "iou_per_image")
@@ -70,13 +72,13 @@ def parse_arguments():
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--labelled-share", type=float, default=0.02)
-    parser.add_argument("--ablation", action="store_true", help="also the parts left out")
+    parser.add_argument("--ablation", action="store_true", help="parts left out instead")
     parser.add_argument("--output", default="cavga.jsonl", help="JSON lines to append to")
     return parser.parse_args()
 
 
 def variants(arguments):
-    return {**MODELS, **(ABLATION if arguments.ablation else {})}
+    return ABLATION if arguments.ablation else MODELS
 
 
 def measure_variant(arguments, name, seed):
