@@ -56,7 +56,9 @@ def parse_arguments():
     parser.add_argument("--tuner", default="random", choices=["random", "bayesian", "hyperband"])
     parser.add_argument("--kill-after", type=float, default=300.0, help="seconds; 0: never")
     parser.add_argument("--search", help="folder of the search; else it is deleted")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="not that of the search"
+    )
     parser.add_argument("--output", default="tuning.jsonl", help="JSON lines to append to")
     return parser.parse_args()
 
@@ -142,10 +144,9 @@ def measure(arguments, values, seed):
 
 
 def print_tables(rows, shared, search, seeds):
-    print(
-        f"Killed with {search['killed_with_trials']} trials done, then continued: "
-        f"{len(search['rows'])} trials in {search['minutes']} minutes."
-    )
+    killed = search["killed_with_trials"]
+    how = "Not killed" if killed is None else f"Killed with {killed} trials done, then continued"
+    print(f"{how}: {len(search['rows'])} trials in {search['minutes']} minutes.")
     lines = [
         [row["trial"], row["status"], row["synthetic_localization"], row["seconds"], row["reason"]]
         for row in search["rows"]

@@ -278,11 +278,20 @@ def report(run: str, beside: str | None) -> None:
 @click.option("--data", help="Images to compare on. [default: the run's calibration images]")
 @click.option("--no-warmup", is_flag=True, help="Leave out the warm-up requests.")
 @click.option("--data-licence", default="not known", help="Of the images, for the model card.")
-def export(run: str, output: str, data: str | None, no_warmup: bool, data_licence: str) -> None:
+@click.option("--pixel-limit", type=int, help="Larger files are refused. [default: the run's]")
+def export(
+    run: str,
+    output: str,
+    data: str | None,
+    no_warmup: bool,
+    data_licence: str,
+    pixel_limit: int | None,
+) -> None:
     """Write RUN as the next version of a model for TensorFlow Serving.
 
     The version appears only if a fresh process gets from it what RUN's detector answers.
     """
-    version = export_run(runs.open_run(run), output, data, not no_warmup, data_licence)
+    opened = runs.open_run(run)
+    version = export_run(opened, output, data, not no_warmup, data_licence, pixel_limit)
     click.echo(describe_parity(version))
     click.echo(f"Written to {version}")

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -53,3 +54,67 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}.") from error
+
+
+def refuse_wildcards(path: str | Path) -> None:
+    """Refuses a path that TensorFlow or KerasTuner would take for a pattern.
+
+    Raises:
+        InputError: It has one of `* ? [ ] \\` in it.
+    """
+    found = [sign for sign in "*?[]\\" if sign in os.fspath(path)]
+    if found and os.sep != "\\":
+        raise InputError(
+            f"{path} has {found[0]!r} in its name, which TensorFlow takes for a pattern: choose "
+            "another --output."
+        )
+
+
+@contextlib.contextmanager
+def locked(folder: str | Path) -> Iterator[bool]:
+    """Keeps a folder locked during the block; gives False if another process holds it.
+
+    The lock ends with the process, however it ends. Where the file system knows no locks, it is
+    True without one.
+    """
+    handle = lock_folder(folder)
+    try:
+        yield handle is not None or not can_lock(folder)
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def lock_folder(folder: str | Path) -> int | None:
+    """Locks a folder until the process ends or closes the handle; None if that cannot be had."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.stat(folder)):
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def can_lock(folder: str | Path) -> bool:
+    """Whether the file system knows locks, whoever holds that of `folder`."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EAGAIN)
+    finally:
+        os.close(handle)

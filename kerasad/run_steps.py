@@ -151,6 +151,7 @@ def export_run(
     data: str | None = None,
     warmup: bool = True,
     data_licence: str = "not known",
+    pixel_limit: int | None = None,
 ) -> Path:
     """Writes a run's detector as the next version of a model; see `export_saved_model`.
 
@@ -161,6 +162,7 @@ def export_run(
             calibration images of the run, else its training images, else embedded photographs.
         warmup: bool. Write warm-up requests.
         data_licence: str. Licence of the training images, for the model card.
+        pixel_limit: int or None. The served model refuses larger files; None is the run's limit.
 
     Returns:
         The folder of the version.
@@ -180,7 +182,7 @@ def export_run(
         files=files,
         files_from=files_from,
         max_value=reading.max_value,
-        pixel_limit=reading.pixel_limit,
+        pixel_limit=reading.pixel_limit if pixel_limit is None else pixel_limit,
         warmup=warmup,
         details={
             "data": {

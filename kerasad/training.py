@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def train_run(
         save_detector(detector, work)
     run = runs.open_run(output)
     # A plain folder has no test image, and all its good ones are spent.
-    next_step = f"evaluate {run.path}" if category.index.test else f"predict {run.path} IMAGES"
+    path = shlex.quote(str(run.path))
+    next_step = f"evaluate {path}" if category.index.test else f"predict {path} IMAGES"
     options = "" if category.index.test else " --output FOLDER"
     echo(f"The run is in {run.path}. Next: kerasad {next_step}{options}")
     return run

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasad.errors import InputError
+from kerasad.files import can_lock, lock_folder, refuse_wildcards
 
 _PREFIX = ".partial-"
 
@@ -67,10 +68,10 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
         base: str or Path. The model's folder; created if need be.
 
     Raises:
-        InputError: `base` is a file, or a version instead of a model's folder, or cannot be
-            created.
+        InputError: `base` is a file, a version, a run or a folder of models instead of a model's
+            folder, has a pattern's sign in its path, or cannot be created.
     """
-    base = Path(base).absolute()
+    base = Path(os.path.abspath(base))  # without "..", which would become its name
     _check_base(base)
     try:
         _remove_abandoned(base)
@@ -91,6 +92,7 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
 
 
 def _check_base(base: Path) -> None:
+    refuse_wildcards(base)
     if base.exists() and not base.is_dir():
         raise InputError(f"{base} is a file: name the model's folder, as saved_models/NAME.")
     if base.name.isdigit() or (base / "saved_model.pb").exists():
@@ -98,6 +100,16 @@ def _check_base(base: Path) -> None:
             f"{base} is (or looks like) one version: name the model's folder above it; the next "
             "version gets its number by itself."
         )
+    inner = [path for path in base.iterdir() if path.is_dir()] if base.is_dir() else []
+    others = [path.name for path in inner if not path.name.isdigit() and _is_model(path)]
+    if others or (base / "detector.keras").exists():
+        what = f"holds models ({others[0]} is one)" if others else "is a run"
+        raise InputError(f"{base} {what}: name a model's own folder, as saved_models/NAME.")
+
+
+def _is_model(folder: Path) -> bool:
+    numbers = list_versions(folder)
+    return any((folder / str(number) / "saved_model.pb").exists() for number in numbers)
 
 
 def _make_locked(base: Path) -> tuple[Path, int | None]:
@@ -107,49 +119,15 @@ def _make_locked(base: Path) -> tuple[Path, int | None]:
             work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
         except FileNotFoundError:  # another exporter failed, and took its empty folder along
             continue
-        lock = _lock(work)
-        if lock is not None or not _can_lock(base):
+        lock = lock_folder(work)
+        if lock is not None or not can_lock(base):
             return work, lock
         # Between its making and its locking, another exporter took it for abandoned.
 
 
-def _lock(folder: Path) -> int | None:
-    """Locks a folder until the process ends, however it ends; None if that cannot be had."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), os.stat(folder)):
-            return handle
-    except OSError:
-        pass
-    os.close(handle)
-    return None
-
-
-def _can_lock(base: Path) -> bool:
-    try:
-        import fcntl
-
-        handle = os.open(base, os.O_RDONLY)
-    except (ImportError, OSError):
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return True
-    except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EAGAIN)
-    finally:
-        os.close(handle)
-
-
 def _remove_abandoned(base: Path) -> None:
     for folder in base.glob(f"{_PREFIX}*"):
-        lock = _lock(folder)
+        lock = lock_folder(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

@@ -92,6 +92,6 @@ def export_saved_model(
             detector, name, signatures, decoding, parity, batch_sizes, details or {}
         )
         write_json(draft.folder / MODEL_CARD, card)
-        version = draft.publish()
+        # Before the version is there: whoever sees it can serve it.
         write_server_files(draft.base, detector.image_size)
-    return version
+        return draft.publish()

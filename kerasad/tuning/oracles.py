@@ -89,8 +89,8 @@ class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
     A bracket begins with many short trials and trains the best third of them on, until the last
     ones have had all epochs. Brackets are run from the most eager to the one in which every trial
     has all epochs, then over again, until there have been `max_trials` trials. The most eager
-    bracket is the largest in which at least one trial reaches the last epoch: with few trials,
-    KerasTuner's own would end among the first, shortest ones.
+    bracket is the largest in which at least one trial reaches the last epoch if none fails: with
+    few trials, KerasTuner's own would end among the first, shortest ones.
 
     Args:
         max_trials: int. Trials that train another one on are counted too.

@@ -5,7 +5,8 @@ import dataclasses
 import hashlib
 import io
 import logging
-import shutil
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 
 import keras_tuner
 import tensorflow as tf
+from keras_tuner.src import config as kerastuner_config
 
 from kerasad.config import RunConfig
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
-from kerasad.files import read_json, replace_file, write_json
+from kerasad.files import replace_file, write_json
 from kerasad.locations import with_full_paths
 from kerasad.training import check_before_training, open_category
+from kerasad.tuning.folder import BEST, TRIALS, check_folder, search_folder
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
@@ -28,9 +31,6 @@ from kerasad.tuning.tuner import DetectorTuner
 from kerasad.version import __version__
 
 TUNERS = ("random", "bayesian", "hyperband")
-SEARCH = "search.json"
-TRIALS = "trials.json"
-BEST = "best_config.json"
 
 
 @dataclass(frozen=True)
@@ -92,54 +92,40 @@ def tune(
     config = dataclasses.replace(config, training=hypermodel.training)
     hypermodel.build(keras_tuner.HyperParameters())  # refuses a bad argument before any file
     asked = _describe(config, category, trials, tuner)
-    folder = Path(output).absolute()
+    folder = Path(os.path.abspath(output))
     check_folder(folder, asked, overwrite)
     oracle = _make_oracle(tuner, trials, config)
     _tell_plan(oracle, config, category, echo)
-    _prepare(folder, asked, overwrite)
     progress = _Progress(config, folder, echo)
-    with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says that it reloads
-        search = DetectorTuner(oracle, hypermodel, folder, progress, verbose)
-    if oracle.end_order:
-        echo(f"Continuing: {len(oracle.end_order)} of {trials} trials are done.")
+    with search_folder(folder, asked, overwrite):
+        search = _open_tuner(oracle, hypermodel, folder, progress, verbose)
+        if oracle.end_order:
+            echo(f"Continuing: {len(oracle.end_order)} of {trials} trials are done.")
+        try:
+            with _quiet():
+                search.search(verbose=0)
+        except keras_tuner.errors.FatalError as error:
+            if error.__cause__ is None:
+                raise
+            raise error.__cause__ from None
+        return progress.finish(search)
+
+
+def _open_tuner(oracle, hypermodel, folder, progress, verbose):
     try:
-        with _quiet_tensorflow():
-            search.search(verbose=0)
-    except keras_tuner.errors.FatalError as error:
-        if error.__cause__ is None:
-            raise
-        raise error.__cause__ from None
-    return progress.finish(search)
-
-
-def check_folder(folder: Path, asked: dict[str, Any], overwrite: bool) -> None:
-    """Refuses a folder with anything but the same search, or one of fewer trials.
-
-    Raises:
-        InputError: The message says what differs.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / SEARCH).is_file():
-        raise InputError(f"{folder} exists and is not a search: choose another --output.")
-    if overwrite:
-        return
-    found, wanted = _flat(read_json(folder / SEARCH)), _flat(asked)
-    if asked["tuner"] != "hyperband" and asked["trials"] >= found.get("trials", 0):
-        found["trials"] = asked["trials"]  # more of them go on where it ended
-    differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    if differing:
-        name = differing[0]
-        what = f"`{name}` is {found.get(name)!r} there, {wanted.get(name)!r} here"
+        with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says that it reloads
+            return DetectorTuner(oracle, hypermodel, folder, progress, verbose)
+    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         raise InputError(
-            f"{folder} holds another search ({'of other images' if name == 'images' else what}): "
-            "choose another --output, or pass --overwrite."
-        )
+            f"The state of the search in {folder} is damaged ({type(error).__name__}): restore it "
+            "from a copy, or pass --overwrite."
+        ) from error
 
 
 def _describe(config: RunConfig, category: Category, trials: int, tuner: str) -> dict[str, Any]:
     """What a search depends on."""
-    hashes = sorted({record.content_hash for record in category.index.good})
+    records = (*category.index.good, *category.labelled)
+    hashes = sorted({record.content_hash for record in records})
     return {
         "kerasad": __version__,
         "tuner": tuner,
@@ -153,24 +139,21 @@ def _describe(config: RunConfig, category: Category, trials: int, tuner: str) ->
 
 
 @contextlib.contextmanager
-def _quiet_tensorflow():
-    """Without the advice against tracing again, which a new model in each trial must."""
+def _quiet():
+    """Without what is no news to the user.
+
+    TensorFlow advises against tracing again, which a new model in each trial must. KerasTuner
+    prints the traceback of a failed trial, whose reason is told anyway.
+    """
     logger = tf.get_logger()
-    level = logger.level
+    level, debug = logger.level, kerastuner_config.DEBUG
     logger.setLevel(logging.ERROR)
+    kerastuner_config.DEBUG = False
     try:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, dict):
-        return {prefix[:-1]: list(values) if isinstance(values, tuple) else values}
-    flat = {}
-    for name, value in values.items():
-        flat.update(_flat(value, f"{prefix}{name}."))
-    return flat
+        kerastuner_config.DEBUG = debug
 
 
 def _make_oracle(tuner, trials, config):
@@ -194,18 +177,6 @@ def _tell_plan(oracle, config, category, echo):
         f"Budget: {what}, {total} epochs or {total * category.steps_per_epoch} training steps in "
         "all, and a detector for each trial."
     )
-
-
-def _prepare(folder: Path, asked: dict[str, Any], overwrite: bool) -> None:
-    try:
-        if overwrite and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error}.") from error
-    for left_behind in folder.rglob(".*.partial-*"):  # by a process killed while it wrote
-        left_behind.unlink(missing_ok=True)
-    write_json(folder / SEARCH, asked)
 
 
 class _Progress:
@@ -245,7 +216,9 @@ class _Progress:
                 work.write_text(best.to_json(), encoding="utf-8")
 
     def best(self, tuner) -> RunConfig | None:
-        completed = [trial for trial in tuner.oracle.trials.values() if trial.score is not None]
+        # In the order of their beginning: of equals the same one, continued or not.
+        trials = map(tuner.oracle.trials.get, tuner.oracle.start_order)
+        completed = [trial for trial in trials if trial.score is not None]
         if not completed:
             return None
         best = max(completed, key=lambda trial: trial.score)
@@ -265,7 +238,7 @@ class _Progress:
         self.echo(format_trials(rows))
         path = self.folder / BEST
         self.echo(
-            f"The best configuration is in {path}. Next: kerasad train {self.config.data.path} "
-            f"--config {path} --output RUN"
+            f"The best configuration is in {path}. Next: kerasad train "
+            f"{shlex.quote(self.config.data.path)} --config {shlex.quote(str(path))} --output RUN"
         )
         return Search(self.folder, rows, best)

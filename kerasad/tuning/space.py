@@ -42,6 +42,7 @@ class Entry:
             return hp.Choice(self.name, choices, default=default)
         low, high = self.limits
         if isinstance(low, int):
+            low, high = min(low, default), max(high, default)
             return hp.Int(self.name, low, high, step=2, sampling="log", default=default)
         if default > 0:  # a logarithmic scale has no 0
             low, high = min(low, default), max(high, default)
@@ -64,7 +65,8 @@ SPACE = (
     Entry("adacos", choices=("pretext", "cluster", "instance", "none")),
     Entry("adacos_weight", limits=(0.001, 0.1), when=("adacos", ANY_MODE)),
     Entry("adacos_scale", choices=("dynamic", "fixed"), when=("adacos", ANY_MODE)),
-    Entry("num_sub_centers", limits=(1, 16), when=("adacos", CENTERS)),
+    # From 2 on: AdaCos needs 3 centers, and "weak" has two classes.
+    Entry("num_sub_centers", limits=(2, 16), when=("adacos", CENTERS)),
     Entry("num_clusters", limits=(8, 64), when=("adacos", ("cluster",))),
 )
 """Arguments of models; a model that lacks one is not asked for it."""

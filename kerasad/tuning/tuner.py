@@ -17,6 +17,9 @@ from kerasad.tuning.oracles import ResumableOracle
 CHECKPOINT = "checkpoint.weights.h5"
 STATE = "tuner"
 
+MOST_ATTEMPTS = 3
+"""How often a trial is begun again after the process was killed in it."""
+
 
 class DetectorTuner(keras_tuner.Tuner):
     """A tuner for `DetectorHyperModel` that can be killed at any moment.
@@ -41,6 +44,7 @@ class DetectorTuner(keras_tuner.Tuner):
         verbose: int = 1,
     ):
         self.seconds: dict[str, float] = {}
+        self.attempts: dict[str, int] = {}
         self.on_change = on_change
         self.verbose = verbose
         super().__init__(
@@ -58,7 +62,12 @@ class DetectorTuner(keras_tuner.Tuner):
         keras.backend.clear_session()
         gc.collect()
         try:
+            self._count_attempt(trial.trial_id)
             return self._train_and_judge(trial)
+        except (KeyboardInterrupt, SystemExit):
+            self.attempts[trial.trial_id] -= 1  # the user's wish is not the trial's fault
+            self.save()
+            raise
         except (InputError, OSError) as error:
             raise keras_tuner.errors.FatalError(str(error)) from error
         except (keras_tuner.errors.FailedTrialError, keras_tuner.errors.FatalError):
@@ -69,10 +78,23 @@ class DetectorTuner(keras_tuner.Tuner):
         finally:
             self.seconds[trial.trial_id] = round(time.perf_counter() - started, 1)
 
+    def _count_attempt(self, trial_id):
+        """Ends a trial that each time took the process with it, by its size perhaps."""
+        attempts = self.attempts.get(trial_id, 0)
+        if attempts >= MOST_ATTEMPTS:
+            raise keras_tuner.errors.FailedTrialError(
+                f"The process died {attempts} times in this trial, for want of memory perhaps."
+            )
+        self.attempts[trial_id] = attempts + 1
+        self.save()
+
     def _train_and_judge(self, trial):
         hp = trial.hyperparameters
         values = hp.values
-        model = self.hypermodel.build(hp)
+        try:
+            model = self.hypermodel.build(hp)
+        except InputError as error:  # of these values; a file is only read by `fit`
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
         if "tuner/trial_id" in values:
             # With both optimizers and the seeds of the noise, as Keras keeps them.
             model.load_weights(self._checkpoint(values["tuner/trial_id"]))
@@ -121,12 +143,13 @@ class DetectorTuner(keras_tuner.Tuner):
         return Path(self.get_trial_dir(trial_id)) / CHECKPOINT
 
     def get_state(self) -> dict:
-        """Returns what KerasTuner does not keep: the duration of each trial."""
-        return {"seconds": self.seconds}
+        """Returns what KerasTuner does not keep: duration and attempts of each trial."""
+        return {"seconds": self.seconds, "attempts": self.attempts}
 
     def set_state(self, state: dict) -> None:
         """Takes up the state of an interrupted search."""
         self.seconds = dict(state["seconds"])
+        self.attempts = dict(state["attempts"])
 
     def save(self):
         """Writes the state, all or nothing."""

@@ -77,6 +77,8 @@ def test_another_p_value_never_passes(answers):
     compare(detector, expected)
     with pytest.raises(ParityError, match=r"p_value .* for 1 of 2 images"):
         compare(detector, expected, p_value=np.array([0.1, 0.2], "float32"))
+    with pytest.raises(ParityError, match=r"p_value .* for 1 of 2 images"):
+        compare(detector, expected, p_value=np.array([0.1, np.nan], "float32"))
 
 
 @pytest.fixture

@@ -102,3 +102,20 @@ def test_a_folder_that_is_a_version_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"), draft_version(tmp_path / "file"):
         pass
+
+
+def test_a_folder_that_is_no_models_is_refused_and_stays_as_it_is(tmp_path):
+    publish(tmp_path / "models" / "bottle")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "detector.keras").write_text("")
+    for path, named in (("models", "bottle is one"), ("run", "is a run"), ("a[1]", "pattern")):
+        with pytest.raises(InputError, match=named), draft_version(tmp_path / path):
+            pass
+    assert os.listdir(tmp_path / "models") == ["bottle"]
+    assert os.listdir(tmp_path / "run") == ["detector.keras"]
+    assert not (tmp_path / "a[1]").exists()
+
+
+def test_a_models_name_never_is_that_of_the_folder_above(tmp_path):
+    with draft_version(tmp_path / "bottle" / ".." / "cup") as draft:
+        assert draft.base == tmp_path / "cup"

@@ -78,6 +78,7 @@ def test_a_search_whose_trials_all_failed_says_why(plate, config, small, tmp_pat
     message = result.stderr.strip().splitlines()[-1]
     assert "All 1 trials failed" in message
     assert "_loss` is no longer a finite number" in message
+    assert "Traceback" not in result.stderr
     (row,) = read(tmp_path / "search")
     assert row["status"] == "failed"
     assert row["reason"] in message
@@ -164,6 +165,13 @@ def test_a_folder_with_anything_else_is_never_replaced(plate, config, tmp_path):
     assert result.exit_code == 2
     assert "is not a search" in result.stderr
     assert os.listdir(output) == ["photo.png"]
+
+
+def test_a_name_that_is_taken_for_a_pattern_is_refused(plate, config, tmp_path):
+    result = tune(plate, tmp_path / "s[1]", config)
+    assert result.exit_code == 2
+    assert "'['" in result.stderr
+    assert not (tmp_path / "s[1]").exists()
 
 
 @pytest.mark.parametrize(

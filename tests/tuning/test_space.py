@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 
 import keras
@@ -64,6 +65,35 @@ def test_every_choice_makes_a_model(mode, latent):
     model, _ = choose(keras_tuner.HyperParameters(), fixed, TrainingConfig())
     built = build_model(model, (16, 16, 3), 0)
     assert (built.adacos, built.latent, built.latent_dim) == (mode, latent, 3)
+
+
+class Corner(keras_tuner.HyperParameters):
+    """Draws the lowest or the highest value of every number, and one of the choices."""
+
+    def __init__(self, lowest, mode):
+        super().__init__()
+        self.lowest, self.mode = lowest, mode
+
+    def Int(self, name, min_value, max_value, **options):  # noqa: N802
+        return min_value if self.lowest else max_value
+
+    def Choice(self, name, values, **options):  # noqa: N802
+        return self.mode if name == "adacos" else options["default"]
+
+    def conditional_scope(self, parent_name, parent_values):
+        return contextlib.nullcontext()
+
+
+@pytest.mark.parametrize("name", training.MODELS)
+@pytest.mark.parametrize("lowest", [True, False])
+def test_every_corner_of_the_space_makes_a_model_of_every_name(name, lowest):
+    small = {**SMALL, "latent_dim": 2}
+    small |= {"num_clusters": 3} if not lowest else {}
+    small = {key: value for key, value in small.items() if key != "filters" or "_r" not in name}
+    default = resolve_arguments(ModelConfig(name), 0).arguments["adacos"]
+    model, settings = choose(Corner(lowest, default), ModelConfig(name, small), TrainingConfig())
+    built = build_model(model, (16, 16, 3), settings.seed)
+    assert built.adacos == default
 
 
 def test_what_the_configuration_names_is_kept_and_not_searched():

@@ -9,7 +9,7 @@ from kerasad import VAEGAN, InputError
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import HyperbandOracle, RandomOracle
 from kerasad.tuning.trials import format_trials, trial_rows
-from kerasad.tuning.tuner import CHECKPOINT, DetectorTuner
+from kerasad.tuning.tuner import CHECKPOINT, MOST_ATTEMPTS, DetectorTuner
 
 
 class Line(keras_tuner.HyperModel):
@@ -133,6 +133,48 @@ def test_a_broken_file_or_disk_ends_the_search_and_the_trial_runs_again(error, t
     tuner = search(tmp_path, RandomOracle(2, 0))
     assert [row["status"] for row in trial_rows(tuner)] == ["completed"] * 2
     assert trial_rows(tuner)[0]["values"] == {"x": 0.25}
+
+
+def test_values_that_make_no_model_fail_their_trial_alone(tmp_path):
+    model = Line()
+    build, refused = model.build, iter([True])
+
+    def refuse_once(hp):
+        # Once as the search begins, when KerasTuner looks at the space.
+        if hp.values.get("x") not in (None, 0.25) and next(refused, False):
+            raise InputError("`x` is of no use")
+        return build(hp)
+
+    model.build = refuse_once
+    rows = trial_rows(search(tmp_path, RandomOracle(3, 0), model))
+    assert [row["status"] for row in rows] == ["completed", "failed", "completed"]
+    assert rows[1]["reason"] == "`x` is of no use"
+
+
+def test_a_trial_that_takes_the_process_along_is_given_up(tmp_path):
+    class Killed(BaseException):
+        """As far as this process can be killed and looked at."""
+
+    def die(x):
+        raise Killed
+
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(Killed):
+            search(tmp_path, RandomOracle(2, 0), Line(score=die))
+    rows = trial_rows(search(tmp_path, RandomOracle(2, 0)))
+    assert [row["status"] for row in rows] == ["failed", "completed"]
+    assert "died 3 times" in rows[0]["reason"]
+
+
+def test_a_trial_that_the_user_stops_may_always_begin_again(tmp_path):
+    def stop(x):
+        raise KeyboardInterrupt
+
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path, RandomOracle(2, 0), Line(score=stop))
+    rows = trial_rows(search(tmp_path, RandomOracle(2, 0)))
+    assert [row["status"] for row in rows] == ["completed"] * 2
 
 
 def test_durations_outlive_an_interruption(tmp_path):
