@@ -17,10 +17,10 @@ from kerasad.models.networks import (
     default_depth,
     seed_weights,
 )
-from kerasad.models.precision import dtype_policy_scope
 from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 from kerasad.models.vae_gan_losses import discriminator_loss, generator_losses
 from kerasad.models.vae_gan_tensors import build_attention_head, compute_tensors
+from kerasad.precision import dtype_policy_scope
 
 TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
 SUMS = ("encoder_loss", "decoder_loss", "discriminator_loss", "loss")

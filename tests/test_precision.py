@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from kerasad.models.precision import dtype_policy_scope
+from kerasad.precision import dtype_policy_scope
 
 
 def test_layers_of_the_scope_get_the_policy():
