@@ -6,9 +6,10 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.backbones.torch_file import TORCHVISION_RESNET18, read_torch_tensors
 from kerasad.backbones.torch_weights import assign_torch_weights
-from kerasad.errors import InputError, check_choice
+from kerasad.errors import check_choice
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -16,7 +17,7 @@ _STAGE_CHANNELS = (64, 128, 256, 512)
 
 
 def build_resnet18(
-    image_shape: Sequence[int],
+    image_shape: Sequence[int | None],
     depth: int = 5,
     weights: str | Path | None = None,
     name: str = "resnet18",
@@ -28,7 +29,8 @@ def build_resnet18(
     later ones work at stride 1 (not dilated), so that each weight has its place at any depth.
 
     Args:
-        image_shape: `(height, width, 3)`. A side of n pixels is halved to ceil(n / 2).
+        image_shape: `(height, width, 3)`; a side may be None. One of n pixels is halved to
+            ceil(n / 2).
         depth: int in 2..5. Number of halvings.
         weights: None (random), or the path of one of torchvision's files `resnet18-f37072fd.pth`
             and `resnet18-5c106cde.pth`; for any other file see `load_resnet18_weights`.
@@ -47,9 +49,7 @@ def build_resnet18(
     Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; the layout and
     names of torchvision. Left out: average pooling and classifier.
     """
-    image_shape = tuple(int(side) for side in image_shape)
-    if len(image_shape) != 3 or min(image_shape) < 1 or image_shape[2] != 3:
-        raise InputError(f"`image_shape` must be (height, width, 3). Received: {image_shape}")
+    image_shape = checked_image_shape(image_shape)
     check_choice("depth", depth, (2, 3, 4, 5))
     inputs = keras.Input(image_shape, name="images")
     # Full precision: the differences between dark pixels are smaller than a half-precision step.

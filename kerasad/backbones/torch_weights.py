@@ -1,6 +1,7 @@
 """Gives a Keras network the weights of its PyTorch twin."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -8,10 +9,10 @@ from keras import layers
 
 from kerasad.errors import InputError
 
-# PyTorch keeps kernels as (out, in, height, width), Keras as (height, width, in, out).
-_TO_KERAS, _TO_TORCH = (2, 3, 1, 0), (3, 2, 0, 1)
 _PARTS = {
     layers.Conv2D: {"kernel": "weight", "bias": "bias"},
+    layers.DepthwiseConv2D: {"kernel": "weight", "bias": "bias"},
+    layers.Dense: {"kernel": "weight", "bias": "bias"},
     layers.BatchNormalization: {
         "gamma": "weight",
         "beta": "bias",
@@ -31,8 +32,8 @@ def assign_torch_weights(
     """Sets every variable of a network, each exactly once, or none.
 
     Args:
-        network: functional model of convolutions and batch normalizations, among layers without
-            variables.
+        network: functional model of convolutions (of all channels or depthwise), dense layers and
+            batch normalizations, among layers without variables.
         tensors: name -> array, in PyTorch's axes, such as `layer1.0.conv1.weight` `(out, in,
             height, width)` or `bn1.running_var` `(channels,)`.
         source: str. What to call the tensors' origin in errors.
@@ -44,58 +45,83 @@ def assign_torch_weights(
         InputError: If a tensor is missing, left over, of another shape, not of floating point or
             not finite, or a variable of the network has no counterpart. Nothing is set then.
     """
-    variables = _variables(network, torch_name)
+    slots = _slots(network, torch_name)
     expected = {
         name
         for name in tensors
         if not name.endswith(".num_batches_tracked") and not name.startswith(tuple(ignored))
     }
-    missing, surplus = sorted(set(variables) - expected), sorted(expected - set(variables))
+    missing, surplus = sorted(set(slots) - expected), sorted(expected - set(slots))
     if missing or surplus:
         raise InputError(
             f"{source} does not fit the network {network.name!r}: {_listed(missing)} missing, and "
             f"{_listed(surplus)} unknown; pass the weights of the same network."
         )
-    values = {name: _value(name, tensors[name], variables[name], source) for name in variables}
-    for name, variable in variables.items():
-        variable.assign(values[name])
+    values = {name: _value(name, tensors[name], slots[name], source) for name in slots}
+    for name, slot in slots.items():
+        slot.variable.assign(values[name])
 
 
-def _variables(network, torch_name) -> dict[str, keras.Variable]:
+class _Slot(NamedTuple):
+    """A variable, the shape of its tensor, and the way from the tensor to the variable's axes."""
+
+    variable: keras.Variable
+    torch_shape: tuple[int, ...]
+    to_keras: Callable[[np.ndarray], np.ndarray]
+
+
+def _slots(network, torch_name) -> dict[str, _Slot]:
     """All variables of a network by the names of their tensors."""
-    variables = {}
+    slots = {}
     for layer in network.layers:
         for kind, parts in _PARTS.items():
             if isinstance(layer, kind):
                 for attribute, part in parts.items():
                     variable = getattr(layer, attribute)
                     if variable is not None:
-                        variables[f"{torch_name(layer.name)}.{part}"] = variable
-    reached = {id(variable) for variable in variables.values()}
+                        slots[f"{torch_name(layer.name)}.{part}"] = _slot(kind, variable)
+    reached = {id(slot.variable) for slot in slots.values()}
     left_out = [variable.path for variable in network.weights if id(variable) not in reached]
     if left_out:
         raise InputError(
             f"The network {network.name!r} has variables that no PyTorch module holds: "
             f"{_shortened(left_out)}."
         )
-    return variables
+    return slots
 
 
-def _value(name, tensor, variable, source) -> np.ndarray:
-    value = np.transpose(tensor, _TO_KERAS) if tensor.ndim == 4 else tensor
+def _slot(kind, variable) -> _Slot:
     shape = tuple(variable.shape)
-    if value.shape != shape:
-        expected = tuple(shape[axis] for axis in _TO_TORCH) if len(shape) == 4 else shape
-        raise InputError(
-            f"{source} holds {name} in the shape {tensor.shape}, and {expected} was expected; pass "
-            "the weights of the same network."
+    if len(shape) == 1:
+        return _Slot(variable, shape, lambda tensor: tensor)
+    if kind is layers.Dense:  # (out, in) -> (in, out)
+        return _Slot(variable, shape[::-1], np.transpose)
+    height, width, inputs, outputs = shape
+    if kind is layers.DepthwiseConv2D:
+        # (in * multiplier, 1, height, width) -> (height, width, in, multiplier)
+        return _Slot(
+            variable,
+            (inputs * outputs, 1, height, width),
+            lambda tensor: tensor.reshape(inputs, outputs, height, width).transpose(2, 3, 0, 1),
         )
-    if value.dtype.kind != "f" or not np.isfinite(value).all():
+    # (out, in, height, width) -> (height, width, in, out)
+    return _Slot(
+        variable, (outputs, inputs, height, width), lambda tensor: tensor.transpose(2, 3, 1, 0)
+    )
+
+
+def _value(name, tensor, slot, source) -> np.ndarray:
+    if tensor.shape != slot.torch_shape:
+        raise InputError(
+            f"{source} holds {name} in the shape {tensor.shape}, and {slot.torch_shape} was "
+            "expected; pass the weights of the same network."
+        )
+    if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
         raise InputError(
             f"{source} holds {name} with values that are not finite floating-point numbers; pass "
             "the weights of the same network."
         )
-    return value.astype("float32")
+    return slot.to_keras(tensor).astype("float32")
 
 
 def _listed(names: Sequence[str]) -> str:

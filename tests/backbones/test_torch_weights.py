@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -105,4 +107,42 @@ def test_two_layers_of_one_counterpart_are_refused():
     network = keras.Model(inputs, layers.Conv2D(3, 1, name="conv.1")(x))
     tensors = {"conv.1.weight": np.zeros((3, 3, 1, 1), "float32"), "conv.1.bias": np.zeros(3)}
     with pytest.raises(InputError, match=r"conv_1/kernel"):
+        assign(network, tensors)
+
+
+def test_a_depthwise_convolution_and_a_dense_layer_compute_what_pytorch_defines():
+    tensors = {
+        "conv1.weight": GENERATOR.normal(size=(6, 1, 3, 2)).astype("float32"),
+        "conv1.bias": GENERATOR.normal(size=6).astype("float32"),
+        "fc.weight": GENERATOR.normal(size=(5, 6)).astype("float32"),
+        "fc.bias": GENERATOR.normal(size=5).astype("float32"),
+    }
+    inputs = keras.Input((7, 6, 3))
+    x = layers.DepthwiseConv2D((3, 2), depth_multiplier=2, name="conv1")(inputs)
+    network = keras.Model(inputs, layers.Dense(5, name="fc")(x))
+    assign(network, tensors)
+    image = GENERATOR.random((7, 6, 3))
+    # The output channels 2c and 2c + 1 are made of the input channel c.
+    maps = [
+        correlate(image[..., channel // 2], tensors["conv1.weight"][channel, 0], mode="valid")
+        + tensors["conv1.bias"][channel]
+        for channel in range(6)
+    ]
+    expected = np.stack(maps, axis=-1) @ tensors["fc.weight"].T + tensors["fc.bias"]
+    np.testing.assert_allclose(np.asarray(network(image[None]))[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (layers.DepthwiseConv2D((3, 2), depth_multiplier=2), (3, 2, 3, 2), "(6, 1, 3, 2)"),
+        (layers.Dense(5), (3, 5), "(5, 3)"),
+    ],
+)
+def test_shapes_are_told_in_pytorchs_axes(layer, shape, expected):
+    inputs = keras.Input((7, 6, 3))
+    layer = type(layer).from_config({**layer.get_config(), "name": "x"})
+    network = keras.Model(inputs, layer(inputs))
+    tensors = {"x.weight": np.zeros(shape, "float32"), "x.bias": np.zeros(layer.bias.shape[0])}
+    with pytest.raises(InputError, match=rf"{re.escape(str(shape))}, and {re.escape(expected)}"):
         assign(network, tensors)

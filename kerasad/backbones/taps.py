@@ -1,0 +1,58 @@
+"""Which tensors of a backbone are wanted, by name."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+import keras
+
+from kerasad.errors import InputError
+
+
+def select_taps(
+    network: keras.Model, tensors: Mapping[str, keras.KerasTensor], taps: Sequence[str]
+) -> keras.Model:
+    """Cuts a network after the last tensor that is wanted.
+
+    Args:
+        network: functional model.
+        tensors: name -> tensor of the network.
+        taps: the names wanted, each once.
+
+    Returns:
+        network: model of the same input and name, to a dict of the wanted tensors in the order of
+        `taps`. What they do not need is not in it.
+
+    Raises:
+        InputError: If `taps` is no such list; a name that does not exist is told with the nearest.
+    """
+    names = [] if isinstance(taps, str) else list(taps)
+    if not names or len(set(names)) != len(names):
+        raise InputError(
+            f"`taps` must be one or more different names in a list. Received: {taps!r}"
+        )
+    for name in names:
+        if name not in tensors:
+            raise InputError(f"`taps`: {unknown_name(f'{network.name} has no', name, tensors)}")
+    outputs = {name: tensors[name] for name in names}
+    return keras.Model(network.input, outputs, name=network.name)
+
+
+def unknown_name(sentence: str, name: str, known: Iterable[str]) -> str:
+    """Returns a sentence that names what does not exist, and what was perhaps meant.
+
+    Args:
+        sentence: str. Its beginning, such as `"There is no backbone"`.
+        name: The name that was given.
+        known: The names there are.
+    """
+    known = list(known)
+    lower = {}
+    for other in known:
+        lower.setdefault(other.lower(), other)
+    near = [lower[key] for key in difflib.get_close_matches(str(name).lower(), lower, n=3)]
+    if near:
+        hint = f"did you mean {' or '.join(repr(other) for other in near)}?"
+    else:
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+        hint = f"there is {', '.join(known[:20])}{more}."
+    return f"{sentence} {name!r}; {hint}"
