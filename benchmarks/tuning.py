@@ -39,12 +39,24 @@ def main():
     if search is None:
         search = append_row(arguments.output, {**key, **run_search(arguments)})
     for seed in arguments.seeds:
-        for name in NAMES:
+        for name in different(search):
             key = {**shared, "kind": "configuration", "name": name, "seed": seed}
             if find_row(read_rows(arguments.output), key) is None:
                 row = measure(arguments, search[name], seed)
                 append_row(arguments.output, {**key, **row})
     print_tables(read_rows(arguments.output), shared, search, arguments.seeds)
+
+
+def different(search):
+    """Returns the names of both configurations, or of one if the default was the best."""
+    from kerasad.config import RunConfig
+    from kerasad.training import resolve_arguments
+
+    best, default = (RunConfig.from_mapping(search[name]) for name in ("best", "default"))
+    same = best.training == default.training and (
+        resolve_arguments(best.model, 0) == resolve_arguments(default.model, 0)
+    )
+    return ("default",) if same else NAMES
 
 
 def parse_arguments():
@@ -154,7 +166,9 @@ def print_tables(rows, shared, search, seeds):
     print(markdown_table(["trial", "status", "synthetic localization", "s", "reason"], lines))
     names = ("synthetic_localization", *METRICS)
     lines = []
-    for name in NAMES:
+    if len(different(search)) == 1:
+        print("\nThe default configuration, which is the first trial, was the best.")
+    for name in different(search):
         key = {**shared, "kind": "configuration", "name": name}
         found = [find_row(rows, {**key, "seed": seed}) for seed in seeds]
         lines += [
