@@ -87,34 +87,35 @@ def locked(folder: str | Path) -> Iterator[bool]:
 
 def lock_folder(folder: str | Path) -> int | None:
     """Locks a folder until the process ends or closes the handle; None if that cannot be had."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
+    handle, _ = _flock(folder)
+    if handle is None:
         return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(OSError):
         if os.path.samestat(os.fstat(handle), os.stat(folder)):
             return handle
-    except OSError:
-        pass
-    os.close(handle)
+    os.close(handle)  # the folder was replaced meanwhile
     return None
 
 
 def can_lock(folder: str | Path) -> bool:
     """Whether the file system knows locks, whoever holds that of `folder`."""
+    handle, error = _flock(folder)
+    if handle is not None:
+        os.close(handle)
+    return handle is not None or error in (errno.EWOULDBLOCK, errno.EAGAIN)
+
+
+def _flock(folder: str | Path) -> tuple[int | None, int | None]:
+    """A handle of a locked folder and None, or None and why not."""
     try:
         import fcntl
 
         handle = os.open(folder, os.O_RDONLY)
     except (ImportError, OSError):
-        return False
+        return None, None
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return True
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EAGAIN)
-    finally:
         os.close(handle)
+        return None, error.errno
+    return handle, None

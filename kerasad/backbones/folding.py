@@ -12,8 +12,7 @@ def fold_batch_normalization(network: keras.Model) -> keras.Model:
 
     With kernel k, bias b (0 if there is none), and the normalization's scale gamma, offset beta,
     moving mean mu and variance v: k' = k * s, b' = (b - mu) * s + beta, s = gamma / sqrt(v + eps).
-    TensorFlow does not do so by itself while weights are variables, and spends a third of the time
-    of a small network on it.
+    TensorFlow does not do so by itself while weights are variables.
 
     Args:
         network: functional model of layers that are called once.
