@@ -101,6 +101,8 @@ def _check_base(base: Path) -> None:
             "version gets its number by itself."
         )
     inner = [path for path in base.iterdir() if path.is_dir()] if base.is_dir() else []
+    # Without the drafts of other exporters, which vanish while one looks at them.
+    inner = [path for path in inner if not path.name.startswith(_PREFIX)]
     others = [path.name for path in inner if not path.name.isdigit() and _is_model(path)]
     if others or (base / "detector.keras").exists():
         what = f"holds models ({others[0]} is one)" if others else "is a run"
