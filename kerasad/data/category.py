@@ -106,10 +106,11 @@ class Category:
         """Shuffled model inputs, whole images or random crops; see `make_train_dataset`."""
         return self.train_from(0)
 
-    def train_from(self, epoch: int) -> tf.data.Dataset:
+    def train_from(self, epoch: int, features: tf.Variable | None = None) -> tf.data.Dataset:
         """A `train` of its own whose first pass is that of an epoch (from 0).
 
         Trainings that are to be compared each take one, and see the same sequence of epochs.
+        `features` has a row for each image of `train_in_order`, see `make_train_dataset`.
         """
         return pipeline.make_train_dataset(
             self._train_source,
@@ -118,7 +119,18 @@ class Category:
             crop_size=self.crop_size,
             crops_per_image=self.crops_per_image,
             first_epoch=epoch,
+            features=features,
         )
+
+    @property
+    def train_in_order(self) -> tf.data.Dataset:
+        """The training images, each once, whole and in the order of `split.train`."""
+        return pipeline.make_dataset(self._train_source, self._whole_batch_size)
+
+    @property
+    def bytes_left_by_train(self) -> int:
+        """Memory that the training images leave of the budget for what is decoded."""
+        return self._left_by_train()
 
     def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
         """`train_from` with labelled images: (x, labels), see `mix_labelled`.

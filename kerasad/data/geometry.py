@@ -155,9 +155,15 @@ def unpack_inputs(inputs):
     return inputs, None
 
 
-def pack_inputs(images, valid=None):
-    """Returns the model input of `images` and `valid`: the inverse of `unpack_inputs`."""
-    return images if valid is None else {"images": images, "valid": valid}
+def pack_inputs(images, valid=None, features=None):
+    """Returns the model input of `images` and `valid`: the inverse of `unpack_inputs`.
+
+    What is known of the images besides is there under `features`.
+    """
+    if valid is None and features is None:
+        return images
+    parts = {"images": images, "valid": valid, "features": features}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def fit_inside(height, width, frame_height: int, frame_width: int):

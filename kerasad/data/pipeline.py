@@ -42,6 +42,7 @@ def make_train_dataset(
     crop_size: tuple[int, int] | None = None,
     crops_per_image: int | None = None,
     first_epoch: int = 0,
+    features: tf.Variable | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of whole images or random crops, another order and place each epoch.
 
@@ -57,9 +58,12 @@ def make_train_dataset(
             decoded again each epoch, it is rounded up to a multiple of 4: four crops are then
             cut from one decoding.
         first_epoch: int. The epoch that the first pass shows. Defaults to `0`.
+        features: variable whose i-th row is known of image i, for whole images only. Defaults to
+            None.
 
     Returns:
-        `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`.
+        `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`, with the
+        rows of `features` under that name.
     """
     crops_a_visit = 1
     if crop_size is not None:
@@ -85,7 +89,8 @@ def make_train_dataset(
         )
     )
     plan = plan.unbatch().apply(tf.data.experimental.assert_cardinality(shape[0]))
-    return _make_dataset(source, plan, shape[0], batch_size, _cropper(source, crop_size))
+    cut = _cropper(source, crop_size, features)
+    return _make_dataset(source, plan, shape[0], batch_size, cut)
 
 
 def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
@@ -201,13 +206,14 @@ def _make_dataset(source, plan, num_visits, batch_size, cut):
     return dataset.apply(count).batch(batch_size).prefetch(_PREFETCHED_BATCHES)
 
 
-def _cropper(source, crop_size):
+def _cropper(source, crop_size, features=None):
     height, width = crop_size or source.geometry.image_shape[:2]
 
     def cut(row):
         image, valid = source.load(row[0])
         if row.shape[0] == 1:
-            return pack_inputs(image[None], None if valid is None else valid[None])
+            known = None if features is None else tf.gather(features, row[0])[None]
+            return pack_inputs(image[None], None if valid is None else valid[None], known)
         corners = [(row[i], row[i + 1]) for i in range(1, row.shape[0], 2)]
 
         def crop(tensor):

@@ -5,6 +5,7 @@ from kerasad.losses.attention import (
     attention_expansion_loss,
     complementary_guided_attention_loss,
 )
+from kerasad.losses.feature_reconstruction import FeatureReconstructionLoss, cosine_distance
 from kerasad.losses.latent import gaussian_kl_divergence
 from kerasad.losses.reconstruction import (
     ReconstructionLoss,
@@ -13,10 +14,12 @@ from kerasad.losses.reconstruction import (
 )
 
 __all__ = [
+    "FeatureReconstructionLoss",
     "ReconstructionLoss",
     "attention_expansion_loss",
     "binary_cross_entropy",
     "complementary_guided_attention_loss",
+    "cosine_distance",
     "discriminator_adversarial_loss",
     "gaussian_kl_divergence",
     "generator_adversarial_loss",

@@ -59,10 +59,9 @@ class AdaCosMode(keras.layers.Layer):
     pays, and `generator_loss(fake, batch, clean)`, what encoder and decoder pay; both return
     float32 `()`. `real`, `fake` and `clean` are embeddings `(batch, h, w, dim)` of the encoder's
     inputs (images with synthetic defects), of the reconstructions, and of the images without
-    defects (None unless `generator_needs_clean`); `batch` is a dict of `images` (without
-    defects), `valid` (or None), `mask` and `family` of the defects, see `VAEGAN.read_batch`. In
-    `training`, scale and
-    clusters follow the batch.
+    defects (None unless `generator_needs_clean`); `batch` is a dict of `target` (images without
+    defects, or their features), `valid` (or None), `mask` and `family` of the defects, see
+    `VAEGAN.read_batch`. In `training`, scale and clusters follow the batch.
 
     Args:
         scale_mode: `"dynamic"` or `"fixed"`, see `AdaCos`.
@@ -155,15 +154,23 @@ class ClusterAdaCos(AdaCosMode):
 
     Args:
         num_clusters: int >= 2.
+        feature_channels: int or None, see `CellClusters`.
         seed: int or None. Seed of the first clusters.
     """
 
-    def __init__(self, num_clusters: int = 32, seed: int | None = None, **kwargs):
+    def __init__(
+        self,
+        num_clusters: int = 32,
+        feature_channels: int | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_clusters = num_clusters
+        self.feature_channels = feature_channels
         self.seed = seed
         self.adacos = AdaCos(num_clusters, self.num_sub_centers, self.scale_mode)
-        self.clusters = CellClusters(num_clusters, seed=seed)
+        self.clusters = CellClusters(num_clusters, feature_channels, seed=seed)
 
     def build(self, embedding_shape):
         """Builds centers and clusters."""
@@ -174,14 +181,14 @@ class ClusterAdaCos(AdaCosMode):
         """Returns the cross-entropy of naming each good cell's cluster; see the base class."""
         grid = real.shape[1:3]
         weights = real_cells(batch["mask"], batch["valid"], grid)
-        labels = self.clusters(batch["images"], weights, grid=tuple(grid), training=training)
+        labels = self.clusters(batch["target"], weights, grid=tuple(grid), training=training)
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
 
     def generator_loss(self, fake, batch, clean=None):
         """Returns the cross-entropy of the original's clusters in the reconstruction."""
         weights = valid_cells(batch["valid"], fake)
-        labels = self.clusters(batch["images"], weights, grid=tuple(fake.shape[1:3]))
+        labels = self.clusters(batch["target"], weights, grid=tuple(fake.shape[1:3]))
         return weighted_cross_entropy(labels, self.adacos(fake), weights)
 
     def normal_prototypes(self):
@@ -190,7 +197,12 @@ class ClusterAdaCos(AdaCosMode):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "num_clusters": self.num_clusters, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "num_clusters": self.num_clusters,
+            "feature_channels": self.feature_channels,
+            "seed": self.seed,
+        }
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -288,12 +300,19 @@ def build_adacos_mode(
     scale_mode: str,
     num_sub_centers: int,
     num_clusters: int,
+    feature_channels: int | None = None,
     seed: int | None = None,
 ) -> AdaCosMode | None:
     """Returns a mode, built for embeddings of a shape; None for `"none"`."""
     if name == "none":
         return None
-    options = {"num_clusters": num_clusters, "seed": seed} if name == "cluster" else {}
+    options = {}
+    if name == "cluster":
+        options = {
+            "num_clusters": num_clusters,
+            "feature_channels": feature_channels,
+            "seed": seed,
+        }
     mode = (ADACOS_MODES | LABELLED_ADACOS_MODES)[name](
         scale_mode=scale_mode, num_sub_centers=num_sub_centers, dtype="float32", **options
     )

@@ -74,6 +74,17 @@ def check_arguments(model) -> None:
         check_whole(name, getattr(model, name), lowest)
     for name, lowest in LOWEST_NUMBERS.items():
         check_at_least(name, getattr(model, name), lowest)
+    if model.backbone is not None:
+        if model.latent != "conv":
+            raise InputError(
+                'On a backbone the latent code has cells: latent must be "conv". '
+                f"Received: {model.latent!r}"
+            )
+        if model.attention_layer is not None:
+            raise InputError(
+                "On a backbone the attention explains the encoder's last layer; leave "
+                f"`attention_layer` out. Received: {model.attention_layer!r}"
+            )
     if model.corruption > 1:
         raise InputError(f"`corruption` must be at most 1. Received: {model.corruption!r}")
     if model.adacos == "pretext" and model.corruption == 0:

@@ -74,6 +74,11 @@ class CAVGA(VAEGAN):
                 f"`encoder_weights` are those of a ResNet-18. Received: {encoder_weights!r} for "
                 f'encoder_type={encoder_type!r}; choose encoder_type="resnet18" or leave them out.'
             )
+        if kwargs.get("backbone") is not None:
+            raise InputError(
+                f"{type(self).__name__} has networks of its own; `backbone` is for VAEGAN. "
+                f"Received: {kwargs['backbone']!r}"
+            )
         # Before the base class makes the networks, which depend on them.
         self.encoder_type = encoder_type
         self.encoder_weights = encoder_weights

@@ -9,20 +9,22 @@ from kerasad.models.networks import downsampled_cells
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class CellClusters(keras.layers.Layer):
-    """Names the cluster of each cell of an image, by streaming k-means on its pixels.
+    """Names the cluster of each cell of an image, by streaming k-means on its pixels or features.
 
     A cell is described by the 4 x 4 colours in and around it (the image reduced to twice the
-    grid's resolution). The centers are drawn from the first batch, each next one with probability
-    proportional to the squared distance from those drawn before (k-means++); then each batch moves
-    every center towards the mean of its cells by the cells' share in all that it has seen.
+    grid's resolution), or by its features. The centers are drawn from the first batch, each next
+    one with probability proportional to the squared distance from those drawn before (k-means++);
+    then each batch moves every center towards the mean of its cells by the cells' share in all that
+    it has seen.
 
     Args:
         num_clusters: int >= 2.
+        feature_channels: int or None. Channels of features; None is for images.
         seed: int or None. Seed of the first centers; its generator's state is saved with the
             layer.
 
     Call arguments:
-        images: float tensor `(batch, H, W, 3)` in [0, 1].
+        images: float tensor `(batch, H, W, 3)` in [0, 1], or features `(batch, h, w, channels)`.
         weights: float tensor `(batch, h, w)`; cells of weight 0 move nothing.
         grid: `(h, w)`, the number of cells down and across.
         training: bool. Whether the centers follow.
@@ -37,13 +39,19 @@ class CellClusters(keras.layers.Layer):
     Vassilvitskii, "k-means++", SODA 2007.
     """
 
-    DESCRIPTOR_SIZE = 4 * 4 * 3
-
-    def __init__(self, num_clusters: int, seed: int | None = None, **kwargs):
+    def __init__(
+        self,
+        num_clusters: int,
+        feature_channels: int | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
         # Colours stay float32 under a mixed-precision policy, as do the sums over many cells.
         super().__init__(**{"trainable": False, "autocast": False, **kwargs})
         check_at_least("num_clusters", num_clusters, 2)
         self.num_clusters = num_clusters
+        self.feature_channels = feature_channels
+        self.descriptor_size = feature_channels or 4 * 4 * 3
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -51,7 +59,7 @@ class CellClusters(keras.layers.Layer):
         """Creates centers and counts; a count of 0 everywhere means not yet drawn."""
         options = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
         self.centers = self.add_weight(
-            (self.num_clusters, self.DESCRIPTOR_SIZE), name="centers", autocast=False, **options
+            (self.num_clusters, self.descriptor_size), name="centers", autocast=False, **options
         )
         self.counts = self.add_weight(
             (self.num_clusters,), name="counts", autocast=False, **options
@@ -60,14 +68,16 @@ class CellClusters(keras.layers.Layer):
     def call(self, images, weights, grid, training=False):
         """Returns labels; see the class."""
         cells = self.describe(images, *grid)
-        flat = ops.reshape(cells, (-1, self.DESCRIPTOR_SIZE))
+        flat = ops.reshape(cells, (-1, self.descriptor_size))
         if training:
             self._update(flat, ops.reshape(weights, (-1,)))
         labels = ops.argmin(_squared_distances(flat, ops.convert_to_tensor(self.centers)), axis=-1)
         return ops.cast(ops.reshape(labels, ops.shape(cells)[:-1]), "int32")
 
     def describe(self, images, height, width):
-        """Returns the cells' descriptors, float32 `(batch, height, width, 48)`."""
+        """Returns the cells' descriptors, float32 `(batch, height, width, descriptor_size)`."""
+        if self.feature_channels is not None:
+            return ops.stop_gradient(ops.cast(images, "float32"))
         reduced = downsampled_cells(ops.cast(images, "float32"), 2 * height, 2 * width)
         return ops.stop_gradient(ops.image.extract_patches(reduced, 4, strides=2, padding="same"))
 
@@ -112,7 +122,12 @@ class CellClusters(keras.layers.Layer):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "num_clusters": self.num_clusters, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "num_clusters": self.num_clusters,
+            "feature_channels": self.feature_channels,
+            "seed": self.seed,
+        }
 
 
 def _squared_distances(cells, centers):

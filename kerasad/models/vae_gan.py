@@ -2,13 +2,25 @@
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.synthetic_training import TrainingDefects
 from kerasad.layers import Sampling
-from kerasad.losses import ReconstructionLoss
+from kerasad.losses import FeatureReconstructionLoss, ReconstructionLoss
 from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode
 from kerasad.models.arguments import check_arguments, checked_image_shape, init_arguments
+from kerasad.models.feature_networks import build_feature_discriminator, build_image_head
+from kerasad.models.feature_parts import (
+    adapt_view,
+    build_feature_coders,
+    compute_feature_tensors,
+    feature_residual,
+    image_loss,
+    small_reconstruction,
+    view_batch,
+)
+from kerasad.models.feature_view import FeatureView
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
 from kerasad.models.networks import (
     build_decoder,
@@ -46,11 +58,29 @@ class VAEGAN(TwoPlayerModel):
     where its weight is above 0. Inputs of the encoder carry synthetic defects with probability
     `corruption`, and the target is the image without them.
 
+    With a `backbone`, all three networks work on cells of its frozen features at several scales,
+    standardized and on one grid (see `FeatureView`): the encoder reads them, the decoder restores
+    those of the image without defects, and the discriminator judges single cells. Then
+
+    - `R` is the squared error of the features and the angle between them at each scale, see
+      `FeatureReconstructionLoss`, and `KL` is in nats per value of the features;
+    - an image head learns beside it to draw a small picture (at most 64 pixels a side) of the
+      code, for people to look at; nothing else depends on it, and no gradient leaves it;
+    - `fit` first measures mean and deviation of each channel, unless `adapt` has; inputs may hold
+      the clean images' raw features under `features` (see `kerasad.models.feature_cache`), which
+      are then not computed again.
+
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
+        backbone: str or None. Name of a pretrained network, see `build_backbone`; None is from
+            scratch, on pixels.
+        taps: names of the backbone's features, or None for its own choice.
+        backbone_weights: as `weights` of `build_backbone`. A saved model has its own, and reads
+            none.
         latent: `"conv"` (a code for each cell) or `"dense"` (one for the image).
         latent_dim: int. Channels of the code.
-        filters: int. Channels after the first halving, in each of the networks.
+        filters: int. Channels after the first halving, in each of the networks; on a backbone a
+            third of the channels of hidden layers.
         depth: int >= 2 or None. Number of halvings; None chooses by size, see `default_depth`.
         adacos: `"pretext"`, `"cluster"`, `"instance"` or `"none"`.
         adacos_scale: `"dynamic"` or `"fixed"`.
@@ -61,11 +91,11 @@ class VAEGAN(TwoPlayerModel):
         kl_weight: float >= 0.
         adversarial_weight: float >= 0.
         adacos_weight: float >= 0.
-        ssim_weight: float >= 0.
+        ssim_weight: float >= 0. Of pixels only.
         kl_warmup_steps: int >= 0.
         corruption: float in [0, 1].
         attention_layer: int or None. The halving whose activations the saliency explains; None is
-            the last, for which it has a closed form.
+            the last, for which it has a closed form. On a backbone there is only that one.
         seed: int >= 0 or None. Seed of weights, latent noise, synthetic defects and clusters.
 
     Call arguments:
@@ -74,7 +104,8 @@ class VAEGAN(TwoPlayerModel):
         training: bool.
 
     Returns:
-        reconstruction: float32 tensor `(batch, height, width, 3)` in [0, 1].
+        reconstruction: float32 tensor `(batch, height, width, 3)` in [0, 1], of the images' size
+        or, on a backbone, a small one.
 
     Raises:
         InputError: For an argument outside its range.
@@ -96,6 +127,9 @@ class VAEGAN(TwoPlayerModel):
     def __init__(
         self,
         image_shape,
+        backbone=None,
+        taps=None,
+        backbone_weights="imagenet",
         latent="conv",
         latent_dim=64,
         filters=32,
@@ -118,6 +152,9 @@ class VAEGAN(TwoPlayerModel):
     ):
         super().__init__(**kwargs)
         self.image_shape = checked_image_shape(image_shape)
+        self.backbone = backbone
+        self.taps = None if taps is None else list(taps)
+        self.backbone_weights = backbone_weights
         self.latent = latent
         self.latent_dim = latent_dim
         self.filters = filters
@@ -140,7 +177,6 @@ class VAEGAN(TwoPlayerModel):
         # A reloaded model must not depend on the policy of the process that loads it.
         with dtype_policy_scope(self.dtype_policy):
             self.build_networks()
-        self.reconstruction_loss = ReconstructionLoss(ssim_weight)
         # Terms come before the sums that hold them, so that the check names the one that broke.
         self.create_trackers((*TERMS, *self.further_terms, *SUMS), HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
@@ -153,19 +189,39 @@ class VAEGAN(TwoPlayerModel):
 
     def build_coders(self):
         """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
+        if self.view is not None:
+            return build_feature_coders(self.view, self.latent_dim, 3 * self.filters)
         code = (self.latent, self.latent_dim, self.filters, self.depth)
         return build_encoder(self.image_shape, *code), build_decoder(self.image_shape, *code)
 
     def build_networks(self):
         """Creates every network and layer with variables, drawn from `seed`."""
         seed = self.seed
+        self.view = None
+        if self.backbone is not None:
+            options = (self.image_shape, self.taps, self.backbone_weights)
+            self.view = FeatureView(self.backbone, *options, name="view")
+            self.view.build()
         self.encoder, self.decoder = self.build_coders()
-        self.discriminator = build_discriminator(
-            self.image_shape, self.filters, self.depth, self.embedding_dim
-        )
+        if self.view is None:
+            self.reconstruction_loss = ReconstructionLoss(self.ssim_weight)
+            self.discriminator = build_discriminator(
+                self.image_shape, self.filters, self.depth, self.embedding_dim
+            )
+            self.last_level = self.depth
+        else:
+            self.reconstruction_loss = FeatureReconstructionLoss(self.view.scales)
+            self.discriminator = build_feature_discriminator(
+                self.encoder.input.shape[1:], 3 * self.filters, self.embedding_dim
+            )
+            self.image_head = build_image_head(self.decoder.input.shape[1:], 2 * self.filters)
+            self.further_terms = (*self.further_terms, "image_loss")
+            self.last_level = 1
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
                 seed_weights(network, 1000 * seed + 100 * offset)
+            if self.view is not None:
+                seed_weights(self.image_head, 1000 * seed + 500)
         self.sampling = Sampling(seed=seed)
         self.defects = TrainingDefects(probability=self.corruption, seed=seed)
         self.adacos_mode = build_adacos_mode(
@@ -174,10 +230,11 @@ class VAEGAN(TwoPlayerModel):
             self.adacos_scale,
             self.num_sub_centers,
             self.num_clusters,
+            None if self.view is None else sum(self.view.scales),
             seed=None if seed is None else 1000 * seed + 300,
         )
         self.attention_head = build_attention_head(
-            self.encoder, self.attention_layer or self.depth, self.depth
+            self.encoder, self.attention_layer or self.last_level, self.last_level
         )
 
     def build(self, input_shape=None):
@@ -185,15 +242,39 @@ class VAEGAN(TwoPlayerModel):
 
     def call(self, inputs, training=False):
         """Returns the reconstruction; see the class."""
-        images, _ = unpack_inputs(inputs)
-        encoded = self.encoder(images, training=training)
+        images, valid = unpack_inputs(inputs)
+        seen = images if self.view is None else self.view(images, valid)
+        encoded = self.encoder(seen, training=training)
         z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
+        if self.view is not None:
+            return small_reconstruction(self, z, valid, training)
         return self.decoder(z, training=training)
+
+    def adapt(self, data, max_images: int = 1024) -> None:
+        """Measures mean and deviation of the backbone's features on good images.
+
+        Args:
+            data: images as of `call`, or a dataset of batches of them.
+            max_images: int. So many images are enough.
+
+        Raises:
+            InputError: If there is no image, or no backbone.
+        """
+        adapt_view(self, data, max_images)
+
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as `TwoPlayerModel.fit` does; on a backbone it calls `adapt` first if need be."""
+        if self.view is not None and not self.view.is_adapted:
+            self.adapt(x)
+        return super().fit(x, *args, **kwargs)
 
     @property
     def generator_variables(self):
         """The trainable variables of encoder and decoder."""
-        return self.encoder.trainable_variables + self.decoder.trainable_variables
+        variables = self.encoder.trainable_variables + self.decoder.trainable_variables
+        if self.view is not None:
+            variables = variables + self.image_head.trainable_variables
+        return variables
 
     @property
     def discriminator_variables(self):
@@ -216,21 +297,24 @@ class VAEGAN(TwoPlayerModel):
     def read_batch(self, data, training):
         """Returns what the terms need to know of a batch, as a dict.
 
-        `images` and `valid` as of `unpack_inputs`; `inputs`, the images with synthetic defects
-        in training; `mask` and `family` of these defects.
+        `images` as of `unpack_inputs`; `inputs`, what the encoder sees of them (in training with
+        synthetic defects); `target`, what the decoder should give; `mask` and `family` of the
+        defects; `valid`, 0 where padded, or None. On a backbone, `mask` is the share of each cell.
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         images, valid = unpack_inputs(x)
         if not tf.as_dtype(images.dtype).is_floating:
             assert_unit_range(images)  # says so; synthetic defects would trip over it
         inputs, mask, family = self.defects(images, valid=valid, training=training)
-        return {
+        batch = {
             "images": images,
+            "target": images,
             "inputs": inputs,
             "valid": valid,
             "mask": mask,
             "family": family,
         }
+        return batch if self.view is None else view_batch(self, x, batch, training)
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
@@ -272,7 +356,9 @@ class VAEGAN(TwoPlayerModel):
             batch: dict, see `read_batch`.
             training: bool.
         """
-        return {}
+        if self.view is None:
+            return {}
+        return {"image_loss": (1.0, image_loss(self, encoded, batch, training))}
 
     def further_tensors(self, encoded):
         """Returns a subclass's own tensors for experts, by name."""
@@ -282,7 +368,7 @@ class VAEGAN(TwoPlayerModel):
         return [assert_unit_range(batch["images"]), *self.check_losses(losses)]
 
     def _track(self, losses, encoded, batch, reconstruction):
-        contrast = reconstruction_contrast(batch["images"], reconstruction)
+        contrast = reconstruction_contrast(batch["target"], reconstruction)
         return self.track(
             {
                 **losses,
@@ -305,13 +391,39 @@ class VAEGAN(TwoPlayerModel):
             reconstruction under `reconstruction_discriminator_features` and
             `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); with
             AdaCos, where the mode has them, `prototypes` (`(n, embedding_dim)`, unit length)
-            and `class_logits` (`(batch, h, w, classes)`, class 0 is good).
+            and `class_logits` (`(batch, h, w, classes)`, class 0 is good). On a backbone, see
+            `compute_feature_tensors`.
         """
-        images, _ = unpack_inputs(inputs)
+        images, valid = unpack_inputs(inputs)
+        if self.view is not None:
+            return compute_feature_tensors(self, images, valid)
         return compute_tensors(self, images)
+
+    def residual_map(self, inputs):
+        """Returns how far images are from their reconstruction, `(batch, height, width, 1)`.
+
+        The mean over channels of `|x - r|` of pixels, or, on a backbone, the mean over scales of
+        the angle between features and restored features, `1 - cos`.
+        """
+        images, valid = unpack_inputs(inputs)
+        if self.view is not None:
+            return feature_residual(self, images, valid)
+        return ops.mean(ops.abs(images - self(images)), axis=-1, keepdims=True)
+
+    @property
+    def aligns_content(self) -> bool:
+        """Whether all tensors have cells that cover an image's real part, see `content_grid`."""
+        return self.view is not None
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
         names = [name for name in init_arguments(type(self)) if hasattr(self, name)]
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), "image_shape": self.image_shape, **own}
+
+    @classmethod
+    def from_config(cls, config):
+        """Creates a model from `get_config`; the backbone's weights are to be loaded."""
+        model = super().from_config({**config, "backbone_weights": None})
+        model.backbone_weights = config.get("backbone_weights")
+        return model

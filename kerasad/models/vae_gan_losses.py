@@ -18,18 +18,18 @@ def generator_losses(model, batch, training):
     Returns:
         losses: dict of float32 tensors `()` by name, each term without its weight, and the sums;
         `discriminator_loss` is 0 there.
-        reconstruction: float32 tensor `(batch, height, width, 3)`.
+        reconstruction: float32 tensor of the shape of `batch["target"]`.
         encoded: dict, the encoder's outputs.
     """
-    images, valid = batch["images"], batch["valid"]
+    target, valid = batch["target"], batch["valid"]
     encoded = model.encoder(batch["inputs"], training=training)
     z = model.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
     reconstruction = model.decoder(z, training=training)
     losses = {
         "reconstruction_loss": _mean_over_images(
-            model.reconstruction_loss.call(images, reconstruction, valid), valid
+            model.reconstruction_loss.call(target, reconstruction, valid), valid
         ),
-        "kl_loss": latent_loss(encoded["z_mean"], encoded["z_log_var"], images, valid),
+        "kl_loss": latent_loss(encoded["z_mean"], encoded["z_log_var"], target, valid),
         "adversarial_loss": ops.zeros(()),
         "adacos_loss": ops.zeros(()),
         "discriminator_loss": ops.zeros(()),
@@ -44,7 +44,7 @@ def generator_losses(model, batch, training):
         if model.has_adacos:
             clean = None
             if model.adacos_mode.generator_needs_clean:
-                clean = model.discriminator(images, training=False)["embedding"]
+                clean = model.discriminator(target, training=False)["embedding"]
             losses["adacos_loss"] = model.adacos_mode.generator_loss(
                 fake["embedding"], batch, clean
             )
@@ -68,7 +68,7 @@ def discriminator_loss(model, batch, reconstruction, training=False):
     Args:
         model: `VAEGAN`.
         batch: dict, see `VAEGAN.read_batch`.
-        reconstruction: float32 tensor `(batch, height, width, 3)`.
+        reconstruction: float32 tensor of the shape of `batch["target"]`.
         training: bool.
     """
     # The encoder's inputs serve as the real images: cells without a synthetic defect are

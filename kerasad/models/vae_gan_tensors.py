@@ -39,9 +39,14 @@ def compute_tensors(model, images):
         "attention_map": compute_attention(model, encoded),
         **model.further_tensors(encoded),
     }
+    return finish_tensors(model, tensors)
+
+
+def finish_tensors(model, tensors: dict) -> dict:
+    """Returns tensors with those of AdaCos, if it is trained, all in float32, without None."""
     if model.has_adacos:  # centers that were never trained say nothing
         tensors["prototypes"] = model.adacos_mode.normal_prototypes()
-        tensors["class_logits"] = model.adacos_mode.class_logits(embedding)
+        tensors["class_logits"] = model.adacos_mode.class_logits(tensors["embedding"])
     return {
         name: ops.cast(value, "float32") for name, value in tensors.items() if value is not None
     }
@@ -64,7 +69,7 @@ def compute_attention(model, encoded):
         model: `VAEGAN`.
         encoded: dict, the encoder's outputs.
     """
-    features = encoded[f"features_{model.attention_layer or model.depth}"]
+    features = encoded[f"features_{model.attention_layer or model.last_level}"]
     if model.attention_head is None:
         return linear_head_attention(latent_kernel(model.encoder), features)
     return tape_attention(lambda x: model.attention_head(x, training=False), features)

@@ -37,7 +37,7 @@ def make_batch(valid=None):
     mask[1, 4:5, 4:6] = 1.0
     mask[2, 12:14, 0:2] = 1.0
     mask[2, 14, 0] = 1.0
-    return {"images": images, "valid": valid, "mask": mask, "family": np.array([0, 2, 3], "int32")}
+    return {"target": images, "valid": valid, "mask": mask, "family": np.array([0, 2, 3], "int32")}
 
 
 def padded(columns=6):
@@ -131,7 +131,7 @@ def test_cluster_names_the_cluster_of_each_good_cell():
     mode, batch, (real, fake) = make_mode("cluster", seed=0), make_batch(), random_embeddings()
     mode.discriminator_loss(real, fake, batch, training=True)  # draws the clusters
     good = np.asarray(real_cells(batch["mask"], None, (4, 4)))
-    labels = np.asarray(mode.clusters(batch["images"], good, grid=(4, 4)))
+    labels = np.asarray(mode.clusters(batch["target"], good, grid=(4, 4)))
     assert len(np.unique(labels)) == 3
     costs = -np.take_along_axis(log_softmax(mode.adacos(real)), labels[..., None], -1)[..., 0]
     found = float(mode.discriminator_loss(real, fake, batch))

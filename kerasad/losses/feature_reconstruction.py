@@ -1,0 +1,70 @@
+"""How far restored features are from those of the good image."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from kerasad.errors import InputError
+
+
+def cosine_distance(features, restored):
+    """Returns `1 - cos` of the features of each cell, float32 `(..., 1)` in [0, 2].
+
+    Args:
+        features: float tensor `(..., channels)`.
+        restored: float tensor of the same shape.
+    """
+    features = ops.normalize(ops.cast(features, "float32"), axis=-1)
+    restored = ops.normalize(ops.cast(restored, "float32"), axis=-1)
+    return 1.0 - ops.sum(features * restored, axis=-1, keepdims=True)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class FeatureReconstructionLoss(keras.losses.Loss):
+    """Squared error of standardized features, and the angle between them at each scale.
+
+    `mean over cells and channels of (x - r)^2 + mean over cells and scales of (1 - cos(x_s, r_s))`,
+    with `x_s` the channels of scale `s`. The first fixes the size of features, the second is what
+    defects are found by: a cell's features turn where something is that good images do not have,
+    while their size follows brightness and contrast.
+
+    Args:
+        scales: list of ints. Channels of each scale, in the order of the features' channels.
+
+    Call arguments:
+        y_true: features, float tensor `(batch, h, w, channels)`.
+        y_pred: restored features, the same shape.
+
+    Returns:
+        loss: one value per image, reduced by the base class.
+
+    Raises:
+        InputError: If `scales` is empty or holds a number below 1.
+    """
+
+    def __init__(self, scales: Sequence[int], name="feature_reconstruction_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if not scales or min(scales) < 1:
+            raise InputError(f"`scales` must be whole numbers of at least 1. Received: {scales}")
+        self.scales = [int(channels) for channels in scales]
+
+    def call(self, y_true, y_pred, weights=None):
+        """Returns float32 `(batch,)`; `weights` must be None, every cell counts."""
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        squared = ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))
+        angles = [
+            ops.mean(cosine_distance(true, made), axis=(1, 2, 3))
+            for true, made in zip(self._split(y_true), self._split(y_pred), strict=True)
+        ]
+        return squared + sum(angles) / len(angles)
+
+    def _split(self, features):
+        ends = [sum(self.scales[: index + 1]) for index in range(len(self.scales))]
+        return [
+            features[..., end - size : end] for end, size in zip(ends, self.scales, strict=True)
+        ]
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "scales": self.scales}

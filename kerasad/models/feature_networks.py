@@ -1,0 +1,134 @@
+"""Encoder, decoder and discriminator that work on cells of pretrained features."""
+
+import math
+
+import keras
+from keras import layers
+
+from kerasad.models.networks import latent_heads
+
+SMALL_IMAGE = 64
+"""Longest side of the reconstructed image, in pixels."""
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class PlaceBias(layers.Layer):
+    """Adds a learned vector to each cell, one for each place.
+
+    What is usual depends on the place in pictures of parts that always lie alike; where places
+    mean nothing, as in crops, all vectors stay alike.
+    """
+
+    def build(self, input_shape):
+        """Creates the vectors."""
+        self.bias = self.add_weight((1, *input_shape[1:]), "zeros", name="bias")
+
+    def call(self, cells):
+        """Returns `(batch, h, w, channels)` plus the vectors."""
+        return cells + self.bias
+
+
+def build_feature_encoder(view_shape, latent_dim: int, width: int) -> keras.Model:
+    """Builds the network from cells of features to the latent code of each 2 x 2 of them.
+
+    Args:
+        view_shape: `(h, w, channels)` of the features.
+        latent_dim: int. Channels of the code.
+        width: int. Channels of the hidden layers.
+
+    Returns:
+        encoder: model from `(batch, h, w, channels)` to a dict of `z_mean`, `z_log_var` `(batch,
+        ceil(h / 2), ceil(w / 2), latent_dim)` and `features_1`, the activations that they are
+        linear in.
+    """
+    inputs = keras.Input(view_shape, name="features")
+    # Each cell of the code sees its own 2 x 2 cells: one matrix product instead of convolutions
+    # on the fine grid, which is where the time would go.
+    x = layers.Conv2D(width, 2, strides=2, padding="same", name="reduce")(inputs)
+    x = layers.LeakyReLU(0.1, name="reduce_activation")(x)
+    x = _residual(x, width, "features_1")
+    return keras.Model(
+        inputs, {"features_1": x, **latent_heads(x, "conv", latent_dim)}, name="encoder"
+    )
+
+
+def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Model:
+    """Builds the network from a latent code to the features of a good image.
+
+    Args:
+        view_shape: as of `build_feature_encoder`.
+        latent_dim: int.
+        width: int.
+
+    Returns:
+        decoder: model from `(batch, ceil(h / 2), ceil(w / 2), latent_dim)` to float32
+        `(batch, h, w, channels)`, unbounded.
+    """
+    height, columns, channels = view_shape
+    inputs = keras.Input((-(-height // 2), -(-columns // 2), latent_dim), name="z")
+    x = layers.Conv2D(width, 3, padding="same", name="widen")(inputs)
+    x = PlaceBias(name="place")(x)
+    x = layers.LeakyReLU(0.1, name="widen_activation")(x)
+    x = _residual(x, width, "hidden")
+    x = layers.Conv2DTranspose(channels, 2, strides=2, dtype="float32", name="restored")(x)
+    surplus = (x.shape[1] - height, x.shape[2] - columns)
+    if any(surplus):
+        x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name="crop")(x)
+    return keras.Model(inputs, x, name="decoder")
+
+
+def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> keras.Model:
+    """Builds the network that judges single cells: good or restored, and of which AdaCos class.
+
+    Spectrally normalized, as `build_discriminator`. A cell of a pretrained network's features
+    already knows its surroundings, so there is no convolution over neighbours.
+
+    Args:
+        view_shape: as of `build_feature_encoder`.
+        width: int.
+        embedding_dim: int.
+
+    Returns:
+        discriminator: model from `(batch, h, w, channels)` to a dict of `logits` `(batch, h, w,
+        1)`, `features` `(batch, h, w, width)` and `embedding` `(batch, h, w, embedding_dim)`.
+    """
+    inputs = keras.Input(view_shape, name="features")
+    x = layers.SpectralNormalization(
+        layers.Conv2D(width, 1, name="judge"), name="judge_normalized", dtype="float32"
+    )(inputs)
+    hidden = layers.LeakyReLU(0.1, name="hidden")(x)
+    logits = layers.SpectralNormalization(
+        layers.Conv2D(1, 1, name="logits"), name="logits_normalized", dtype="float32"
+    )(hidden)
+    x = layers.Conv2D(width, 1, name="embedding_hidden")(inputs)
+    x = layers.LeakyReLU(0.1, name="embedding_activation")(x)
+    embedding = layers.Conv2D(embedding_dim, 1, name="embedding")(x)
+    outputs = {"logits": logits, "features": hidden, "embedding": embedding}
+    return keras.Model(inputs, outputs, name="discriminator")
+
+
+def build_image_head(latent_shape, width: int) -> keras.Model:
+    """Builds the small network from a latent code to a small picture of what it stands for.
+
+    Args:
+        latent_shape: `(h, w, latent_dim)`.
+        width: int.
+
+    Returns:
+        image_head: model from `(batch, h, w, latent_dim)` to float32 `(batch, f * h, f * w, 3)` in
+        [0, 1], `f` the largest power of 2 (at least 1) with sides of at most `SMALL_IMAGE`.
+    """
+    inputs = keras.Input(latent_shape, name="z")
+    factor = 2 ** max(0, int(math.log2(SMALL_IMAGE / max(latent_shape[:2]))))
+    x = layers.Conv2D(width, 3, padding="same", name="image_hidden")(inputs)
+    x = PlaceBias(name="image_place")(x)
+    x = layers.LeakyReLU(0.1, name="image_activation")(x)
+    x = layers.Conv2DTranspose(3, factor, strides=factor, name="image")(x)
+    x = layers.Activation("sigmoid", dtype="float32", name="reconstruction")(x)
+    return keras.Model(inputs, x, name="image_head")
+
+
+def _residual(x, width, name):
+    y = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv")(x)
+    x = layers.Add(name=f"{name}_add")([x, y])
+    return layers.LeakyReLU(0.1, name=name)(x)

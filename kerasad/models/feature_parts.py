@@ -1,0 +1,156 @@
+"""What a VAE-GAN does differently on the features of a backbone."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import InputError
+from kerasad.layers.content_grid import align_cells, enlarge_maps
+from kerasad.losses import cosine_distance
+from kerasad.models.feature_networks import build_feature_decoder, build_feature_encoder
+from kerasad.models.feature_view import FeatureStatistics, FeatureView
+from kerasad.models.networks import downsampled_cells
+from kerasad.models.vae_gan_tensors import compute_attention, finish_tensors
+
+_BATCH = 16
+
+
+def build_feature_coders(view: FeatureView, latent_dim: int, width: int) -> tuple:
+    """Returns encoder and decoder for the features of a view."""
+    shape = (*view.grid, sum(view.scales))
+    return (
+        build_feature_encoder(shape, latent_dim, width),
+        build_feature_decoder(shape, latent_dim, width),
+    )
+
+
+def adapt_view(model, data, max_images: int) -> None:
+    """Sets means and deviations of a model's features; see `VAEGAN.adapt`."""
+    if model.view is None:
+        raise InputError("`adapt` measures the features of a backbone, and this model has none.")
+    raw_features = tf.function(model.view.raw_features, reduce_retracing=True)
+    statistics = FeatureStatistics()
+    for inputs in _batches(data):
+        images, valid = unpack_inputs(inputs)
+        statistics.update(raw_features(tf.cast(images, tf.float32), valid))
+        if statistics.num_images >= max_images:
+            break
+    if not statistics.num_images:
+        raise InputError("There is no image to measure the features of.")
+    statistics.assign_to(model.view)
+
+
+def _batches(data):
+    """Yields model inputs of a dataset, or of arrays cut into batches."""
+    if isinstance(data, np.ndarray | tf.Tensor | dict):
+        data = tf.data.Dataset.from_tensor_slices(data).batch(_BATCH)
+    if not hasattr(data, "__iter__") or iter(data) is data:
+        raise InputError(
+            "On a backbone, `fit` reads the images once more to measure their features: give "
+            f"arrays or a dataset that starts anew, or call `adapt` first. Received: {type(data)}"
+        )
+    for element in data:
+        yield keras.utils.unpack_x_y_sample_weight(element)[0]
+
+
+def view_batch(model, x, batch: dict, training: bool) -> dict:
+    """Returns a batch of `VAEGAN.read_batch` with images replaced by features.
+
+    Args:
+        model: `VAEGAN` on a backbone.
+        x: model inputs; may hold the clean images' raw features under `features`.
+        batch: dict, of pixels.
+        training: bool.
+    """
+    view, valid = model.view, batch["valid"]
+    inputs = view(batch["inputs"], valid)
+    if isinstance(x, dict) and "features" in x:
+        target = view.standardize(x["features"])
+    else:
+        target = view(batch["images"], valid) if training else inputs
+    return {
+        **batch,
+        "inputs": inputs,
+        "target": target,
+        "mask": view.align_mask(batch["mask"], valid),
+        # Padding is not on an aligned grid.
+        "valid": None,
+        "frame_valid": valid,
+    }
+
+
+def image_loss(model, encoded, batch: dict, training: bool):
+    """Returns the squared error of the small picture of the code, `()`; it trains its head alone.
+
+    Args:
+        model: `VAEGAN` on a backbone.
+        encoded: dict, the encoder's outputs.
+        batch: dict, see `view_batch`.
+        training: bool.
+    """
+    drawn = model.image_head(ops.stop_gradient(encoded["z_mean"]), training=training)
+    small = downsampled_cells(ops.cast(batch["images"], "float32"), *drawn.shape[1:3])
+    small = align_cells(small, batch["frame_valid"])
+    return ops.mean(ops.square(drawn - small))
+
+
+def small_reconstruction(model, z, valid, training=False):
+    """Returns the small picture of a code, where padded in the frame's corner; see `VAEGAN`."""
+    drawn = model.image_head(z, training=training)
+    if valid is None:
+        return drawn
+    return enlarge_maps(drawn, drawn.shape[1:3], valid, smoothing=0.4)
+
+
+def feature_residual(model, images, valid=None):
+    """Returns the angle between features and restored features, see `VAEGAN.residual_map`."""
+    features = model.view(images, valid)
+    encoded = model.encoder(features, training=False)
+    restored = model.decoder(encoded["z_mean"], training=False)
+    slices = model.view.scale_slices()
+    residual = sum(cosine_distance(features[..., s], restored[..., s]) for s in slices)
+    return enlarge_maps(residual / len(slices), images.shape[1:3], valid)
+
+
+def compute_feature_tensors(model, images, valid=None) -> dict:
+    """Returns what one forward pass on a backbone knows about images, for experts.
+
+    Args:
+        model: `VAEGAN` on a backbone.
+        images: float tensor `(batch, height, width, 3)` in [0, 1].
+        valid: float tensor `(batch, height, width, 1)` or None.
+
+    Returns:
+        tensors: dict of float32 tensors: `features` and `restored_features` `(batch, h, w,
+        channels)`, the standardized features and what the decoder makes of them; the same of each
+        tap as `features_1`, `restored_features_1`, ...; `z_mean` and `z_log_var` `(batch, h / 2,
+        w / 2, latent_dim)`; of the discriminator `discriminator_features`, `embedding` and
+        `discriminator_logits` `(batch, h, w, 1)`, and the first two of the restored features under
+        `reconstruction_discriminator_features` and `reconstruction_embedding`; `attention_map`;
+        with AdaCos `prototypes` and `class_logits`, see `VAEGAN.tensors`. Where images are padded,
+        the cells of all are aligned with their real part.
+    """
+    features = model.view(images, valid)
+    encoded = model.encoder(features, training=False)
+    restored = model.decoder(encoded["z_mean"], training=False)
+    judged = model.discriminator(features, training=False)
+    judged_restored = model.discriminator(restored, training=False)
+    tensors = {
+        "features": features,
+        "restored_features": restored,
+        "z_mean": encoded["z_mean"],
+        "z_log_var": encoded["z_log_var"],
+        "discriminator_features": judged["features"],
+        "reconstruction_discriminator_features": judged_restored["features"],
+        "embedding": judged["embedding"],
+        "reconstruction_embedding": judged_restored["embedding"],
+        "attention_map": compute_attention(model, encoded),
+    }
+    if model.adversarial_weight > 0:  # a judge that was never trained says nothing
+        tensors["discriminator_logits"] = judged["logits"]
+    for index, channels in enumerate(model.view.scale_slices(), start=1):
+        tensors[f"features_{index}"] = features[..., channels]
+        tensors[f"restored_features_{index}"] = restored[..., channels]
+    return finish_tensors(model, tensors)

@@ -1,0 +1,97 @@
+import keras
+import numpy as np
+import pytest
+
+import kerasad
+from kerasad.errors import InputError
+
+
+def make_model(**arguments):
+    settings = {"filters": 4, "latent_dim": 4, "embedding_dim": 8, "seed": 0, **arguments}
+    return kerasad.VAEGAN((32, 48, 3), backbone="efficientnet_lite0", **settings)
+
+
+def make_images(count=4):
+    return np.random.default_rng(0).random((count, 32, 48, 3), "float32")
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = make_model()
+    model.compile()
+    model.fit(make_images(), batch_size=2, verbose=0)
+    return model
+
+
+def test_it_trains_saves_and_comes_back_with_the_same_answers(trained, tmp_path):
+    trained.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    expected = trained.predict(make_images(), verbose=0)
+    np.testing.assert_array_equal(loaded.predict(make_images(), verbose=0), expected)
+    assert loaded.view.is_adapted
+
+
+def test_the_backbone_stays_as_it_was(trained):
+    fresh = make_model().view.backbone.get_weights()
+    for before, after in zip(fresh, trained.view.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_fit_has_standardized_the_features_of_its_images(trained):
+    features = np.asarray(trained.view(make_images()))
+    np.testing.assert_allclose(features.mean(axis=(0, 1, 2)), 0.0, atol=0.01)
+    assert np.median(features.std(axis=(0, 1, 2))) == pytest.approx(1.0, abs=0.05)
+
+
+def test_padding_is_never_seen(trained):
+    images, valid = make_images(), np.ones((4, 32, 48, 1), "float32")
+    valid[:, :, 32:] = 0.0
+    full = trained.tensors({"images": images, "valid": np.ones_like(valid)})["features"]
+    np.testing.assert_allclose(full, trained.tensors(images)["features"], atol=1e-5)
+    padded = trained.tensors({"images": images, "valid": valid})
+    assert padded["features"].shape == full.shape
+
+
+def test_restored_features_have_the_shape_of_the_features(trained):
+    tensors = trained.tensors(make_images())
+    assert tensors["features"].shape == tensors["restored_features"].shape == (4, 4, 6, 176)
+    assert tensors["z_mean"].shape == (4, 2, 3, 4)
+    assert trained.residual_map(make_images()).shape == (4, 32, 48, 1)
+
+
+def test_cached_features_give_the_same_target_as_computed_ones(trained):
+    images = make_images()
+    raw = np.asarray(trained.view.raw_features(images)).astype("float16")
+    cached = trained.read_batch({"images": images, "features": raw}, training=True)["target"]
+    computed = trained.read_batch(images, training=True)["target"]
+    np.testing.assert_allclose(cached, computed, atol=0.02)
+
+
+@pytest.mark.parametrize("adacos", ["cluster", "instance", "none"])
+def test_it_trains_with_every_mode_of_adacos(adacos):
+    model = make_model(adacos=adacos, num_clusters=3)
+    model.compile()
+    history = model.fit(make_images(), batch_size=4, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_only_the_image_head_learns_from_the_small_picture():
+    model = make_model(adacos="none", adversarial_weight=0, reconstruction_weight=0, kl_weight=0)
+    model.compile()
+    encoder, head = model.encoder.get_weights(), model.image_head.get_weights()
+    model.fit(make_images(), batch_size=4, verbose=0)
+    for before, after in zip(encoder, model.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    moved = zip(head, model.image_head.get_weights(), strict=True)
+    assert any(np.any(before != after) for before, after in moved)
+
+
+@pytest.mark.parametrize("arguments", [{"latent": "dense"}, {"attention_layer": 2}])
+def test_arguments_of_no_use_on_a_backbone_are_refused_by_name(arguments):
+    with pytest.raises(InputError, match=f"`?{next(iter(arguments))}`?"):
+        make_model(**arguments)
+
+
+def test_cavga_takes_no_backbone():
+    with pytest.raises(InputError, match="`backbone` is for VAEGAN"):
+        kerasad.models.CAVGA((32, 32, 3), backbone="efficientnet_lite0")
