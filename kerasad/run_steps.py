@@ -27,6 +27,7 @@ from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.export import export_saved_model
 from kerasad.locations import full_path, resolve_data
+from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
 from kerasad.scoring import AnomalyDetector
 from kerasad.training import save_detector
@@ -297,19 +298,6 @@ def refuse_seen(records: Sequence[ImageRecord], hashes: dict[str, dict[str, str]
 def detector_geometry(detector: AnomalyDetector) -> Geometry:
     """The frame that the detector's images are brought to."""
     return Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
-
-
-def peak_memory_mb() -> float | None:
-    """The most memory that this process has held, in MB; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    import sys
-
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _train_seconds(run: runs.Run) -> tuple[float | None, str | None]:
