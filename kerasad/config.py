@@ -201,6 +201,29 @@ def load_config(path: str | Path) -> RunConfig:
     return RunConfig.from_mapping(read_mapping(path), str(path))
 
 
+def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Names the first leaf in which two nested dictionaries differ, or None if none does.
+
+    Args:
+        found: mapping, as read from a file.
+        wanted: mapping, as asked for; tuples are as good as lists.
+    """
+    found, wanted = _flat(found), _flat(wanted)
+    for name in {**wanted, **found}:
+        if found.get(name) != wanted.get(name):
+            return f"`{name}` is {found.get(name)!r} there, {wanted.get(name)!r} here"
+    return None
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        return {prefix[:-1]: list(values) if isinstance(values, tuple) else values}
+    flat = {}
+    for name, value in values.items():
+        flat.update(_flat(value, f"{prefix}{name}."))
+    return flat
+
+
 def _parse(text: str, source: str) -> dict[str, Any]:
     try:
         values = json.loads(text)

@@ -1,7 +1,12 @@
-"""The exception for what a user can put right, and that of a search in vain."""
+"""The exception for what a user can put right, that of a search in vain, and of the machine."""
 
 import math
 import numbers
+import os
+
+OUT_OF_MEMORY = (
+    "Memory ran out: train with a smaller --image-size or --batch-size, or on crops (--tile)."
+)
 
 
 class InputError(ValueError):
@@ -18,6 +23,22 @@ class SearchFailedError(RuntimeError):
 
 class TrainingDivergedError(RuntimeError):
     """A loss became NaN or infinite; the message names it."""
+
+
+def describe_machine_failure(error: BaseException) -> str | None:
+    """The sentence for a disk or a memory that did not suffice; None for any other error."""
+    import tensorflow as tf
+
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return OUT_OF_MEMORY
+    if not isinstance(error, OSError):
+        return None
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return (
+        f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): make room "
+        "and see to its permissions, or name another folder."
+    )
 
 
 def check_choice(name: str, value, choices) -> None:

@@ -54,6 +54,11 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(entry for entry in entries if entry.is_dir())
 
 
+def category_folders(folder: Path) -> list[Path]:
+    """The folders directly inside a folder that are categories in MVTec layout, by name."""
+    return [inner for inner in subfolders(folder) if (inner / "train" / "good").is_dir()]
+
+
 def _walk(top: Path, recursive: bool) -> Iterator[Path]:
     """All entries but those with a dot, and of folders only those that aren't searched."""
     waiting, seen = [top], set()

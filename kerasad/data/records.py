@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kerasad.data.folders import list_images, subfolders
+from kerasad.data.folders import category_folders, list_images, subfolders
 from kerasad.data.header import PIXEL_LIMIT
 from kerasad.data.image_record import (
     ImageRecord,
@@ -188,7 +188,7 @@ def _find_layout(root: Path) -> str:
             f"{root}: there is no folder {root / 'train' / 'good'}; put the good images there, or "
             "give a plain folder that holds only good images."
         )
-    categories = [folder.name for folder in subfolders(root) if (folder / "train/good").is_dir()]
+    categories = [folder.name for folder in category_folders(root)]
     if categories:
         raise InputError(
             f"{root}: it holds the categories {', '.join(categories)}; give one of these folders."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kerasad.config import describe_difference
 from kerasad.errors import InputError
 from kerasad.files import locked, read_json, refuse_wildcards, write_json
 from kerasad.tuning.tuner import STATE
@@ -70,26 +71,15 @@ def check_folder(folder: Path, asked: dict[str, Any], overwrite: bool) -> None:
         raise InputError(f"{folder} exists and is not a search: choose another --output.")
     if overwrite:
         return
-    found, wanted = _flat(read_json(folder / SEARCH)), _flat(asked)
+    found = read_json(folder / SEARCH)
     if asked["tuner"] != "hyperband" and asked["trials"] >= found.get("trials", 0):
         found["trials"] = asked["trials"]  # more of them go on where it ended
-    differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    if differing:
-        name = differing[0]
-        what = f"`{name}` is {found.get(name)!r} there, {wanted.get(name)!r} here"
+    difference = describe_difference(found, asked)
+    if difference is not None:
+        what = "of other images" if difference.startswith("`images`") else difference
         raise InputError(
-            f"{folder} holds another search ({'of other images' if name == 'images' else what}): "
-            "choose another --output, or pass --overwrite."
+            f"{folder} holds another search ({what}): choose another --output, or pass --overwrite."
         )
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, dict):
-        return {prefix[:-1]: list(values) if isinstance(values, tuple) else values}
-    flat = {}
-    for name, value in values.items():
-        flat.update(_flat(value, f"{prefix}{name}."))
-    return flat
 
 
 def _clean(folder: Path, overwrite: bool) -> None:
