@@ -4,14 +4,27 @@ import functools
 import itertools
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import click
-import tensorflow as tf
 
 from kerasad import runs
-from kerasad.config import DEFAULT_STEPS, DataConfig, RunConfig, TrainingConfig, merge, read_mapping
-from kerasad.errors import InputError, SearchFailedError, TrainingDivergedError
+from kerasad.config import (
+    DEFAULT_STEPS,
+    DataConfig,
+    ModelConfig,
+    RunConfig,
+    TrainingConfig,
+    merge,
+    read_mapping,
+)
+from kerasad.errors import (
+    InputError,
+    SearchFailedError,
+    TrainingDivergedError,
+    describe_machine_failure,
+)
 from kerasad.export import ParityError
 from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
@@ -22,9 +35,6 @@ from kerasad.training import MODELS, train_run
 from kerasad.version import __version__
 
 FOLDER = click.Path(file_okay=False)
-OUT_OF_MEMORY = (
-    "Memory ran out: train with a smaller --image-size or --batch-size, or on crops (--tile)."
-)
 
 
 class Verbs(click.Group):
@@ -38,19 +48,11 @@ class Verbs(click.Group):
             return _fail(context, error, 2)
         except (TrainingDivergedError, SearchFailedError, ParityError) as error:
             return _fail(context, error, 1)
-        except OSError as error:
-            return _fail(context, _describe(error), 1)
-        except (MemoryError, tf.errors.ResourceExhaustedError):
-            return _fail(context, OUT_OF_MEMORY, 1)
-
-
-def _describe(error: OSError) -> str:
-    if error.filename is None or error.strerror is None:
-        return str(error)
-    return (
-        f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): make room "
-        "and see to its permissions, or name another folder."
-    )
+        except Exception as error:
+            sentence = describe_machine_failure(error)
+            if sentence is None:
+                raise
+            return _fail(context, sentence, 1)
 
 
 def _fail(context: click.Context, error: Exception | str, code: int) -> None:
@@ -73,9 +75,10 @@ def _options(*options):
     return decorate
 
 
-MODEL_OPTIONS = _options(
-    click.option("--config", type=click.Path(dir_okay=False), help="JSON; options win over it."),
-    click.option("--model", type=click.Choice(list(MODELS)), help="[default: vae_gan]"),
+CONFIG_OPTION = click.option(
+    "--config", type=click.Path(dir_okay=False), help="JSON; options win over it."
+)
+ARGUMENT_OPTIONS = _options(
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),
     click.option(
@@ -83,6 +86,11 @@ MODEL_OPTIONS = _options(
         type=click.Choice([*ADACOS_MODES, *LABELLED_ADACOS_MODES, "none"]),
         help="Classes of the AdaCos term.",
     ),
+)
+MODEL_OPTIONS = _options(
+    CONFIG_OPTION,
+    click.option("--model", type=click.Choice(list(MODELS)), help=_default(ModelConfig, "name")),
+    ARGUMENT_OPTIONS,
 )
 DATA_OPTIONS = _options(
     click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),
@@ -103,8 +111,9 @@ DATA_OPTIONS = _options(
         "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
     ),
 )
+EPOCHS_OPTION = click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]")
 TRAINING_OPTIONS = _options(
-    click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]"),
+    EPOCHS_OPTION,
     click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
 )
 
@@ -176,6 +185,50 @@ def tune(
     tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=click.echo)
 
 
+@main.command()
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
+@click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
+@click.option("--models", help=f"Names, with commas. {_default(ModelConfig, 'name')}")
+@click.option("--seeds", help=f"Numbers, with commas. {_default(TrainingConfig, 'seed')}")
+@click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it goes on.")
+@click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
+@CONFIG_OPTION
+@ARGUMENT_OPTIONS
+@DATA_OPTIONS
+@EPOCHS_OPTION
+def benchmark(
+    data: tuple[str, ...],
+    output: str,
+    models: str | None,
+    seeds: str | None,
+    overwrite: bool,
+    keep_runs: bool,
+    config: str | None,
+    **options: Any,
+) -> None:
+    """Train and evaluate models on the categories DATA: one table, published numbers beside it.
+
+    Each DATA is a category in MVTec layout, demo/brick, demo/grass, demo/gravel, or a folder of
+    categories. A benchmark that was stopped goes on when started again; rows that failed are tried
+    again, and further categories, models and seeds are added.
+    """
+    from kerasad.benchmark import run_benchmark
+
+    found = run_benchmark(
+        _resolve(data[0], config, {**options, "model": None, "seed": None}),
+        data,
+        output,
+        models=None if models is None else _read_list("models", models, str.strip, "names"),
+        seeds=None if seeds is None else _read_list("seeds", seeds, int, "numbers such as 0,1,2"),
+        overwrite=overwrite,
+        keep_runs=keep_runs,
+        echo=click.echo,
+    )
+    click.echo(f"\nWritten to {found.path}")
+    if found.failed:
+        _fail(click.get_current_context(), f"Rows failed: {' | '.join(found.failed)}", 1)
+
+
 def _tell_note(calibration: dict[str, Any]) -> None:
     if calibration["note"]:
         click.echo(f"Note: {calibration['note']}")
@@ -185,7 +238,7 @@ def _resolve(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
     """Defaults, under the configuration file, under the options that were given."""
     values = {} if path is None else read_mapping(path)
     if options["split"] is not None:
-        options["split"] = _read_split(options["split"])
+        options["split"] = _read_list("split", options["split"], float, "numbers such as .7,.1,.2")
     named = {name: options[name] for name in ("latent", "latent_dim", "adacos")}
     given = {
         "data": {name: options[name] for name in options if _is_field(DataConfig, name)},
@@ -206,11 +259,11 @@ def _is_field(section: type, name: str) -> bool:
     return name in section.__dataclass_fields__
 
 
-def _read_split(text: str) -> list[float]:
+def _read_list(name: str, text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
     try:
-        return [float(part) for part in text.split(",")]
+        return [kind(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError(f"--split {text} is not three numbers such as 0.7,0.1,0.2.") from error
+        raise InputError(f"--{name} {text} is not {what}.") from error
 
 
 @main.command()
