@@ -89,7 +89,7 @@ def run(trained, tmp_path):
 
 def test_help_lists_verbs_models_and_defaults():
     text = must("--help").output
-    verbs = ("train", "evaluate", "predict", "calibrate", "report", "tune", "export")
+    verbs = ("train", "evaluate", "predict", "calibrate", "report", "tune", "benchmark", "export")
     for verb in verbs:
         assert f"  {verb} " in text
     text = must("train", "--help").output

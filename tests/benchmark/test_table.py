@@ -4,7 +4,7 @@ import pytest
 
 from kerasad.benchmark.folder import FAILED
 from kerasad.benchmark.page import format_page, markdown_table
-from kerasad.benchmark.published import published_for
+from kerasad.benchmark.published import category_names, published_for
 from kerasad.benchmark.table import COSTS, COUNTS, SCORES, build_table
 
 CATEGORIES, MODELS, SEEDS = ["bottle", "plate"], ["a", "b"], [0, 1]
@@ -156,6 +156,24 @@ def test_published_numbers_stand_beside_categories_of_their_name_alone():
     assert "not stated" in page
     assert published_for(["plate", "brick", "leather_subset"]) == []
     assert "Published" not in format_page(table, [])
+
+
+def means_part(categories):
+    rows = {(category, "a", 0): done(aupro=0.125) for category in categories}
+    rows["bottle", "a", 0] = done(aupro=0.125, image_auroc=None)
+    table = build_table(rows, categories, ["a"], [0])
+    page = format_page(table, published_for(categories))
+    return page[page.index("### Means over MVTec AD") :]
+
+
+def test_our_mean_stands_beside_published_ones_only_if_it_is_of_all_15_categories():
+    header, _, first = means_part(list(category_names())).split("\n\n")[1].splitlines()[:3]
+    titles, cells = ([cell.strip() for cell in line.split("|")[1:-1]] for line in (header, first))
+    row = dict(zip(titles, cells, strict=True))
+    assert (row["method"], row["source"], row["AUPRO"]) == ("a", "here", "0.125")
+    # Bottle has none, so this one would be of 14.
+    assert row["image AUROC"] == row["IoU, protocol not stated"] == ""
+    assert "| here " not in means_part(list(category_names())[:14])
 
 
 def test_a_table_is_markdown_with_columns_of_one_width():
