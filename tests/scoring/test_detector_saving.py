@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from kerasad import VAEGAN, AnomalyDetector
-from kerasad.scoring.experts import CellGaussian, PixelResidual, SSIMResidual
+from kerasad.scoring.experts import CellGaussian, CellMemory, PixelResidual, SSIMResidual
 
 FRESH_PROCESS = Path(__file__).with_name("fresh_process.py")
 SIDE = 32
@@ -28,6 +28,7 @@ def few_experts():
         PixelResidual(name="residual", position_free=True),
         SSIMResidual(7, name="ssim", position_free=True),
         CellGaussian("encoder_features", 4, seed=5, name="gaussian", position_free=True),
+        CellMemory("encoder_features", 50, max_channels=3, name="memory", position_free=True),
     ]
 
 

@@ -8,6 +8,7 @@ from kerasad.scoring.experts.adacos_distance import (
 from kerasad.scoring.experts.anomalous_attention import AnomalousAttention
 from kerasad.scoring.experts.base import Expert
 from kerasad.scoring.experts.cell_gaussian import CellGaussian
+from kerasad.scoring.experts.cell_memory import CellMemory
 from kerasad.scoring.experts.feature_residual import DiscriminatorResidual
 from kerasad.scoring.experts.inattention import Inattention
 from kerasad.scoring.experts.latent_kl import LatentKL
@@ -17,6 +18,7 @@ from kerasad.scoring.experts.ssim_residual import SSIMResidual
 __all__ = [
     "AnomalousAttention",
     "CellGaussian",
+    "CellMemory",
     "DefectLogit",
     "DiscriminatorResidual",
     "EmbeddingResidual",

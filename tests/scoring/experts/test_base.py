@@ -4,6 +4,7 @@ import pytest
 
 from kerasad.scoring.experts import (
     CellGaussian,
+    CellMemory,
     DefectLogit,
     DiscriminatorResidual,
     EmbeddingResidual,
@@ -17,13 +18,14 @@ from kerasad.scoring.experts import (
 
 CLASSES = [
     *(PixelResidual, SSIMResidual, DiscriminatorResidual, LatentKL, Inattention),
-    *(PrototypeDistance, DefectLogit, EmbeddingResidual, CellGaussian),
+    *(PrototypeDistance, DefectLogit, EmbeddingResidual, CellGaussian, CellMemory),
 ]
 SHAPES = {
     "images": (None, 16, 16, 3),
     "reconstruction": (None, 16, 16, 3),
     "z_mean": (None, 4, 4, 5),
     "z_log_var": (None, 4, 4, 5),
+    "features": (None, 8, 8, 6),
     "encoder_features": (None, 8, 8, 6),
     "discriminator_features": (None, 8, 8, 6),
     "reconstruction_discriminator_features": (None, 8, 8, 6),

@@ -1,0 +1,97 @@
+"""Which of very many good cells a memory keeps."""
+
+import numpy as np
+
+from kerasad.errors import check_whole
+
+
+class CellReservoir:
+    """Keeps a uniform sample, without replacement, of all cells of a stream.
+
+    Each cell draws a random key in [0, 1) in the order of the stream, and those with the smallest
+    keys stay: every subset of `capacity` cells is equally likely, and which one it is depends on
+    the seed and the order, not on how the stream was cut into batches.
+
+    Args:
+        capacity: int >= 1. Most cells kept.
+        seed: int.
+
+    Reference: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", Information
+    Processing Letters 2006, for equal weights.
+    """
+
+    def __init__(self, capacity: int, seed: int = 0):
+        check_whole("capacity", capacity, 1)
+        self.capacity = capacity
+        self._generator = np.random.default_rng(seed)
+        self._keys = np.empty(0)
+        self._cells = None
+
+    def add(self, cells: np.ndarray) -> None:
+        """Takes in the next cells of the stream, float32 `(n, channels)`."""
+        cells = np.asarray(cells, "float32")
+        keys = self._generator.random(len(cells))
+        if self._cells is None:
+            self._cells = np.empty((0, cells.shape[1]), "float32")
+        room = self.capacity - len(self._keys)
+        if room > 0:
+            self._keys = np.concatenate([self._keys, keys[:room]])
+            self._cells = np.concatenate([self._cells, cells[:room]])
+            keys, cells = keys[room:], cells[room:]
+        if len(keys) == 0:
+            return
+        # Only what comes in is copied, not the whole sample.
+        both = np.concatenate([self._keys, keys])
+        stays = np.zeros(len(both), bool)
+        stays[np.argpartition(both, self.capacity - 1)[: self.capacity]] = True
+        leaving = np.flatnonzero(~stays[: self.capacity])
+        coming = np.flatnonzero(stays[self.capacity :])
+        self._keys[leaving] = keys[coming]
+        self._cells[leaving] = cells[coming]
+
+    def sample(self) -> np.ndarray:
+        """Returns the cells kept, float32 `(at most capacity, channels)`, in random order.
+
+        The first `k` are a uniform sample of `k` cells.
+        """
+        if self._cells is None:
+            return np.empty((0, 0), "float32")
+        return self._cells[np.argsort(self._keys)]
+
+
+def greedy_k_center(points: np.ndarray, count: int) -> np.ndarray:
+    """Chooses points, beginning with the first, each the farthest from all chosen before.
+
+    The largest distance of any point from the nearest chosen one is at most twice the smallest
+    that `count` points can have. Time grows with `count * n * channels`.
+
+    Args:
+        points: float array `(n, channels)`.
+        count: int. Points wanted.
+
+    Returns:
+        chosen: int array, indices of at most `count` different points in the order of choice;
+        fewer where the rest repeats them.
+
+    Reference: Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
+    Computer Science 1985; as a coreset: Roth et al., "PatchCore", CVPR 2022, algorithm 1.
+    """
+    if len(points) == 0 or count < 1:
+        return np.empty(0, "int64")
+    points = np.asarray(points, "float32")
+    points = points - points.mean(axis=0)  # squares of large numbers would drown differences
+    squares = np.einsum("nd,nd->n", points, points)
+    # What float32 leaves of the distance between a point and itself.
+    rounding = 1e-6 * squares.max()
+    distances = np.full(len(points), np.inf, "float32")
+    chosen = [0]
+    while len(chosen) < min(count, len(points)):
+        last = chosen[-1]
+        to_last = squares + squares[last] - 2.0 * (points @ points[last])
+        np.minimum(distances, to_last, out=distances)
+        distances[last] = -np.inf
+        farthest = int(np.argmax(distances))
+        if distances[farthest] <= rounding:
+            break
+        chosen.append(farthest)
+    return np.array(chosen)
