@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.errors import InputError, TrainingDivergedError
@@ -103,9 +104,10 @@ class SyntheticLocalization(keras.callbacks.Callback):
     """Logs how well the residual finds synthetic defects on validation images.
 
     A fixed set of defects (the family kept for choosing, never trained on) is drawn once. After
-    every epoch the residual |x - reconstruction|, averaged over the channels, is compared with
-    their masks: `synthetic_iou` (pooled pixels, best over thresholds) and
-    `synthetic_pixel_auroc`. A curve to look at and to choose by, without a real defect.
+    every epoch the residual (the model's `residual_map`, or else |x - prediction| averaged over
+    the channels) is compared with their masks: `synthetic_iou` (pooled pixels, best over
+    thresholds) and `synthetic_pixel_auroc`. A curve to look at and to choose by,
+    without a real defect.
 
     Args:
         dataset: `tf.data.Dataset` of model inputs: images, or `{"images", "valid"}`.
@@ -123,14 +125,24 @@ class SyntheticLocalization(keras.callbacks.Callback):
         """Adds the two values to `logs`, so that every later callback sees them."""
         iou = OracleIoU()
         for inputs, mask, valid in self.batches:
-            images = inputs["images"] if isinstance(inputs, dict) else inputs
-            reconstruction = self.model.predict_on_batch(inputs)
-            residual = np.mean(np.abs(images - reconstruction), axis=-1, keepdims=True)
-            iou.update_state(mask, residual, sample_weight=valid)
+            iou.update_state(mask, self._residual(inputs), sample_weight=valid)
         if logs is not None:
             logs["synthetic_iou"] = float(iou.result())
             # From the same counts: sorting the pixels is what takes the time.
             logs["synthetic_pixel_auroc"] = float(area_under_roc(*iou.counts()))
+
+    def set_model(self, model: keras.Model) -> None:
+        """Takes up the model, and how its residual is computed."""
+        super().set_model(model)
+        if hasattr(model, "residual_map"):
+            self._residual = tf.function(model.residual_map, reduce_retracing=True)
+        else:
+            self._residual = self._residual_of_prediction
+
+    def _residual_of_prediction(self, inputs):
+        images = inputs["images"] if isinstance(inputs, dict) else inputs
+        prediction = self.model.predict_on_batch(inputs)
+        return np.mean(np.abs(images - prediction), axis=-1, keepdims=True)
 
 
 def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:

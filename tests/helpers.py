@@ -5,6 +5,16 @@ import json
 import keras
 import numpy as np
 
+TINY_MODEL = {
+    "filters": 2,
+    "depth": 2,
+    "embedding_dim": 4,
+    "latent": "conv",
+    "latent_dim": 2,
+    "adacos": "none",
+}
+"""Arguments of a `VAEGAN` that is as small as it may be."""
+
 
 def as_numpy(outputs):
     return [np.asarray(value, dtype="float32") for value in keras.tree.flatten(outputs)]

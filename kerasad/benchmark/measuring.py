@@ -23,17 +23,10 @@ from kerasad.benchmark.folder import DONE, FAILED, BenchmarkFolder
 from kerasad.benchmark.plan import PlannedRow
 from kerasad.data.split import PARTS
 from kerasad.files import read_json
+from kerasad.metrics.table import HEADLINES
 
 METRICS = (
-    "image_auroc",
-    "pixel_auroc",
-    "aupro",
-    "image_f1_max",
-    "pixel_f1_max",
-    "iou_oracle",
-    "iou_pooled",
-    "iou_per_image",
-    "balanced_accuracy",
+    *HEADLINES,
     "false_alarm_rate",
     "num_images",
     "image_size",

@@ -1,6 +1,7 @@
 """Images in: who is where, safe decoding, tf.data pipelines, synthetic defects."""
 
-from kerasad.data.category import Category, load_category
+from kerasad.data.category import Category
+from kerasad.data.category_loading import load_category
 from kerasad.data.demo import write_demo
 from kerasad.data.geometry import Geometry, resize_image
 from kerasad.data.loading import load_good_images, load_images

@@ -1,10 +1,8 @@
 """One category of images as `tf.data` pipelines: train, validation, calibration, test."""
 
-import dataclasses
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from os import PathLike
 
 import tensorflow as tf
 
@@ -13,25 +11,21 @@ from kerasad.data.decoding import PIXEL_LIMIT, decode_mask
 from kerasad.data.geometry import (
     Geometry,
     count_vanished_regions,
-    parse_image_size,
-    plan_geometry,
     whole_batch_size,
 )
-from kerasad.data.labelled import choose_labelled, mix_labelled, read_labelled, set_apart, without
-from kerasad.data.records import CategoryIndex, ImageRecord, read_category
+from kerasad.data.labelled import mix_labelled
+from kerasad.data.records import CategoryIndex, ImageRecord
 from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
-from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
+from kerasad.data.split import GoodSplit
 from kerasad.data.split_table import format_split_table
 from kerasad.errors import InputError
-
-ImageSize = int | str | Sequence[int] | Geometry
 
 # Windows of the one left-out photo must not be the same for scales and for thresholds.
 _VALIDATION_WINDOWS, _CALIBRATION_WINDOWS = 0, 1
 
 
 class Category:
-    """The data of one category; made by `load_category`.
+    """The data of one category; made by `kerasad.data.load_category`.
 
     Every dataset is built when it is first asked for, and images are decoded into memory only
     then: whoever evaluates never waits for the training images.
@@ -127,11 +121,6 @@ class Category:
         """The training images, each once, whole and in the order of `split.train`."""
         return pipeline.make_dataset(self._train_source, self._whole_batch_size)
 
-    @property
-    def bytes_left_by_train(self) -> int:
-        """Memory that the training images leave of the budget for what is decoded."""
-        return self._left_by_train()
-
     def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
         """`train_from` with labelled images: (x, labels), see `mix_labelled`.
 
@@ -158,7 +147,7 @@ class Category:
     def _labelled_source(self):
         return self._source(
             self.labelled,
-            self._left_by_train(),
+            self.bytes_left_by_train,
         )
 
     @cached_property
@@ -191,11 +180,13 @@ class Category:
 
     @cached_property
     def _validation_source(self):
-        taken = min(len(self.labelled), count_cacheable(self.geometry, self._left_by_train()))
-        left = self._left_by_train() - taken * _image_bytes(self.geometry)
+        taken = min(len(self.labelled), count_cacheable(self.geometry, self.bytes_left_by_train))
+        left = self.bytes_left_by_train - taken * _image_bytes(self.geometry)
         return self._source(self.split.validation, left)
 
-    def _left_by_train(self):
+    @property
+    def bytes_left_by_train(self) -> int:
+        """Memory that the training images leave of the budget for what is decoded."""
         taken = min(len(self.split.train), count_cacheable(self.geometry, self._cache_bytes))
         return self._cache_bytes - taken * _image_bytes(self.geometry)
 
@@ -238,117 +229,6 @@ class Category:
         if self.labelled:
             size += f"\n  labelled defective, never test images: {len(self.labelled)}"
         return f"{format_split_table(self.index, self.split)}\n  image size: {size}"
-
-
-def load_category(
-    data: str | PathLike,
-    image_size: ImageSize = 256,
-    batch_size: int = 16,
-    *,
-    split: Sequence[float] | str | PathLike = (0.7, 0.1, 0.2),
-    seed: int = 0,
-    crop_size: ImageSize | None = None,
-    crops_per_image: int | None = None,
-    cache_megabytes: int = 1024,
-    on_bad: str = "skip",
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
-    labelled: str | PathLike | None = None,
-    labelled_share: float | None = None,
-) -> Category:
-    """Opens one category of images.
-
-    Args:
-        data: Folder: a category in MVTec layout, or a plain folder of good images.
-        image_size: Size of whole images: `256`, `"256x640"`, `(256, 640)` (see
-            `parse_image_size`), or the `Geometry` of an existing run. Defaults to `256`.
-        batch_size: int. Images, or crops, of a training batch; whole images come in batches of
-            as many pixels. Defaults to `16`.
-        split: Three floats, the shares of train, validation and calibration; or the path of a
-            run's `split.json`, to split as it says.
-        seed: int. Of the split, the order and the crops. Defaults to `0`.
-        crop_size: Size of random training crops, written as `image_size`. None: whole images.
-        crops_per_image: int or None. Crops of each image an epoch; None covers its area twice.
-        cache_megabytes: int. Memory (MiB) for decoded images, training images first; what does
-            not fit is decoded each epoch. Defaults to `1024`.
-        on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
-        max_value: int or None. White in 16-bit files.
-        pixel_limit: int. Files with more pixels are refused before they are decoded.
-        labelled: Folder of images labelled defective, for models that learn from some.
-        labelled_share: float or None. Instead of a folder: so many of the defective test images,
-            as a share of the training images, are set apart and labelled. Either way they are
-            test images no more.
-
-    Returns:
-        A `Category`.
-
-    Raises:
-        InputError: If the folder, a file or an argument is of no use; the message names it.
-    """
-    _check_positive("batch_size", batch_size)
-    if crops_per_image is not None:
-        _check_positive("crops_per_image", crops_per_image)
-    index = read_category(data, on_bad=on_bad, pixel_limit=pixel_limit, max_value=max_value)
-    geometry = plan_geometry(index.good, image_size)
-    _check_pixels(geometry, image_size, pixel_limit)
-    parts = _split(index.good, split, seed)
-    if isinstance(split, (str, PathLike)):  # what the run was labelled with is no test image
-        index = dataclasses.replace(index, test=without(index.test, read_split(split)[LABELLED]))
-    if labelled is not None and labelled_share is not None:
-        raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
-    defective = ()
-    if labelled is not None:
-        decoding = {"pixel_limit": pixel_limit, "max_value": max_value}
-        defective, problems = read_labelled(labelled, on_bad=on_bad, **decoding)
-        index = dataclasses.replace(index, problems=(*index.problems, *problems))
-    elif labelled_share is not None:
-        defective = choose_labelled(index, labelled_share, len(parts.train), seed)
-    return Category(
-        set_apart(index, defective),
-        parts,
-        geometry,
-        labelled=defective,
-        batch_size=batch_size,
-        seed=seed,
-        crop_size=_parse_crop_size(crop_size, geometry),
-        crops_per_image=crops_per_image,
-        cache_megabytes=cache_megabytes,
-        max_value=max_value,
-        pixel_limit=pixel_limit,
-    )
-
-
-def _split(records, split, seed):
-    if isinstance(split, (str, PathLike)):
-        return restore_split(split, records)
-    return split_good(records, split, seed)
-
-
-def _check_positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"`{name}` must be a whole number, at least 1. Received: {value!r}")
-
-
-def _check_pixels(geometry, image_size, pixel_limit):
-    if geometry.height * geometry.width > pixel_limit:
-        raise InputError(
-            f"image_size={image_size!r} makes images of {geometry.height} x {geometry.width} "
-            f"(height x width), {geometry.height * geometry.width:,} pixels, more than the "
-            f"`pixel_limit` of {pixel_limit:,}: make `image_size` smaller."
-        )
-
-
-def _parse_crop_size(crop_size, geometry):
-    if crop_size is None:
-        return None
-    height, width = parse_image_size(crop_size)
-    if height > geometry.height or width > geometry.width:
-        raise InputError(
-            f"crop_size={crop_size!r} is larger than the images, which are brought to "
-            f"{geometry.height} x {geometry.width} (height x width): make `crop_size` smaller or "
-            "`image_size` larger."
-        )
-    return height, width
 
 
 def _image_bytes(geometry):

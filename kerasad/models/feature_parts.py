@@ -1,4 +1,4 @@
-"""What a VAE-GAN does differently on the features of a backbone."""
+"""What a VAE-GAN does on the features of a backbone; `pixel_parts` has the same on pixels."""
 
 import keras
 import numpy as np
@@ -8,22 +8,57 @@ from keras import ops
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import align_cells, enlarge_maps
-from kerasad.losses import cosine_distance
-from kerasad.models.feature_networks import build_feature_decoder, build_feature_encoder
+from kerasad.losses import FeatureReconstructionLoss, cosine_distance
+from kerasad.models.feature_networks import (
+    build_feature_decoder,
+    build_feature_discriminator,
+    build_feature_encoder,
+    build_image_head,
+)
 from kerasad.models.feature_view import FeatureStatistics, FeatureView
-from kerasad.models.networks import downsampled_cells
+from kerasad.models.networks import downsampled_cells, seed_weights
 from kerasad.models.vae_gan_tensors import compute_attention, finish_tensors
 
 _BATCH = 16
 
 
-def build_feature_coders(view: FeatureView, latent_dim: int, width: int) -> tuple:
-    """Returns encoder and decoder for the features of a view."""
-    shape = (*view.grid, sum(view.scales))
-    return (
-        build_feature_encoder(shape, latent_dim, width),
-        build_feature_decoder(shape, latent_dim, width),
+def build_view(model) -> None:
+    """Sets `view`, what the encoder sees images through."""
+    options = (model.image_shape, model.taps, model.backbone_weights)
+    model.view = FeatureView(model.backbone, *options, name="view")
+    model.view.build()
+
+
+def build_coders(model) -> tuple:
+    """Returns encoder and decoder."""
+    options = (_view_shape(model), model.latent_dim, _width(model))
+    return build_feature_encoder(*options), build_feature_decoder(*options)
+
+
+def build_judges(model) -> None:
+    """Sets what else depends on what is restored: discriminator, loss and the head of pictures."""
+    model.discriminator = build_feature_discriminator(
+        _view_shape(model), _width(model), model.embedding_dim
     )
+    model.reconstruction_loss = FeatureReconstructionLoss(model.view.scales)
+    model.image_head = build_image_head(model.decoder.input.shape[1:], 2 * model.filters)
+    if model.seed is not None:
+        seed_weights(model.image_head, 1000 * model.seed + 500)
+    model.further_terms = (*model.further_terms, "image_loss")
+    model.last_level = 1
+
+
+def _view_shape(model):
+    return (*model.view.grid, sum(model.view.scales))
+
+
+def _width(model):
+    return 3 * model.filters
+
+
+def view_images(model, images, valid):
+    """Returns what the encoder reads of images."""
+    return model.view(images, valid)
 
 
 def adapt_view(model, data, max_images: int) -> None:
@@ -81,8 +116,8 @@ def view_batch(model, x, batch: dict, training: bool) -> dict:
     }
 
 
-def image_loss(model, encoded, batch: dict, training: bool):
-    """Returns the squared error of the small picture of the code, `()`; it trains its head alone.
+def further_losses(model, encoded, batch: dict, training: bool) -> dict:
+    """Returns the squared error of the small picture of the code, which trains its head alone.
 
     Args:
         model: `VAEGAN` on a backbone.
@@ -93,10 +128,10 @@ def image_loss(model, encoded, batch: dict, training: bool):
     drawn = model.image_head(ops.stop_gradient(encoded["z_mean"]), training=training)
     small = downsampled_cells(ops.cast(batch["images"], "float32"), *drawn.shape[1:3])
     small = align_cells(small, batch["frame_valid"])
-    return ops.mean(ops.square(drawn - small))
+    return {"image_loss": (1.0, ops.mean(ops.square(drawn - small)))}
 
 
-def small_reconstruction(model, z, valid, training=False):
+def draw_reconstruction(model, z, valid, training=False):
     """Returns the small picture of a code, where padded in the frame's corner; see `VAEGAN`."""
     drawn = model.image_head(z, training=training)
     if valid is None:
@@ -104,17 +139,17 @@ def small_reconstruction(model, z, valid, training=False):
     return enlarge_maps(drawn, drawn.shape[1:3], valid, smoothing=0.4)
 
 
-def feature_residual(model, images, valid=None):
+def residual(model, images, valid=None):
     """Returns the angle between features and restored features, see `VAEGAN.residual_map`."""
     features = model.view(images, valid)
     encoded = model.encoder(features, training=False)
     restored = model.decoder(encoded["z_mean"], training=False)
     slices = model.view.scale_slices()
-    residual = sum(cosine_distance(features[..., s], restored[..., s]) for s in slices)
-    return enlarge_maps(residual / len(slices), images.shape[1:3], valid)
+    angles = sum(cosine_distance(features[..., s], restored[..., s]) for s in slices)
+    return enlarge_maps(angles / len(slices), images.shape[1:3], valid)
 
 
-def compute_feature_tensors(model, images, valid=None) -> dict:
+def describe(model, images, valid=None) -> dict:
     """Returns what one forward pass on a backbone knows about images, for experts.
 
     Args:

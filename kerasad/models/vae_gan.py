@@ -2,36 +2,18 @@
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.synthetic_training import TrainingDefects
 from kerasad.layers import Sampling
-from kerasad.losses import FeatureReconstructionLoss, ReconstructionLoss
+from kerasad.models import feature_parts, pixel_parts
 from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode
 from kerasad.models.arguments import check_arguments, checked_image_shape, init_arguments
-from kerasad.models.feature_networks import build_feature_discriminator, build_image_head
-from kerasad.models.feature_parts import (
-    adapt_view,
-    build_feature_coders,
-    compute_feature_tensors,
-    feature_residual,
-    image_loss,
-    small_reconstruction,
-    view_batch,
-)
-from kerasad.models.feature_view import FeatureView
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
-from kerasad.models.networks import (
-    build_decoder,
-    build_discriminator,
-    build_encoder,
-    default_depth,
-    seed_weights,
-)
+from kerasad.models.networks import default_depth, seed_weights
 from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 from kerasad.models.vae_gan_losses import discriminator_loss, generator_losses
-from kerasad.models.vae_gan_tensors import build_attention_head, compute_tensors
+from kerasad.models.vae_gan_tensors import build_attention_head
 from kerasad.precision import dtype_policy_scope
 
 TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
@@ -58,17 +40,14 @@ class VAEGAN(TwoPlayerModel):
     where its weight is above 0. Inputs of the encoder carry synthetic defects with probability
     `corruption`, and the target is the image without them.
 
-    With a `backbone`, all three networks work on cells of its frozen features at several scales,
-    standardized and on one grid (see `FeatureView`): the encoder reads them, the decoder restores
-    those of the image without defects, and the discriminator judges single cells. Then
-
-    - `R` is the squared error of the features and the angle between them at each scale, see
-      `FeatureReconstructionLoss`, and `KL` is in nats per value of the features;
-    - an image head learns beside it to draw a small picture (at most 64 pixels a side) of the
-      code, for people to look at; nothing else depends on it, and no gradient leaves it;
-    - `fit` first measures mean and deviation of each channel, unless `adapt` has; inputs may hold
-      the clean images' raw features under `features` (see `kerasad.models.feature_cache`), which
-      are then not computed again.
+    With a `backbone`, all three networks work on cells of its frozen features at several scales
+    (see `FeatureView`): the encoder reads them, the decoder restores those of the image without
+    defects, and the discriminator judges single cells. `R` is then `FeatureReconstructionLoss`,
+    and `KL` in nats per value of the features. An image head learns beside it to draw a small
+    picture of the code (at most 64 pixels a side), for people to look at; no gradient leaves it.
+    `fit` first measures mean and deviation of each channel, unless `adapt` has. Inputs may hold the
+    clean images' raw features under `features` (see `kerasad.models.feature_cache`), which are then
+    not computed again.
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
@@ -187,41 +166,24 @@ class VAEGAN(TwoPlayerModel):
         """The AdaCos modes that this model can be trained with."""
         return (*ADACOS_MODES, "none")
 
+    @property
+    def parts(self):
+        """The functions that differ with what the networks work on: pixels or features."""
+        return pixel_parts if self.backbone is None else feature_parts
+
     def build_coders(self):
         """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
-        if self.view is not None:
-            return build_feature_coders(self.view, self.latent_dim, 3 * self.filters)
-        code = (self.latent, self.latent_dim, self.filters, self.depth)
-        return build_encoder(self.image_shape, *code), build_decoder(self.image_shape, *code)
+        return self.parts.build_coders(self)
 
     def build_networks(self):
         """Creates every network and layer with variables, drawn from `seed`."""
         seed = self.seed
-        self.view = None
-        if self.backbone is not None:
-            options = (self.image_shape, self.taps, self.backbone_weights)
-            self.view = FeatureView(self.backbone, *options, name="view")
-            self.view.build()
+        self.parts.build_view(self)
         self.encoder, self.decoder = self.build_coders()
-        if self.view is None:
-            self.reconstruction_loss = ReconstructionLoss(self.ssim_weight)
-            self.discriminator = build_discriminator(
-                self.image_shape, self.filters, self.depth, self.embedding_dim
-            )
-            self.last_level = self.depth
-        else:
-            self.reconstruction_loss = FeatureReconstructionLoss(self.view.scales)
-            self.discriminator = build_feature_discriminator(
-                self.encoder.input.shape[1:], 3 * self.filters, self.embedding_dim
-            )
-            self.image_head = build_image_head(self.decoder.input.shape[1:], 2 * self.filters)
-            self.further_terms = (*self.further_terms, "image_loss")
-            self.last_level = 1
+        self.parts.build_judges(self)
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
                 seed_weights(network, 1000 * seed + 100 * offset)
-            if self.view is not None:
-                seed_weights(self.image_head, 1000 * seed + 500)
         self.sampling = Sampling(seed=seed)
         self.defects = TrainingDefects(probability=self.corruption, seed=seed)
         self.adacos_mode = build_adacos_mode(
@@ -243,12 +205,9 @@ class VAEGAN(TwoPlayerModel):
     def call(self, inputs, training=False):
         """Returns the reconstruction; see the class."""
         images, valid = unpack_inputs(inputs)
-        seen = images if self.view is None else self.view(images, valid)
-        encoded = self.encoder(seen, training=training)
+        encoded = self.encoder(self.parts.view_images(self, images, valid), training=training)
         z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
-        if self.view is not None:
-            return small_reconstruction(self, z, valid, training)
-        return self.decoder(z, training=training)
+        return self.parts.draw_reconstruction(self, z, valid, training)
 
     def adapt(self, data, max_images: int = 1024) -> None:
         """Measures mean and deviation of the backbone's features on good images.
@@ -260,7 +219,7 @@ class VAEGAN(TwoPlayerModel):
         Raises:
             InputError: If there is no image, or no backbone.
         """
-        adapt_view(self, data, max_images)
+        feature_parts.adapt_view(self, data, max_images)
 
     def fit(self, x=None, *args, **kwargs):
         """Trains as `TwoPlayerModel.fit` does; on a backbone it calls `adapt` first if need be."""
@@ -314,7 +273,7 @@ class VAEGAN(TwoPlayerModel):
             "mask": mask,
             "family": family,
         }
-        return batch if self.view is None else view_batch(self, x, batch, training)
+        return self.parts.view_batch(self, x, batch, training)
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
@@ -348,7 +307,7 @@ class VAEGAN(TwoPlayerModel):
             return self._track(losses, encoded, batch, reconstruction)
 
     def further_losses(self, encoded, z, batch, training):
-        """Returns a subclass's own terms of the encoder: a dict of `(weight, loss)` by name.
+        """Returns the terms of `further_terms`: a dict of `(weight, loss)` by name.
 
         Args:
             encoded: dict, the encoder's outputs for the batch's `inputs`.
@@ -356,9 +315,7 @@ class VAEGAN(TwoPlayerModel):
             batch: dict, see `read_batch`.
             training: bool.
         """
-        if self.view is None:
-            return {}
-        return {"image_loss": (1.0, image_loss(self, encoded, batch, training))}
+        return self.parts.further_losses(self, encoded, batch, training)
 
     def further_tensors(self, encoded):
         """Returns a subclass's own tensors for experts, by name."""
@@ -392,12 +349,9 @@ class VAEGAN(TwoPlayerModel):
             `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); with
             AdaCos, where the mode has them, `prototypes` (`(n, embedding_dim)`, unit length)
             and `class_logits` (`(batch, h, w, classes)`, class 0 is good). On a backbone, see
-            `compute_feature_tensors`.
+            `kerasad.models.feature_parts.describe`.
         """
-        images, valid = unpack_inputs(inputs)
-        if self.view is not None:
-            return compute_feature_tensors(self, images, valid)
-        return compute_tensors(self, images)
+        return self.parts.describe(self, *unpack_inputs(inputs))
 
     def residual_map(self, inputs):
         """Returns how far images are from their reconstruction, `(batch, height, width, 1)`.
@@ -405,15 +359,7 @@ class VAEGAN(TwoPlayerModel):
         The mean over channels of `|x - r|` of pixels, or, on a backbone, the mean over scales of
         the angle between features and restored features, `1 - cos`.
         """
-        images, valid = unpack_inputs(inputs)
-        if self.view is not None:
-            return feature_residual(self, images, valid)
-        return ops.mean(ops.abs(images - self(images)), axis=-1, keepdims=True)
-
-    @property
-    def aligns_content(self) -> bool:
-        """Whether all tensors have cells that cover an image's real part, see `content_grid`."""
-        return self.view is not None
+        return self.parts.residual(self, *unpack_inputs(inputs))
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -18,6 +18,7 @@ from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_r
 from kerasad.scoring.expert_inputs import (
     check_experts,
     chosen_tensors,
+    refuse_backbone,
     tensor_shapes,
     to_size,
 )
@@ -77,6 +78,7 @@ class AnomalyDetector(keras.Model):
     ):
         # Images in half precision would lose digits that distances need.
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
+        refuse_backbone(getattr(model, "backbone", None))
         self.model = model.__class__.from_config(model.get_config())
         self.model.set_weights(model.get_weights())
         tile_size = tuple(model.image_shape[:2])

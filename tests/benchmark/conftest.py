@@ -2,21 +2,13 @@
 
 import numpy as np
 import pytest
+from helpers import TINY_MODEL
 from PIL import Image
 
 from kerasad.benchmark.folder import DONE
 from kerasad.benchmark.measuring import METRICS
 from kerasad.benchmark.table import COSTS
 from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-
-ARGUMENTS = {
-    "filters": 2,
-    "depth": 2,
-    "embedding_dim": 4,
-    "latent": "conv",
-    "latent_dim": 2,
-    "adacos": "none",
-}
 
 
 def write_category(root, seed=0):
@@ -55,7 +47,7 @@ def config(categories):
     """RunConfig with all that is large kept small."""
     return RunConfig(
         DataConfig(str(categories / "plate"), image_size="32x32", batch_size=4),
-        ModelConfig(arguments=ARGUMENTS),
+        ModelConfig(arguments=TINY_MODEL),
         TrainingConfig(epochs=1, false_alarm_rate=0.34),
     )
 

@@ -54,3 +54,9 @@ def test_an_enlarged_map_of_a_padded_image_is_that_of_its_real_part_alone():
 
 def test_a_single_cell_can_be_enlarged():
     np.testing.assert_allclose(enlarge_maps(np.full((1, 1, 1, 1), 2.0), (4, 4)), 2.0, rtol=1e-5)
+
+
+def test_validity_may_have_another_resolution_than_the_map():
+    maps = np.random.default_rng(4).random((1, 2, 3, 1), "float32")
+    fine = enlarge_maps(maps, (8, 12), valid_of(8, 12))
+    np.testing.assert_allclose(fine, enlarge_maps(maps, (8, 12), valid_of(4, 6, (8, 12))), 1e-5)

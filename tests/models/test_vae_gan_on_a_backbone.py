@@ -1,9 +1,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasad
+from kerasad.callbacks import SyntheticLocalization
+from kerasad.config import ModelConfig
 from kerasad.errors import InputError
+from kerasad.training import build_model
 
 
 def make_model(**arguments):
@@ -95,3 +99,45 @@ def test_arguments_of_no_use_on_a_backbone_are_refused_by_name(arguments):
 def test_cavga_takes_no_backbone():
     with pytest.raises(InputError, match="`backbone` is for VAEGAN"):
         kerasad.models.CAVGA((32, 32, 3), backbone="efficientnet_lite0")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_it_trains_under_mixed_precision_with_features_in_full(policy):
+    model = make_model(dtype=policy)
+    model.compile()
+    history = model.fit(make_images(), batch_size=4, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    tensors = model.tensors(make_images())
+    assert {tensor.dtype.name for tensor in tensors.values()} == {"float32"}
+    np.testing.assert_allclose(model.view(make_images()), tensors["features"], atol=1e-5)
+
+
+def test_the_watch_on_synthetic_defects_looks_at_its_residual_map():
+    model = make_model(adacos="none")
+    model.compile()
+    images = make_images()
+    watch = SyntheticLocalization(tf.data.Dataset.from_tensor_slices(images).batch(4))
+    history = model.fit(images, batch_size=4, verbose=0, callbacks=[watch]).history
+    assert 0.0 < history["synthetic_iou"][0] < 1.0
+
+
+def test_the_small_picture_of_a_padded_image_lies_where_the_image_does(trained):
+    valid = np.zeros((4, 32, 48, 1), "float32")
+    valid[:, :16, :24] = 1.0
+    picture = np.asarray(trained({"images": make_images(), "valid": valid}))
+    height, width = picture.shape[1] // 2, picture.shape[2] // 2
+    # Beyond the corner all is the repeated edge.
+    np.testing.assert_allclose(picture[:, -1], picture[:, height + 1], atol=1e-4)
+    np.testing.assert_allclose(picture[:, :, -1], picture[:, :, width + 1], atol=1e-4)
+    assert np.ptp(picture[:, :height, :width]) > 0
+
+
+def test_a_detector_refuses_it_in_one_sentence(trained):
+    with pytest.raises(InputError, match="backbone='efficientnet_lite0'"):
+        kerasad.AnomalyDetector(trained)
+
+
+def test_a_run_on_a_backbone_is_refused_before_it_trains():
+    config = ModelConfig(arguments={"backbone": "efficientnet_lite0"})
+    with pytest.raises(InputError, match="backbone='efficientnet_lite0'"):
+        build_model(config, (32, 48, 3), seed=0)

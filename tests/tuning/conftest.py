@@ -2,25 +2,17 @@
 
 import numpy as np
 import pytest
+from helpers import TINY_MODEL
 from PIL import Image
 
 from kerasad.config import ModelConfig
 from kerasad.scoring import adaptation
 
-ARGUMENTS = {
-    "filters": 2,
-    "depth": 2,
-    "embedding_dim": 4,
-    "latent": "conv",
-    "latent_dim": 2,
-    "adacos": "none",
-}
-
 
 @pytest.fixture(scope="session")
 def small():
     """ModelConfig with all that is large kept small."""
-    return ModelConfig(arguments=ARGUMENTS)
+    return ModelConfig(arguments=TINY_MODEL)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from kerasad.config import ModelConfig, TrainingConfig
-from kerasad.data.category import Category, load_category
+from kerasad.data.category import Category
+from kerasad.data.category_loading import load_category
 from kerasad.errors import TrainingDivergedError
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.hypermodel import _check_weights
