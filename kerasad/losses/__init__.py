@@ -5,7 +5,12 @@ from kerasad.losses.attention import (
     attention_expansion_loss,
     complementary_guided_attention_loss,
 )
-from kerasad.losses.feature_reconstruction import FeatureReconstructionLoss, cosine_distance
+from kerasad.losses.feature_reconstruction import (
+    FeatureReconstructionLoss,
+    cosine_distance,
+    scale_angles,
+    scale_slices,
+)
 from kerasad.losses.latent import gaussian_kl_divergence
 from kerasad.losses.reconstruction import (
     ReconstructionLoss,
@@ -23,5 +28,7 @@ __all__ = [
     "discriminator_adversarial_loss",
     "gaussian_kl_divergence",
     "generator_adversarial_loss",
+    "scale_angles",
+    "scale_slices",
     "structural_similarity",
 ]

@@ -1,5 +1,6 @@
 """How far restored features are from those of the good image."""
 
+import itertools
 from collections.abc import Sequence
 
 import keras
@@ -18,6 +19,25 @@ def cosine_distance(features, restored):
     features = ops.normalize(ops.cast(features, "float32"), axis=-1)
     restored = ops.normalize(ops.cast(restored, "float32"), axis=-1)
     return 1.0 - ops.sum(features * restored, axis=-1, keepdims=True)
+
+
+def scale_slices(scales: Sequence[int]) -> list[slice]:
+    """Returns where each scale's channels are, for scales of so many channels."""
+    ends = list(itertools.accumulate(scales))
+    return [slice(end - size, end) for end, size in zip(ends, scales, strict=True)]
+
+
+def scale_angles(features, restored, scales: Sequence[int]):
+    """Returns the mean of `cosine_distance` over the scales, float32 `(..., 1)` in [0, 2].
+
+    Args:
+        features: float tensor `(..., channels)`.
+        restored: float tensor of the same shape.
+        scales: channels of each scale.
+    """
+    slices = scale_slices(scales)
+    angles = [cosine_distance(features[..., part], restored[..., part]) for part in slices]
+    return sum(angles) / len(slices)
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -53,17 +73,7 @@ class FeatureReconstructionLoss(keras.losses.Loss):
         """Returns float32 `(batch,)`; `weights` must be None, every cell counts."""
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         squared = ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))
-        angles = [
-            ops.mean(cosine_distance(true, made), axis=(1, 2, 3))
-            for true, made in zip(self._split(y_true), self._split(y_pred), strict=True)
-        ]
-        return squared + sum(angles) / len(angles)
-
-    def _split(self, features):
-        ends = [sum(self.scales[: index + 1]) for index in range(len(self.scales))]
-        return [
-            features[..., end - size : end] for end, size in zip(ends, self.scales, strict=True)
-        ]
+        return squared + ops.mean(scale_angles(y_true, y_pred, self.scales), axis=(1, 2, 3))
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

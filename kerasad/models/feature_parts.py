@@ -8,7 +8,7 @@ from keras import ops
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import align_cells, enlarge_maps
-from kerasad.losses import FeatureReconstructionLoss, cosine_distance
+from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
 from kerasad.models.feature_networks import (
     build_feature_decoder,
     build_feature_discriminator,
@@ -144,9 +144,8 @@ def residual(model, images, valid=None):
     features = model.view(images, valid)
     encoded = model.encoder(features, training=False)
     restored = model.decoder(encoded["z_mean"], training=False)
-    slices = model.view.scale_slices()
-    angles = sum(cosine_distance(features[..., s], restored[..., s]) for s in slices)
-    return enlarge_maps(angles / len(slices), images.shape[1:3], valid)
+    angles = scale_angles(features, restored, model.view.scales)
+    return enlarge_maps(angles, images.shape[1:3], valid)
 
 
 def describe(model, images, valid=None) -> dict:
@@ -185,7 +184,7 @@ def describe(model, images, valid=None) -> dict:
     }
     if model.adversarial_weight > 0:  # a judge that was never trained says nothing
         tensors["discriminator_logits"] = judged["logits"]
-    for index, channels in enumerate(model.view.scale_slices(), start=1):
+    for index, channels in enumerate(scale_slices(model.view.scales), start=1):
         tensors[f"features_{index}"] = features[..., channels]
         tensors[f"restored_features_{index}"] = restored[..., channels]
     return finish_tensors(model, tensors)

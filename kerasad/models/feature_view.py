@@ -83,13 +83,6 @@ class FeatureView(keras.layers.Layer):
         """
         return align_cells(downsampled_cells(ops.cast(mask, "float32"), *self.grid), valid)
 
-    def scale_slices(self) -> list[slice]:
-        """Returns the channels of each tap."""
-        ends = np.cumsum(self.scales)
-        return [
-            slice(int(end - size), int(end)) for end, size in zip(ends, self.scales, strict=True)
-        ]
-
     @property
     def is_adapted(self) -> bool:
         """Whether means and deviations were measured."""
