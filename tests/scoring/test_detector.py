@@ -20,7 +20,6 @@ OUTPUTS = {
     "threshold": (),
     "pixel_threshold": (),
     "attention_map": (32, 48, 1),
-    "reconstruction": (32, 48, 3),
 }
 
 
