@@ -1,0 +1,65 @@
+"""Sets the thresholds of a finished run anew."""
+
+from typing import Any
+
+from kerasad import runs
+from kerasad.data.geometry import whole_batch_size
+from kerasad.data.loading import load_good_images
+from kerasad.data.split import refuse_overlap, replace_calibration
+from kerasad.errors import InputError
+from kerasad.locations import resolve_data
+from kerasad.run_steps import detector_geometry
+from kerasad.training import save_detector
+
+
+def calibrate_run(
+    run: runs.Run,
+    data: str | None = None,
+    false_alarm_rate: float | None = None,
+    strict: bool = False,
+    verbose: int = 1,
+) -> dict[str, Any]:
+    """Sets a run's thresholds anew; scales, fusion weights and the model stay.
+
+    Args:
+        run: Run.
+        data: str or None. Good images, all of which are used; None keeps the stored scores.
+        false_alarm_rate: float or None. None keeps the rate.
+        strict: bool. Refuse a rate that so few images cannot guarantee.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        The content of `calibration.json`.
+
+    Raises:
+        InputError: Nothing to change, an image that the run was trained with, or no image.
+    """
+    if data is None and false_alarm_rate is None:
+        raise InputError("There is nothing to change: give --data or --false-alarm-rate.")
+    detector = run.load_detector()
+    before = detector.calibration_summary()
+    rate = before["false_alarm_rate"]["requested"] if false_alarm_rate is None else false_alarm_rate
+    split = None
+    if data is None:
+        detector.calibrate(None, false_alarm_rate=rate, strict=strict, verbose=verbose)
+    else:
+        config = run.config.data
+        good = load_good_images(
+            resolve_data(data),
+            detector_geometry(detector),
+            whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
+            on_bad=config.on_bad,
+            max_value=config.max_value,
+            pixel_limit=config.pixel_limit,
+        )
+        refuse_overlap(good.records, run.part(runs.SPLIT))
+        detector.calibrate(
+            good.dataset,
+            false_alarm_rate=rate,
+            pixel_rate=before["pixel_rate"],
+            strict=strict,
+            verbose=verbose,
+        )
+        # Whoever evaluates later must know that these are no test images any more.
+        split = replace_calibration(run.part(runs.SPLIT), good.records)
+    return save_detector(detector, run.path, split)
