@@ -16,6 +16,7 @@ def calibrate_run(
     run: runs.Run,
     data: str | None = None,
     false_alarm_rate: float | None = None,
+    review_rate: float | None = None,
     strict: bool = False,
     verbose: int = 1,
 ) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def calibrate_run(
         run: Run.
         data: str or None. Good images, all of which are used; None keeps the stored scores.
         false_alarm_rate: float or None. None keeps the rate.
+        review_rate: float or None. None keeps the review band, 0 takes it away.
         strict: bool. Refuse a rate that so few images cannot guarantee.
         verbose: int. 0 hides the progress bar.
 
@@ -32,16 +34,23 @@ def calibrate_run(
         The content of `calibration.json`.
 
     Raises:
-        InputError: Nothing to change, an image that the run was trained with, or no image.
+        InputError: Nothing to change, rates out of order, an image that the run was trained with,
+            or no image.
     """
-    if data is None and false_alarm_rate is None:
-        raise InputError("There is nothing to change: give --data or --false-alarm-rate.")
+    if data is None and false_alarm_rate is None and review_rate is None:
+        raise InputError(
+            "There is nothing to change: give --data, --false-alarm-rate or --review-rate."
+        )
     detector = run.load_detector()
     before = detector.calibration_summary()
-    rate = before["false_alarm_rate"]["requested"] if false_alarm_rate is None else false_alarm_rate
+    if false_alarm_rate is None:
+        false_alarm_rate = before["false_alarm_rate"]["requested"]
+    if review_rate is None:
+        review_rate = detector.decision.review_rate
+    rates = {"false_alarm_rate": false_alarm_rate, "review_rate": review_rate or None}
     split = None
     if data is None:
-        detector.calibrate(None, false_alarm_rate=rate, strict=strict, verbose=verbose)
+        detector.calibrate(None, **rates, strict=strict, verbose=verbose)
     else:
         config = run.config.data
         good = load_good_images(
@@ -55,7 +64,7 @@ def calibrate_run(
         refuse_overlap(good.records, run.part(runs.SPLIT))
         detector.calibrate(
             good.dataset,
-            false_alarm_rate=rate,
+            **rates,
             pixel_rate=before["pixel_rate"],
             strict=strict,
             verbose=verbose,
@@ -63,3 +72,26 @@ def calibrate_run(
         # Whoever evaluates later must know that these are no test images any more.
         split = replace_calibration(run.part(runs.SPLIT), good.records)
     return save_detector(detector, run.path, split)
+
+
+def describe_calibration(summary: dict[str, Any]) -> str:
+    """Returns the thresholds and what they promise, as a sentence or two.
+
+    Args:
+        summary: dict, the content of `calibration.json`.
+    """
+    text = (
+        f"{summary['num_images']} images: threshold {summary['threshold']:.4g}, false-alarm rate "
+        f"{_describe_rate(summary['false_alarm_rate'])}."
+    )
+    if summary["review_rate"] is not None:
+        text += (
+            f" To be looked at above {summary['review_threshold']:.4g}, review rate "
+            f"{_describe_rate(summary['review_rate'])}."
+        )
+    return text
+
+
+def _describe_rate(rate: dict[str, Any]) -> str:
+    promise = "nothing" if rate["guaranteed"] is None else f"{rate['guaranteed']:.1%}"
+    return f"requested {rate['requested']:.1%}, guaranteed {promise}"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kerasad import runs
-from kerasad.calibrating import calibrate_run
+from kerasad.calibrating import calibrate_run, describe_calibration
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
@@ -80,6 +80,7 @@ def main() -> None:
 @TRAINING_OPTIONS
 @combine_options(
     click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
+    click.option("--review-rate", type=float, help="Of good images not called good: a band."),
     click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),
 )
 def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
@@ -197,10 +198,11 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     """Score images; write predictions.jsonl and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
-    image as the model sees it.
+    image as the model sees it, and of the file.
     """
     count = predict_files(runs.open_run(run), paths, output)
-    click.echo(f"{count.scored} images scored, {count.defective} called defective.")
+    look = "" if count.look is None else f", {count.look} to be looked at"
+    click.echo(f"{count.scored} images scored, {count.defective} called defective{look}.")
     click.echo(f"Written to {os.path.join(output, PREDICTIONS)}")
     if count.failed:
         message = f"Files that could not be used: {count.failed} ({PREDICTIONS} says why)."
@@ -211,18 +213,23 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @click.argument("run")
 @click.option("--data", help="Good images that the run has not seen; all of them are used.")
 @click.option("--false-alarm-rate", type=float, help="[default: the rate of the run]")
+@click.option(
+    "--review-rate",
+    type=float,
+    help="Of good images not called good; 0 is none. [default: the run's]",
+)
 @click.option("--strict", is_flag=True, help="Refuse a rate that so few images don't guarantee.")
-def calibrate(run: str, data: str | None, false_alarm_rate: float | None, strict: bool) -> None:
+def calibrate(
+    run: str,
+    data: str | None,
+    false_alarm_rate: float | None,
+    review_rate: float | None,
+    strict: bool,
+) -> None:
     """Set the thresholds of RUN anew; the model stays as it is."""
     opened = runs.open_run(run)
-    summary = calibrate_run(opened, data, false_alarm_rate, strict)
-    rate = summary["false_alarm_rate"]
-    guaranteed = rate["guaranteed"]
-    promise = "nothing" if guaranteed is None else f"{guaranteed:.1%}"
-    click.echo(
-        f"{summary['num_images']} images: threshold {summary['threshold']:.4g}, false-alarm rate "
-        f"requested {rate['requested']:.1%}, guaranteed {promise}."
-    )
+    summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
+    click.echo(describe_calibration(summary))
     _tell_note(summary)
     click.echo(f"Written to {opened.path / runs.DETECTOR} and {runs.CALIBRATION}")
     if (opened.path / runs.METRICS).is_file():  # whole or not

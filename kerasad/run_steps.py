@@ -116,7 +116,8 @@ def export_run(
     hashes = read_split(run.part(runs.SPLIT))
     files, files_from = _comparison_images(run, data, hashes)
     metrics = run.metrics
-    if metrics is not None and metrics.get("threshold") != detector.threshold:
+    now = {"threshold": detector.threshold, "review_threshold": detector.review_threshold}
+    if metrics is not None and any(metrics.get(name) != now[name] for name in now):
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
     elif metrics is not None:
         metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path

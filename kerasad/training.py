@@ -29,7 +29,7 @@ from kerasad.locations import resolve_data, with_full_paths
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.scoring import AnomalyDetector
-from kerasad.scoring.conformal import conformal_rule
+from kerasad.scoring.conformal import conformal_rules
 from kerasad.scoring.expert_inputs import refuse_backbone
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
@@ -121,7 +121,8 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         if category.split.calibration_on_crops:
             raise InputError(ON_CROPS_NOTE + " Give more good images.")
         scores = np.arange(len(category.split.calibration))
-        conformal_rule(scores, config.training.false_alarm_rate, strict=True)
+        settings = config.training
+        conformal_rules(scores, settings.false_alarm_rate, settings.review_rate, strict=True)
 
 
 def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
@@ -219,6 +220,7 @@ def make_detector(
     detector.calibrate(
         category.calibration,
         false_alarm_rate=settings.false_alarm_rate,
+        review_rate=settings.review_rate,
         strict=settings.strict,
         on_crops=category.split.calibration_on_crops,
         verbose=verbose,

@@ -307,15 +307,21 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
             "path",
             "anomaly_score",
             "threshold",
+            "review_threshold",
             "p_value",
             "is_anomalous",
+            "decision",
             "defect_area",
             "boxes",
             "image_size",
+            "file_size",
             "overlay",
         }
         assert line["is_anomalous"] == (line["anomaly_score"] > line["threshold"])
-        assert line["image_size"] == [32, 32]
+        assert line["decision"] == ("defective" if line["is_anomalous"] else "good")
+        assert line["image_size"] == line["file_size"] == [32, 32]
+        for box in line["boxes"]:
+            assert box["in_file"] == {name: box[name] for name in box["in_file"]}
         assert line["defect_area"] == sum(box["area"] for box in line["boxes"])
     failed = [line for line in lines if "error" in line]
     assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
@@ -360,6 +366,31 @@ def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
     assert Run(run).load_detector().threshold == after["threshold"]
 
 
+def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
+    before = Run(run).calibration
+    output = must("calibrate", run, "--review-rate", 0.7).output
+    assert "To be looked at above" in output
+    assert "review rate requested 70.0%, guaranteed 66.7%" in output
+    must("calibrate", run, "--false-alarm-rate", 0.35)
+    after = Run(run).calibration
+    assert after["review_rate"]["requested"] == 0.7
+    assert after["threshold"] == before["threshold"] > after["review_threshold"]
+
+    results = tmp_path / "results"
+    output = must("predict", run, data / "test", "--output", results).output
+    lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
+    for line in lines:
+        assert (line["decision"] == "look") == (
+            line["review_threshold"] < line["anomaly_score"] <= line["threshold"]
+        )
+    looks = sum(line["decision"] == "look" for line in lines)
+    assert f"called defective, {looks} to be looked at." in output
+
+    assert "review_rate` must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
+    must("calibrate", run, "--review-rate", 0)
+    assert Run(run).calibration["review_rate"] is None
+
+
 def test_damaged_metrics_do_not_fail_a_calibration_that_was_written(run):
     (run / "metrics.json").write_text("{")
     output = must("calibrate", run, "--false-alarm-rate", 0.67).output
@@ -395,7 +426,7 @@ def test_calibrate_refuses_images_that_trained_and_changes_nothing(run, data):
 
 
 def test_calibrate_without_anything_to_change_says_so(run):
-    assert "give --data or --false-alarm-rate" in refused("calibrate", run)
+    assert "give --data, --false-alarm-rate or --review-rate" in refused("calibrate", run)
 
 
 def test_report_is_one_page(evaluated):

@@ -4,7 +4,7 @@ import numpy as np
 
 from kerasad.errors import InputError
 from kerasad.layers.score_histogram import ScoreHistogram
-from kerasad.scoring.conformal import check_rate, conformal_rule
+from kerasad.scoring.conformal import check_rate, check_rates, conformal_rules
 from kerasad.scoring.summary import ON_CROPS_NOTE
 
 
@@ -12,6 +12,7 @@ def calibrate_detector(
     detector,
     calibration=None,
     false_alarm_rate: float = 0.05,
+    review_rate: float | None = None,
     pixel_rate: float = 0.005,
     strict: bool = False,
     on_crops: bool | None = None,
@@ -22,8 +23,10 @@ def calibrate_detector(
     Args:
         detector: `AnomalyDetector`.
         calibration: dataset of inputs of good images; None keeps the stored scores and the
-            pixel threshold, and only changes the rate.
+            pixel threshold, and only changes the rates.
         false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
+        review_rate: float in (0, 1) or None. Share of good images that may be called defective or
+            to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
         pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
         strict: bool. Whether too few images for the rate are an error.
         on_crops: bool or None. Whether the images are crops of one, which guarantee nothing;
@@ -31,10 +34,10 @@ def calibrate_detector(
         verbose: 0 or 1. Whether to show progress.
 
     Raises:
-        InputError: For a rate outside (0, 1), no image, or, if `strict`, too few images or crops
-            of one. The detector is then as it was.
+        InputError: For a rate outside (0, 1), a `review_rate` that is not the larger one, no
+            image, or, if `strict`, too few images or crops of one. The detector is then as it was.
     """
-    check_rate(false_alarm_rate)
+    check_rates(false_alarm_rate, review_rate)
     check_rate(pixel_rate, "pixel_rate")
     if on_crops is None:
         on_crops = getattr(calibration, "on_crops", False)
@@ -42,16 +45,17 @@ def calibrate_detector(
     if strict and crops:
         raise InputError(ON_CROPS_NOTE + " Give more good images.")
     if calibration is None:
-        rule = conformal_rule(detector.decision.stored_scores(), false_alarm_rate, strict)
+        stored = detector.decision.stored_scores()
+        rules = conformal_rules(stored, false_alarm_rate, review_rate, strict)
     else:
         scores, pixel_threshold = _measure(detector, calibration, pixel_rate, verbose)
         kept = detector.decision.thin(scores)
-        rule = conformal_rule(kept, false_alarm_rate, strict)
+        rules = conformal_rules(kept, false_alarm_rate, review_rate, strict)
         detector.decision.set_scores(kept)
         detector._pixel_threshold.assign(pixel_threshold)
         detector._pixel_rate.assign(pixel_rate)
         detector._on_crops.assign(float(on_crops))
-    detector.decision.threshold.assign(rule.threshold)
+    detector.decision.set_rules(*rules)
     detector._requested_rate.assign(false_alarm_rate)
 
 

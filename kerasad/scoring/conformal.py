@@ -1,7 +1,7 @@
 """A threshold with a stated false-alarm rate, from scores of good images alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -88,6 +88,55 @@ def check_rate(rate: float, argument: str = "false_alarm_rate") -> None:
         raise InputError(f"`{argument}` must be above 0 and below 1. Received: {rate}")
 
 
+def conformal_rules(
+    scores: np.ndarray,
+    false_alarm_rate: float = 0.05,
+    review_rate: float | None = None,
+    strict: bool = False,
+) -> tuple[ConformalRule, ConformalRule | None]:
+    """Returns the rules of both thresholds: of defective images, and of those to be looked at.
+
+    Both are those of `conformal_rule`. A good image is called defective with at most the first
+    one's guaranteed rate, and not called good (defective, or to be looked at) with at most the
+    second one's.
+
+    Args:
+        scores: as of `conformal_rule`.
+        false_alarm_rate: float in (0, 1).
+        review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
+        strict: bool. Whether too few images for a rate are an error.
+
+    Raises:
+        InputError: As of `conformal_rule`, or if `review_rate` is not above `false_alarm_rate`.
+    """
+    check_rates(false_alarm_rate, review_rate)
+    rule = conformal_rule(scores, false_alarm_rate, strict)
+    if review_rate is None:
+        return rule, None
+    review_rule = conformal_rule(scores, review_rate, strict)
+    if review_rule.threshold == rule.threshold:
+        note = (
+            f"With {rule.num_images} calibration images the thresholds of "
+            f"{100 * false_alarm_rate:.3g}% and {100 * review_rate:.3g}% are the same, so no image "
+            "is ever to be looked at; a higher review rate or more good images would part them."
+        )
+        review_rule = replace(review_rule, note=note)
+    return rule, review_rule
+
+
+def check_rates(false_alarm_rate: float, review_rate: float | None) -> None:
+    """Raises an `InputError` unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is free)."""
+    check_rate(false_alarm_rate)
+    if review_rate is None:
+        return
+    check_rate(review_rate, "review_rate")
+    if review_rate <= false_alarm_rate:
+        raise InputError(
+            f"`review_rate` must be above `false_alarm_rate`, {false_alarm_rate}: images to be "
+            f"looked at are those beyond the defective ones. Received: {review_rate}"
+        )
+
+
 def _largest_first(scores):
     scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
     if not np.all(np.isfinite(scores)):
@@ -110,6 +159,9 @@ class ConformalDecision(keras.layers.Layer):
     capacity, padded with -inf, so that calibrating anew needs no new graph. More scores than fit
     are thinned to evenly spaced ranks. A score that is NaN counts as defective.
 
+    A score strictly above `threshold` is defective; one strictly above `review_threshold` alone is
+    to be looked at; any other is good. Without a review band both thresholds are the same.
+
     Args:
         capacity: int. Calibration scores kept.
 
@@ -117,8 +169,9 @@ class ConformalDecision(keras.layers.Layer):
         score: float32 tensor `(batch,)`.
 
     Returns:
-        dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous`
-        (bool `(batch,)`) and `threshold` (float32 `(batch,)`).
+        dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous` and
+        `needs_review` (bool `(batch,)`, never both true), `threshold` and `review_threshold`
+        (float32 `(batch,)`).
     """
 
     def __init__(self, capacity: int = 4096, **kwargs):
@@ -126,13 +179,17 @@ class ConformalDecision(keras.layers.Layer):
         self.capacity = capacity
 
     def build(self, input_shape=None):
-        """Creates the scores and the threshold."""
+        """Creates the scores, the thresholds and the rate of the review band."""
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         lowest = keras.initializers.Constant(-np.inf)
         highest = keras.initializers.Constant(np.inf)
         self.scores = self.add_weight((self.capacity,), lowest, name="scores", **options)
         self.count = self.add_weight((), "zeros", name="count", **options)
         self.threshold = self.add_weight((), highest, name="threshold", **options)
+        self.review_threshold = self.add_weight((), highest, name="review_threshold", **options)
+        # 0 is "no band". The rule's rank must come out the same from it: all its digits count.
+        wide = {**options, "dtype": "float64"}
+        self._review_rate = self.add_weight((), "zeros", name="review_rate", **wide)
 
     def call(self, score):
         """Returns p-value and decision; see the class."""
@@ -140,12 +197,18 @@ class ConformalDecision(keras.layers.Layer):
             ops.cast(ops.expand_dims(self.scores, 0) >= score[:, None], "float32"), axis=-1
         )
         threshold = ops.broadcast_to(self.threshold, ops.shape(score))
+        review_threshold = ops.broadcast_to(self.review_threshold, ops.shape(score))
+        # Not "not <=": optimized to ">", which a NaN is not.
+        is_anomalous = ops.logical_or(score > threshold, ops.isnan(score))
         return {
             # A score of -inf (an image without a real pixel) also reaches the padding.
             "p_value": ops.minimum((1.0 + reached) / (self.count + 1.0), 1.0),
-            # Not "not <=": optimized to ">", which a NaN is not.
-            "is_anomalous": ops.logical_or(score > threshold, ops.isnan(score)),
+            "is_anomalous": is_anomalous,
+            "needs_review": ops.logical_and(
+                score > review_threshold, ops.logical_not(is_anomalous)
+            ),
             "threshold": threshold,
+            "review_threshold": review_threshold,
         }
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
@@ -164,12 +227,24 @@ class ConformalDecision(keras.layers.Layer):
         return scores
 
     def set_scores(self, scores: np.ndarray) -> None:
-        """Replaces the calibration scores; the threshold is inf until it is set anew."""
+        """Replaces the calibration scores; the thresholds are inf until they are set anew."""
         padded = np.full(self.capacity, -np.inf, "float32")
         padded[: len(scores)] = scores
         self.scores.assign(padded)
         self.count.assign(float(len(scores)))
         self.threshold.assign(np.inf)
+        self.review_threshold.assign(np.inf)
+
+    def set_rules(self, rule: ConformalRule, review_rule: ConformalRule | None = None) -> None:
+        """Sets the threshold, and that of a review band; None leaves no band."""
+        self.threshold.assign(rule.threshold)
+        self.review_threshold.assign((review_rule or rule).threshold)
+        self._review_rate.assign(0.0 if review_rule is None else review_rule.requested)
+
+    @property
+    def review_rate(self) -> float | None:
+        """The rate that the review band was asked for with; None without a band."""
+        return float(self._review_rate) or None
 
     def stored_scores(self) -> np.ndarray:
         """Returns the calibration scores, largest first, float32 `(n,)`."""

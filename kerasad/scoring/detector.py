@@ -57,8 +57,9 @@ class AnomalyDetector(keras.Model):
 
     Returns:
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
-        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` (bool
-        `(batch,)`), `threshold` and `pixel_threshold` `(batch,)`, `attention_map`
+        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
+        `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
+        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, `attention_map`
         `(batch, height, width, 1)` in [0, 1] and `reconstruction` `(batch, height, width, 3)`.
 
     Raises:
@@ -234,17 +235,17 @@ class AnomalyDetector(keras.Model):
 
         Args:
             calibration: dataset of inputs of good images; None keeps the stored scores and the
-                pixel threshold, and only changes the rate.
+                pixel threshold, and only changes the rates.
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
-            **options: `pixel_rate`, `strict`, `on_crops` and `verbose`, see
+            **options: `review_rate`, `pixel_rate`, `strict`, `on_crops` and `verbose`, see
                 `kerasad.scoring.calibration.calibrate_detector`.
 
         Returns:
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For a rate outside (0, 1), no image, or, if `strict`, too few images or
-                crops of one.
+            InputError: For rates out of range or order, no image, or, if `strict`, too few images
+                or crops of one.
         """
         calibrate_detector(self, calibration, false_alarm_rate, **options)
         return self.calibration_summary()
@@ -269,6 +270,11 @@ class AnomalyDetector(keras.Model):
     def threshold(self) -> float:
         """Images with a score strictly above it are called defective; inf before `calibrate`."""
         return float(self.decision.threshold)
+
+    @property
+    def review_threshold(self) -> float:
+        """Images above it that are not defective are to be looked at; see `calibrate`."""
+        return float(self.decision.review_threshold)
 
     @property
     def pixel_threshold(self) -> float:
