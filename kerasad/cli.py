@@ -1,6 +1,7 @@
 """The command line: one verb a function, each a few lines over the package."""
 
 import functools
+import json
 import os
 import warnings
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from kerasad import runs
-from kerasad.calibrating import calibrate_run, describe_calibration
+from kerasad.calibrating import calibrate_run, check_run, describe_calibration
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
@@ -34,8 +35,12 @@ from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
 from kerasad.prediction import PREDICTIONS, predict_files
 from kerasad.run_steps import evaluate_run, export_run, report_run
+from kerasad.scoring.drift import describe_drift
 from kerasad.training import train_run
 from kerasad.version import __version__
+
+DRIFT = 3
+"""Exit code of a check that found drift."""
 
 
 class Verbs(click.Group):
@@ -219,15 +224,35 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     help="Of good images not called good; 0 is none. [default: the run's]",
 )
 @click.option("--strict", is_flag=True, help="Refuse a rate that so few images don't guarantee.")
+@click.option("--check", is_flag=True, help="Only tell whether the images of --data have drifted.")
+@click.option("--level", type=float, help="Of --check: its rate of false alarms. [default: 0.05]")
+@click.option("--json", "as_json", is_flag=True, help="Of --check: print one JSON object.")
 def calibrate(
     run: str,
     data: str | None,
     false_alarm_rate: float | None,
     review_rate: float | None,
     strict: bool,
+    check: bool,
+    level: float | None,
+    as_json: bool,
 ) -> None:
-    """Set the thresholds of RUN anew; the model stays as it is."""
+    """Set the thresholds of RUN anew; the model stays as it is.
+
+    With --check nothing is changed: it tells whether the good images of --data still look like
+    those that set the thresholds. Exit code 0: no drift found, 3: drift.
+    """
     opened = runs.open_run(run)
+    if check:
+        if strict or false_alarm_rate is not None or review_rate is not None:
+            raise InputError(
+                "--check changes nothing: leave out --false-alarm-rate, --review-rate and --strict."
+            )
+        found = check_run(opened, data, 0.05 if level is None else level, verbose=not as_json)
+        click.echo(json.dumps(found) if as_json else describe_drift(found))
+        click.get_current_context().exit(DRIFT if found["drift"] else 0)
+    if level is not None or as_json:
+        raise InputError("--level and --json belong to --check: add it, or leave them out.")
     summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
     click.echo(describe_calibration(summary))
     _tell_note(summary)

@@ -425,6 +425,67 @@ def test_calibrate_refuses_images_that_trained_and_changes_nothing(run, data):
     assert (run / "detector.keras").read_bytes() == before
 
 
+@pytest.fixture
+def new_images(tmp_path):
+    for number in range(7):
+        write_image(tmp_path / "new" / f"{number}.png", 600 + number)
+    return tmp_path / "new"
+
+
+@pytest.fixture
+def recalibrated(run, tmp_path):
+    """A run with as many calibration images as a check asks for."""
+    for number in range(9):
+        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
+    must("calibrate", run, "--data", tmp_path / "good")
+    return run
+
+
+def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
+    recalibrated, new_images, tmp_path
+):
+    before = {path: path.read_bytes() for path in recalibrated.iterdir()}
+    output = must("calibrate", recalibrated, "--check", "--data", new_images).output
+    assert "No drift found: 7 new images beside 9 calibration images" in output
+    for number in range(7):
+        pixels = np.asarray(Image.open(new_images / f"{number}.png"))
+        path = tmp_path / "dark" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((0.5 * pixels).astype("uint8")).save(path)
+    result = run_verb("calibrate", recalibrated, "--check", "--data", tmp_path / "dark", "--json")
+    assert result.exit_code == 3
+    found = json.loads(result.stdout)
+    assert found["drift"] is True
+    assert found["tensor"] == "encoder_features"
+    assert {path: path.read_bytes() for path in recalibrated.iterdir()} == before
+
+
+def test_a_check_refuses_what_the_run_has_seen_and_too_few_images(
+    recalibrated, new_images, tmp_path, data
+):
+    check = ("calibrate", recalibrated, "--check", "--data")
+    assert "in the run's calibration part" in refused(*check, tmp_path / "good")
+    assert "nothing new to compare" in refused(*check, data / "train" / "good")
+    for number in range(3):
+        (new_images / f"{number}.png").unlink()
+    assert "There are 4 new images" in refused(*check, new_images, "--json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--check"], "name new good images with --data"),
+        (["--check", "--strict"], "--check changes nothing"),
+        (["--check", "--false-alarm-rate", 0.1], "--check changes nothing"),
+        (["--false-alarm-rate", 0.5, "--level", 0.1], "belong to --check"),
+        (["--false-alarm-rate", 0.5, "--json"], "belong to --check"),
+        (["--check", "--data", "gone", "--level", 2], "`level` must be from"),
+    ],
+)
+def test_options_that_do_not_go_with_a_check_are_refused(run, options, message):
+    assert message in refused("calibrate", run, *options)
+
+
 def test_calibrate_without_anything_to_change_says_so(run):
     assert "give --data, --false-alarm-rate or --review-rate" in refused("calibrate", run)
 

@@ -1,10 +1,11 @@
-"""The pass over good images that sets a detector's thresholds."""
+"""The pass over good images that sets a detector's thresholds, and remembers their features."""
 
 import numpy as np
 
 from kerasad.errors import InputError
 from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.scoring.conformal import check_rate, check_rates, conformal_rules
+from kerasad.scoring.descriptors import describe_images
 from kerasad.scoring.summary import ON_CROPS_NOTE
 
 
@@ -48,10 +49,11 @@ def calibrate_detector(
         stored = detector.decision.stored_scores()
         rules = conformal_rules(stored, false_alarm_rate, review_rate, strict)
     else:
-        scores, pixel_threshold = _measure(detector, calibration, pixel_rate, verbose)
+        scores, pixel_threshold, descriptors = _measure(detector, calibration, pixel_rate, verbose)
         kept = detector.decision.thin(scores)
         rules = conformal_rules(kept, false_alarm_rate, review_rate, strict)
         detector.decision.set_scores(kept)
+        detector.descriptors.assign(detector.descriptors.choose(descriptors))
         detector._pixel_threshold.assign(pixel_threshold)
         detector._pixel_rate.assign(pixel_rate)
         detector._on_crops.assign(float(on_crops))
@@ -63,16 +65,19 @@ def forget_calibration(detector) -> None:
     """Takes the thresholds back: what was calibrated before belongs to other maps."""
     detector.decision.set_scores(np.empty(0, "float32"))
     detector._pixel_threshold.assign(np.inf)
+    detector.descriptors.assign(detector.descriptors.stored()[:0])
     detector._on_crops.assign(0.0)
 
 
 def _measure(detector, calibration, pixel_rate, verbose):
     histogram = ScoreHistogram()
-    scores = []
+    scores, descriptors = [], []
     for outputs, inputs, _ in detector.predict_stream(calibration, verbose, "calibrating"):
-        _, valid = detector.prepare(inputs)
+        images, valid = detector.prepare(inputs)
         scores.append(outputs["anomaly_score"])
         histogram.update(outputs["anomaly_map"], valid)
+        descriptors.append(describe_images(detector, images, valid))
     if not scores:
         raise InputError("There is no calibration image; give at least one good image.")
-    return np.concatenate(scores), float(histogram.quantile(1.0 - pixel_rate))
+    pixel_threshold = float(histogram.quantile(1.0 - pixel_rate))
+    return np.concatenate(scores), pixel_threshold, np.concatenate(descriptors)

@@ -15,6 +15,7 @@ from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.calibration import calibrate_detector, forget_calibration
 from kerasad.scoring.conformal import ConformalDecision
+from kerasad.scoring.descriptors import make_descriptors
 from kerasad.scoring.expert_inputs import (
     check_experts,
     chosen_tensors,
@@ -105,6 +106,7 @@ class AnomalyDetector(keras.Model):
         self.map_calibration.build()
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
+        self.descriptors = make_descriptors(shapes)
         self._add_state()
         self(keras.Input((*self.image_size, 3)))
 
