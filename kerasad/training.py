@@ -30,7 +30,6 @@ from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.scoring import AnomalyDetector
 from kerasad.scoring.conformal import conformal_rules
-from kerasad.scoring.expert_inputs import refuse_backbone
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
@@ -149,7 +148,7 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     """`config` with every argument of the model, those left at their defaults included.
 
     Raises:
-        InputError: An unknown model or argument, or one that no detector can be made with.
+        InputError: An unknown model or argument.
     """
     if config.name not in MODELS:
         raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
@@ -160,8 +159,6 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}."
             raise InputError(f"`{name}` is not an argument of {config.name}; {hint}")
-    # The detector would refuse it too, but only after a training.
-    refuse_backbone(config.arguments.get("backbone"))
     return ModelConfig(config.name, {**known, "seed": seed, **config.arguments})
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.models.networks import downsampled_cells
 
 TENSORS = ("features", "encoder_features", "images")
@@ -99,31 +100,32 @@ def describe_images(detector, images, valid=None) -> np.ndarray:
     Returns:
         descriptors: float32 array `(batch, 2 * channels)`, means before deviations.
     """
-    if valid is None:
-        valid = np.ones((*images.shape[:3], 1), "float32")
-    return _compiled_descriptors(detector)(tf.constant(images), tf.constant(valid)).numpy()
+    inputs = pack_inputs(tf.constant(images), None if valid is None else tf.constant(valid))
+    return _compiled_descriptors(detector)(inputs).numpy()
 
 
 def _compiled_descriptors(detector):
-    """Returns the function from images to descriptors, traced once for each detector."""
+    """Returns the function from inputs to descriptors, traced once for each detector."""
     # Past Keras, which would track it as a part of the model.
     own = vars(detector)
     if "_compiled_descriptors" not in own:
         # In a graph, what these sums do not need of the model's other tensors is not computed.
         own["_compiled_descriptors"] = tf.function(
-            lambda images, valid: _describe(detector, images, valid), reduce_retracing=True
+            lambda inputs: _describe(detector, *unpack_inputs(inputs)), reduce_retracing=True
         )
     return own["_compiled_descriptors"]
 
 
 def _describe(detector, images, valid):
-    if detector.tiles is None:
+    if detector.cell_grid is not None:  # aligned cells hold no padding
+        sums = _cell_sums(detector, pack_inputs(images, valid), None)
+    elif detector.tiles is None:
         sums = _cell_sums(detector, images, valid)
     else:
-        tiles = detector.tiles.cut(images), detector.tiles.cut(valid)
+        valid = ops.ones_like(images[..., :1]) if valid is None else valid
         sums = tf.map_fn(
             lambda tile: _cell_sums(detector, *tile),
-            tiles,
+            (detector.tiles.cut(images), detector.tiles.cut(valid)),
             parallel_iterations=1,
             fn_output_signature=(tf.float32, tf.float32, tf.float32),
         )
@@ -131,17 +133,18 @@ def _describe(detector, images, valid):
     count, total, squares = sums
     count = ops.maximum(count, 1.0)
     mean = total / count
-    return ops.concatenate(
-        [mean, ops.sqrt(ops.maximum(squares / count - mean * mean, 0.0))], axis=-1
-    )
+    variance = ops.maximum(squares / count - mean * mean, 0.0)
+    return ops.concatenate([mean, ops.sqrt(variance)], axis=-1)
 
 
-def _cell_sums(detector, images, valid):
+def _cell_sums(detector, inputs, valid):
     """Returns the number of cells, the sum of their values and that of the squares, by image."""
-    cells = detector.model.tensors(images).get(detector.descriptors.tensor, images)
+    images, _ = unpack_inputs(inputs)
+    cells = detector.model.tensors(inputs).get(detector.descriptors.tensor, images)
     cells = ops.cast(cells, "float32")
-    weights = downsampled_cells(valid, *cells.shape[1:3]) > 0.999
-    weights = ops.cast(weights, "float32")
+    weights = ops.ones_like(cells[..., :1])
+    if valid is not None:
+        weights = ops.cast(downsampled_cells(valid, *cells.shape[1:3]) > 0.999, "float32")
     axes = (1, 2)
     return (
         ops.sum(weights, axis=axes),

@@ -11,7 +11,7 @@ from kerasad.scoring.descriptors import (
     describe_images,
     make_descriptors,
 )
-from kerasad.scoring.experts import PixelResidual
+from kerasad.scoring.experts import CellGaussian, PixelResidual
 
 SHAPE = (32, 48, 3)
 
@@ -112,3 +112,36 @@ def test_padded_images_are_described_from_their_real_part(make_model, good_image
     np.testing.assert_allclose(
         detector.descriptors.stored(), describe_images(detector, images, valid), atol=1e-6
     )
+
+
+class AlignedModel(keras.Model):
+    """Its cells follow the real part of an image: here, halves of it from top to bottom."""
+
+    image_shape = SHAPE
+    cell_grid = (2, 1)
+
+    def tensors(self, inputs):
+        images = inputs["images"] if isinstance(inputs, dict) else inputs
+        real = images[:, :16] if isinstance(inputs, dict) else images
+        cells = keras.ops.average_pool(real, (real.shape[1] // 2, 48), padding="valid")
+        return {"features": cells, "attention_map": cells[..., :1]}
+
+    def call(self, inputs):
+        return self.tensors(inputs)["features"]
+
+    def get_config(self):
+        return keras.Model.get_config(self)
+
+
+def test_all_of_the_cells_that_follow_the_real_part_are_described(good_images):
+    model = AlignedModel()
+    model.built = True
+    detector = AnomalyDetector(model, [CellGaussian("features", name="gaussian")])
+    images = good_images(2, *SHAPE[:2])
+    valid = np.zeros((2, 32, 48, 1), "float32")
+    valid[:, :16] = 1.0
+    for inputs in ((images,), (images, valid)):
+        rows = images if len(inputs) == 1 else images[:, :16]
+        cells = rows.reshape(2, 2, -1, 48, 3).mean(axis=(2, 3))
+        expected = np.concatenate([cells.mean(axis=1), cells.std(axis=1)], axis=-1)
+        np.testing.assert_allclose(describe_images(detector, *inputs), expected, atol=1e-4)

@@ -22,7 +22,6 @@ OUTPUTS = {
     "review_threshold": (),
     "pixel_threshold": (),
     "attention_map": (32, 48, 1),
-    "reconstruction": (32, 48, 3),
 }
 
 
