@@ -15,7 +15,7 @@ from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
 from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.scoring.calibration import calibrate_detector, forget_calibration
-from kerasad.scoring.conformal import ConformalDecision
+from kerasad.scoring.decision import ConformalDecision
 from kerasad.scoring.descriptors import make_descriptors
 from kerasad.scoring.expert_inputs import (
     check_experts,
