@@ -82,6 +82,8 @@ class TrainingConfig:
             or None, the model's own.
         discriminator_learning_rate: float. Adam's rate for the discriminator.
         false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
+        review_rate: float in (0, 1) or None. Share of good images that may be called defective or
+            to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
         strict: bool. Refuse a rate that so few calibration images cannot guarantee.
     """
 
@@ -91,6 +93,7 @@ class TrainingConfig:
     decay: str | None = None
     discriminator_learning_rate: float = 2e-4
     false_alarm_rate: float = 0.05
+    review_rate: float | None = None
     strict: bool = False
 
     def __post_init__(self):
@@ -105,6 +108,11 @@ class TrainingConfig:
                 )
         if self.decay not in (None, "none", "cosine"):
             raise InputError(f"`training.decay` must be 'none' or 'cosine', found {self.decay!r}.")
+        if self.review_rate is not None and not self.false_alarm_rate < self.review_rate < 1.0:
+            raise InputError(
+                "`training.review_rate` must be between the false-alarm rate, "
+                f"{self.false_alarm_rate}, and 1, found {self.review_rate}."
+            )
 
 
 @dataclass(frozen=True)

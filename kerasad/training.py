@@ -30,7 +30,7 @@ from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.models.feature_cache import cache_features
 from kerasad.scoring import AnomalyDetector
-from kerasad.scoring.conformal import conformal_rule
+from kerasad.scoring.conformal import conformal_rules
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
@@ -146,7 +146,8 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         if category.split.calibration_on_crops:
             raise InputError(ON_CROPS_NOTE + " Give more good images.")
         scores = np.arange(len(category.split.calibration))
-        conformal_rule(scores, config.training.false_alarm_rate, strict=True)
+        settings = config.training
+        conformal_rules(scores, settings.false_alarm_rate, settings.review_rate, strict=True)
 
 
 def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
@@ -268,6 +269,7 @@ def make_detector(
     detector.calibrate(
         category.calibration,
         false_alarm_rate=settings.false_alarm_rate,
+        review_rate=settings.review_rate,
         strict=settings.strict,
         on_crops=category.split.calibration_on_crops,
         verbose=verbose,

@@ -21,7 +21,8 @@ class Collected:
     Args:
         labels: int array (images,). 0 good, 1 defective.
         scores: float array (images,).
-        decisions: bool array (images,).
+        decisions: bool array (images,). Called defective.
+        reviews: bool array (images,). Not that, but to be looked at.
         groups: the examples to show.
         pixels: metric whose counts give the pixel ROC and the PRO curve.
         latents: float array (points, latent_dim), or None.
@@ -31,6 +32,7 @@ class Collected:
     labels: np.ndarray
     scores: np.ndarray
     decisions: np.ndarray
+    reviews: np.ndarray
     groups: list[Group]
     pixels: PixelMetrics
     latents: np.ndarray | None
@@ -46,8 +48,9 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         records: sequence of ImageRecord that `targets["index"]` points into.
         read_latents: function as `make_latent_reader` returns it.
     """
-    groups, pixels = make_groups(), PixelMetrics()
-    labels, scores, decisions, latents, kinds = [], [], [], [], []
+    review = detector.review_threshold < detector.threshold
+    groups, pixels = make_groups(review=review), PixelMetrics()
+    labels, scores, decisions, reviews, latents, kinds = [], [], [], [], [], []
     for outputs, inputs, targets in detector.predict_stream(dataset):
         outputs = {name: np.asarray(value) for name, value in outputs.items()}
         targets = {name: np.asarray(value) for name, value in targets.items()}
@@ -62,6 +65,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         labels.append(targets["label"])
         scores.append(outputs["anomaly_score"])
         decisions.append(outputs["is_anomalous"])
+        reviews.append(outputs["needs_review"])
         chosen = [records[index] for index in targets["index"]]
         outputs["reconstruction"] = np.asarray(detector.reconstruct(inputs))
         for position, record in enumerate(chosen):
@@ -77,6 +81,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         labels=np.concatenate(labels),
         scores=np.concatenate(scores),
         decisions=np.concatenate(decisions).astype(bool),
+        reviews=np.concatenate(reviews).astype(bool),
         groups=groups,
         pixels=pixels,
         latents=np.concatenate(latents),
@@ -141,6 +146,7 @@ def _make_example(record, position, outputs, images, valid, targets) -> Example:
         score=float(outputs["anomaly_score"][position]),
         p_value=float(outputs["p_value"][position]),
         is_anomalous=bool(outputs["is_anomalous"][position]),
+        needs_review=bool(outputs["needs_review"][position]),
         iou=None if mask is None else overlap(mask, region),
         # Copies: a view would keep the whole batch alive.
         image=image.copy(),

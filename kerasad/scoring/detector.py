@@ -12,10 +12,11 @@ from kerasad.data.geometry import pack_inputs, parse_image_size, resize_image, u
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
 from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
-from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
-from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
+from kerasad.scoring.calibration import calibrate_detector, forget_calibration
+from kerasad.scoring.decision import ConformalDecision
+from kerasad.scoring.descriptors import make_descriptors
 from kerasad.scoring.expert_inputs import (
     check_experts,
     chosen_tensors,
@@ -26,7 +27,7 @@ from kerasad.scoring.experts import default_experts
 from kerasad.scoring.fusion import choose_weights
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
-from kerasad.scoring.summary import ON_CROPS_NOTE, summarize
+from kerasad.scoring.summary import summarize
 from kerasad.scoring.tiling import TileGrid
 
 
@@ -62,8 +63,9 @@ class AnomalyDetector(keras.Model):
 
     Returns:
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
-        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` (bool
-        `(batch,)`), `threshold` and `pixel_threshold` `(batch,)`, `attention_map`
+        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
+        `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
+        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, `attention_map`
         `(batch, height, width, 1)` in [0, 1].
 
     Raises:
@@ -120,6 +122,7 @@ class AnomalyDetector(keras.Model):
         self.map_calibration.build()
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
+        self.descriptors = make_descriptors(shapes)
         self._add_state()
         self(keras.Input((*self.image_size, 3)))
 
@@ -264,70 +267,27 @@ class AnomalyDetector(keras.Model):
         calibrate_maps(self, validation, verbose)
         weights = choose_weights(draw_fusion_sample(self, validation, seed, verbose))
         self.fusion_weights.assign(weights.astype("float32"))
-        # What was calibrated before belongs to other maps.
-        self.decision.set_scores(np.empty(0, "float32"))
-        self._pixel_threshold.assign(np.inf)
-        self._on_crops.assign(0.0)
+        forget_calibration(self)
 
-    def calibrate(
-        self,
-        calibration=None,
-        false_alarm_rate: float = 0.05,
-        pixel_rate: float = 0.005,
-        strict: bool = False,
-        on_crops: bool | None = None,
-        verbose: int = 1,
-    ) -> dict:
+    def calibrate(self, calibration=None, false_alarm_rate: float = 0.05, **options) -> dict:
         """Sets the thresholds from good images that nothing else has seen.
 
         Args:
             calibration: dataset of inputs of good images; None keeps the stored scores and the
-                pixel threshold, and only changes the rate.
+                pixel threshold, and only changes the rates.
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
-            pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
-            strict: bool. Whether too few images for the rate are an error.
-            on_crops: bool or None. Whether the images are crops of one, which guarantee nothing;
-                None asks the dataset, which `Category.calibration` marks.
-            verbose: 0 or 1. Whether to show progress.
+            **options: `review_rate`, `pixel_rate`, `strict`, `on_crops` and `verbose`, see
+                `kerasad.scoring.calibration.calibrate_detector`.
 
         Returns:
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For a rate outside (0, 1), no image, or, if `strict`, too few images or
-                crops of one.
+            InputError: For rates out of range or order, no image, or, if `strict`, too few images
+                or crops of one.
         """
-        check_rate(false_alarm_rate)
-        check_rate(pixel_rate, "pixel_rate")
-        if on_crops is None:
-            on_crops = getattr(calibration, "on_crops", False)
-        crops = bool(float(self._on_crops)) if calibration is None else on_crops
-        if strict and crops:
-            raise InputError(ON_CROPS_NOTE + " Give more good images.")
-        if calibration is None:
-            rule = conformal_rule(self.decision.stored_scores(), false_alarm_rate, strict)
-        else:
-            scores, pixel_threshold = self._measure(calibration, pixel_rate, verbose)
-            kept = self.decision.thin(scores)
-            rule = conformal_rule(kept, false_alarm_rate, strict)
-            self.decision.set_scores(kept)
-            self._pixel_threshold.assign(pixel_threshold)
-            self._pixel_rate.assign(pixel_rate)
-            self._on_crops.assign(float(on_crops))
-        self.decision.threshold.assign(rule.threshold)
-        self._requested_rate.assign(false_alarm_rate)
+        calibrate_detector(self, calibration, false_alarm_rate, **options)
         return self.calibration_summary()
-
-    def _measure(self, calibration, pixel_rate, verbose):
-        histogram = ScoreHistogram()
-        scores = []
-        for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
-            _, valid = self.prepare(inputs)
-            scores.append(outputs["anomaly_score"])
-            histogram.update(outputs["anomaly_map"], valid)
-        if not scores:
-            raise InputError("There is no calibration image; give at least one good image.")
-        return np.concatenate(scores), float(histogram.quantile(1.0 - pixel_rate))
 
     def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
         """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
@@ -349,6 +309,11 @@ class AnomalyDetector(keras.Model):
     def threshold(self) -> float:
         """Images with a score strictly above it are called defective; inf before `calibrate`."""
         return float(self.decision.threshold)
+
+    @property
+    def review_threshold(self) -> float:
+        """Images above it that are not defective are to be looked at; see `calibrate`."""
+        return float(self.decision.review_threshold)
 
     @property
     def pixel_threshold(self) -> float:

@@ -26,6 +26,7 @@ class BrightnessDetector:
 
     image_size = SIZE
     threshold = 3.0
+    review_threshold = 3.0
     pixel_threshold = 2.0
     model = BrightnessModel()
     tiles = None
@@ -44,6 +45,7 @@ class BrightnessDetector:
                 "anomaly_score": score,
                 "p_value": 1 / (1 + np.maximum(score, 0)),
                 "is_anomalous": score > self.threshold,
+                "needs_review": (score > self.review_threshold) & (score <= self.threshold),
                 "threshold": np.full(count, self.threshold),
                 "pixel_threshold": np.full(count, self.pixel_threshold),
             }

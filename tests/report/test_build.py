@@ -95,6 +95,15 @@ def test_metrics_of_an_earlier_calibration_are_marked(run):
     assert "calibrated after it was evaluated" in write_report(run, no_folder).read_text()
 
 
+def test_a_review_band_has_its_own_column_and_group(run, category, monkeypatch, detector):
+    page = write_report(run, lambda detector: category).read_text()
+    assert "to be looked at" not in page.lower()
+    monkeypatch.setattr(type(detector), "review_threshold", 0.4)
+    page = write_report(run, lambda detector: category).read_text()
+    assert '<th class="number">to be looked at</th>' in page
+    assert "To be looked at (" in page
+
+
 def test_a_run_without_evaluation_says_what_to_do(run, category):
     (run.path / "metrics.json").unlink()
     (run.path / "history.csv").unlink()
