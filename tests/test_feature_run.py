@@ -1,0 +1,102 @@
+"""The default model from the command's first step to the last, on small pictures."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasad import runs
+from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from kerasad.export import export_saved_model
+from kerasad.run_steps import evaluate_run, report_run
+from kerasad.training import MODELS, train_run, watched_epochs
+
+SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A category of pictures of two aspect ratios, and defects that are easy to see."""
+    root = tmp_path_factory.mktemp("data") / "plate"
+    for name, count in (("train/good", 10), ("test/good", 2), ("test/burn", 2)):
+        for number in range(count):
+            rng = np.random.default_rng([count, number])
+            width = 64 if number % 2 else 40
+            pixels = np.linspace(80, 140, 64)[:, None, None] + rng.normal(0, 6, (64, width, 3))
+            mask = np.zeros((64, width), "uint8")
+            if name == "test/burn":
+                mask[16:40, 8:32] = 255
+                pixels[mask > 0] = 250 * rng.random((24 * 24, 3))
+                path = root / f"ground_truth/burn/{number:03d}_mask.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(path)
+            path = root / name / f"{number:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.clip(pixels, 0, 255).astype("uint8")).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    config = RunConfig(
+        DataConfig(str(data), image_size="64x64", batch_size=4),
+        ModelConfig(arguments=SMALL),
+        TrainingConfig(epochs=2, false_alarm_rate=0.34),
+    )
+    return train_run(config, tmp_path_factory.mktemp("run") / "run", verbose=0, echo=lambda _: None)
+
+
+def test_the_default_is_the_model_on_pretrained_features(run):
+    config = run.config
+    assert config.model.name == "feature_vae_gan"
+    assert config.model.arguments["backbone"] == "efficientnet_lite0"
+    # What the user left open is written as it was used.
+    assert (config.training.learning_rate, config.training.decay) == (2e-3, "cosine")
+
+
+def test_it_is_measured_and_shown_on_padded_pictures(run):
+    metrics = evaluate_run(run, verbose=0)
+    assert metrics["pixel_auroc"] > 0.8
+    assert metrics["num_images"] is not None
+    page = report_run(run).read_text()
+    assert "reconstruction" in page
+
+
+def test_its_experts_know_places_though_pictures_are_padded(run):
+    detector = run.load_detector()
+    assert detector.keep_aspect
+    assert detector.cell_grid == (8, 8)
+    assert not any(expert.position_free for expert in detector.experts)
+
+
+def test_an_exported_version_answers_as_the_detector(run, tmp_path):
+    # Publishing compares both and refuses if they differ.
+    assert export_saved_model(run.load_detector(), tmp_path / "plate") is not None
+    assert (tmp_path / "plate" / "1" / "saved_model.pb").is_file()
+
+
+def test_a_run_trained_again_on_crops_is_scored_in_tiles(data, tmp_path):
+    config = RunConfig(
+        DataConfig(str(data), image_size="64x96", batch_size=4, crop_size="64x64"),
+        ModelConfig(arguments=SMALL),
+        TrainingConfig(epochs=1, false_alarm_rate=0.34),
+    )
+    run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
+    detector = run.load_detector()
+    assert detector.cell_grid is None
+    assert detector.position_free
+    assert json.loads((run.path / runs.CALIBRATION).read_text())["threshold"] is not None
+
+
+@pytest.mark.parametrize(
+    ("epochs", "watched"),
+    [(1, [1]), (3, [1, 2, 3]), (5, [2, 3, 5])],
+)
+def test_validation_images_are_looked_at_evenly_and_at_the_end(epochs, watched):
+    assert watched_epochs(epochs, most=3) == watched
+
+
+def test_every_name_stands_for_a_model_class():
+    assert all(issubclass(choice.model_class, keras.Model) for choice in MODELS.values())
