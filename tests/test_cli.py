@@ -14,7 +14,7 @@ from kerasad.runs import Run
 
 TINY = {
     "data": {"image_size": "32", "batch_size": 4},
-    "model": {"arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
+    "model": {"name": "vae_gan", "arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
     "training": {"epochs": 1, "false_alarm_rate": 0.34},
 }
 
@@ -93,7 +93,14 @@ def test_help_lists_verbs_models_and_defaults():
     for verb in verbs:
         assert f"  {verb} " in text
     text = must("train", "--help").output
-    for model in ("vae_gan", "cavga_d", "cavga_r", "cavga_weak_d", "cavga_weak_r"):
+    for model in (
+        "feature_vae_gan",
+        "vae_gan",
+        "cavga_d",
+        "cavga_r",
+        "cavga_weak_d",
+        "cavga_weak_r",
+    ):
         assert model in text
     assert "instance|weak|none]" in text
     assert "[default: 256]" in text

@@ -69,7 +69,7 @@ def other(tmp_path, monkeypatch, detector):
 def test_another_runs_latent_space_is_shown_beside(run, other, category):
     page = write_report(run, lambda detector: category, other).read_text()
     assert page.count('alt="t-SNE') == 2
-    assert "vae_gan (supervised)" in page
+    assert "feature_vae_gan (supervised)" in page
 
 
 def test_a_run_on_images_of_another_size_is_not_shown_beside(run, other, category, monkeypatch):
