@@ -116,8 +116,8 @@ def export_run(
     hashes = read_split(run.part(runs.SPLIT))
     files, files_from = _comparison_images(run, data, hashes)
     metrics = run.metrics
-    now = {"threshold": detector.threshold, "review_threshold": detector.review_threshold}
-    if metrics is not None and any(metrics.get(name) != now[name] for name in now):
+    thresholds = runs.read_thresholds(detector.calibration_summary())
+    if metrics is not None and runs.read_thresholds(metrics) != thresholds:
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
     elif metrics is not None:
         metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,15 @@ def _put_in_place(work: Path, path: Path) -> None:
     finally:
         if path.exists():  # else `aside` holds the only copy of the old run
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def read_thresholds(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The two thresholds of `metrics.json`, or of a calibration; the same without a review band.
+
+    What was measured at others than those of the calibration is from before it.
+    """
+    threshold = values.get("threshold")
+    return threshold, values.get("review_threshold", threshold)
 
 
 def load_keras(path: str | Path):

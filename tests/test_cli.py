@@ -453,7 +453,7 @@ def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
 ):
     before = {path: path.read_bytes() for path in recalibrated.iterdir()}
     output = must("calibrate", recalibrated, "--check", "--data", new_images).output
-    assert "No drift found: 7 new images beside 9 calibration images" in output
+    assert "No drift found: the 7 new images look like the 9 calibration images" in output
     for number in range(7):
         pixels = np.asarray(Image.open(new_images / f"{number}.png"))
         path = tmp_path / "dark" / f"{number}.png"

@@ -18,7 +18,7 @@ from kerasad.files import replace_file
 from kerasad.report import page
 from kerasad.report.collect import MAX_LATENTS, collect, make_latent_reader, numpy_inputs
 from kerasad.report.overlay import ColourScale
-from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run
+from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, read_thresholds
 from kerasad.version import __version__
 
 
@@ -48,12 +48,7 @@ def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | N
             title = f"{beside.config.model.name} ({beside.path})"
         models[title] = _model_beside(beside, detector)
     notes = [calibration["note"]] if calibration.get("note") else []
-    stale = [
-        name
-        for name in ("threshold", "review_threshold")
-        if metrics is not None and metrics.get(name) != calibration.get(name)
-    ]
-    if stale:
+    if metrics is not None and read_thresholds(metrics) != read_thresholds(calibration):
         notes.append(
             "The run was calibrated after it was evaluated: the metrics belong to the thresholds "
             "before. Run `kerasad evaluate` and then this again."

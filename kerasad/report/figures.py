@@ -117,7 +117,9 @@ def plot_scores(
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3g}")
     if review_threshold is not None and review_threshold < threshold:
         label = f"looked at above {review_threshold:.3g}"
-        axes.axvspan(review_threshold, threshold, color=GREY, alpha=0.2, linewidth=0, label=label)
+        axes.axvspan(
+            review_threshold, threshold, color=GREY, alpha=0.2, linewidth=0, zorder=0, label=label
+        )
     axes.set(xlabel="anomaly score", ylabel="images", title="Image scores of the test set")
     axes.legend(frameon=False, fontsize=8)
     return figure

@@ -179,16 +179,16 @@ def describe_drift(found: dict) -> str:
     Args:
         found: dict as of `measure_drift`.
     """
-    counts = (
-        f"{found['num_images']} new images beside {found['num_calibration_images']} "
-        "calibration images"
-    )
+    new, known = found["num_images"], found["num_calibration_images"]
     if found["drift"]:
         named = {"scores": "anomaly scores", "features": "features"}
         which = [named[key] for key in named if found[key]["adjusted_p_value"] <= found["level"]]
-        text = f"Drift: {counts} do not look alike, by their {' and '.join(which)}."
+        text = (
+            f"Drift: the {new} new images do not look like the {known} calibration images, by "
+            f"their {' and '.join(which)}."
+        )
     else:
-        text = f"No drift found: {counts} show no difference."
+        text = f"No drift found: the {new} new images look like the {known} calibration images."
     scores, features = found["scores"], found["features"]
     return (
         f"{text}\n"

@@ -112,7 +112,7 @@ def run(tmp_path_factory):
         picture.save(root / "plates" / f"{number:02d}.{'tiff' if number == 3 else 'png'}")
     config = {
         "data": {"image_size": "32", "batch_size": 4, "split": [0.4, 0.1, 0.5]},
-        "model": {"arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
+        "model": {"name": "vae_gan", "arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
         "training": {"epochs": 1, "false_alarm_rate": 0.34},
     }
     (root / "tiny.json").write_text(json.dumps(config))

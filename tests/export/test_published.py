@@ -129,11 +129,13 @@ def test_without_calibration_images_a_run_is_compared_on_others(run, tmp_path):
     assert _comparison_images(copy, None, hashes)[0] == ()
 
 
-@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("stale", [None, "threshold", "review_threshold"])
 def test_metrics_from_before_the_last_calibration_are_left_out(run, tmp_path, monkeypatch, stale):
     copy = Run(shutil.copytree(run, tmp_path / "run"))
-    threshold = copy.load_detector().threshold + stale
+    threshold = copy.load_detector().threshold
     metrics = {"image_auroc": 0.9, "threshold": threshold, "data": "/home/someone/plates"}
+    if stale is not None:
+        metrics[stale] = threshold + 1
     (copy.path / "metrics.json").write_text(json.dumps(metrics))
     given = {}
     monkeypatch.setattr(

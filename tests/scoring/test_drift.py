@@ -174,7 +174,7 @@ def test_a_detector_calibrated_on_crops_or_not_at_all_cannot_be_checked(
 def test_people_are_told_in_a_sentence(detector, good_images, batched):
     images = good_images(12, *SHAPE[:2], seed=2)
     text = describe_drift(measure_drift(detector, batched(images), verbose=0))
-    assert text.startswith("No drift found: 12 new images beside 19 calibration images")
+    assert text.startswith("No drift found: the 12 new images look like the 19 calibration")
     text = describe_drift(measure_drift(detector, batched(images * 1.1), verbose=0))
     assert text.startswith("Drift: ")
     assert "p = 0.0005" in text
