@@ -90,9 +90,10 @@ def parse_arguments(words=None):
         help="what peers learn from: all good images, or the part that kerasad trains on",
     )
     parser.add_argument("--padim-features", type=int, default=100)
-    parser.add_argument("--stfpm-epochs", type=int, default=20)
-    parser.add_argument("--ganomaly-epochs", type=int, default=5)
+    parser.add_argument("--stfpm-epochs", type=int, default=8)
+    parser.add_argument("--ganomaly-epochs", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="of kerasad's models instead of their default")
+    parser.add_argument("--threads", type=int, help="of each side's library; default: its own")
     arguments = parser.parse_args(words)
     if arguments.models is None:
         from kerasad.training import MODELS
@@ -170,6 +171,7 @@ class Category:
             "image_size": str(arguments.image_size),
             "stretch": stretched,
             "max_train": self.max_train,
+            "threads": arguments.threads,
         }
         self.exchange = self.folder / "exchange"
         self.description = prepare(
@@ -209,6 +211,7 @@ class Category:
         self.run(side, model, seed, "predict")
         found = {**read_json(folder / FIT), **judge(self.exchange, self.description, folder)}
         found["fit_memory_mb"] = found.pop("peak_memory_mb")
+        found["load_before_fit"] = found.pop("load_before")
         found["predict_memory_mb"] = read_json(folder / PREDICT)["peak_memory_mb"]
         append_row(self.rows_path, {**key, **found})
 
@@ -233,8 +236,9 @@ class Category:
 
     def model_folder(self, side, model, seed):
         """Where a trained model and what it predicts are."""
-        settings = [f"{n}{v}" for n, v in self.settings(side, model).items() if v is not None]
-        return self.folder / "_".join([side, model, *settings, f"seed{seed}"])
+        chosen = {**self.settings(side, model), "threads": self.arguments.threads, "seed": seed}
+        parts = [f"{name}{value}" for name, value in chosen.items() if value is not None]
+        return self.folder / "_".join([side, model, *parts])
 
     def run(self, side, model, seed, step):
         """Runs a step in a fresh process of its side's Python."""
@@ -246,6 +250,8 @@ class Category:
         command += ["--exchange", str(self.exchange.absolute()), "--model", model]
         command += ["--output", str(self.model_folder(side, model, seed).absolute())]
         command += ["--seed", str(seed), "--settings", json.dumps(self.settings(side, model))]
+        if self.arguments.threads is not None:
+            command += ["--threads", str(self.arguments.threads)]
         if side == ANOMALIB and step == "fit":
             command.append("--check")
         subprocess.run(command, check=True)

@@ -113,13 +113,20 @@ def add_arguments(parser):
     parser.add_argument("--model", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", type=json.loads, default={}, help="of this model, as JSON")
+    parser.add_argument("--threads", type=int, help="of computation; default: the library's")
     parser.add_argument("--repeats", type=int, nargs=2, default=(40, 15), help="at batch 1 and 8")
 
 
 def run_step(arguments, steps):
     """Runs a step, and writes what it returns beside its peak of memory, all or nothing."""
     arguments.output.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
     values = steps[arguments.step](arguments)
-    values = {**values, "peak_memory_mb": peak_memory_mb(), "python": sys.version.split()[0]}
+    values |= {
+        "peak_memory_mb": peak_memory_mb(),
+        # What other work there was before, in cores: with some, times say little.
+        "load_before": round(load, 2),
+        "python": sys.version.split()[0],
+    }
     name = {"fit": FIT, "predict": PREDICT, "time": TIME}[arguments.step]
     write_json(arguments.output / name, values)

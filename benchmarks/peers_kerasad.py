@@ -33,7 +33,11 @@ OUTPUTS = ("anomaly_map", "anomaly_score", "p_value", "is_anomalous")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    run_step(parser.parse_args(), {"fit": fit, "predict": predict, "time": time_model})
+    arguments = parser.parse_args()
+    if arguments.threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
+    run_step(arguments, {"fit": fit, "predict": predict, "time": time_model})
 
 
 def fit(arguments):

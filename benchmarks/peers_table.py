@@ -62,6 +62,10 @@ def summarize(entry):
         line[name] = spread([row[name] for row in rows])
     for batch in BATCHES:
         line[f"ms_batch_{batch}"] = spread(round_times(entry, "model", batch).values(), True)
+    loads = [row["load_before_fit"] for row in rows] + [
+        row["load_before"] for row in entry["times"]
+    ]
+    line["load"] = max(loads, default=None)
     for name in ("train_images", "settings", "versions", "date", "machine"):
         line[name] = rows[0].get(name) if rows else None
     if rows and rows[0].get("epochs") is not None:
@@ -120,7 +124,7 @@ def format_page(table):
             parts.append(ratio_table(category["ratios"]))
         found = [line for line in category["models"] if line["seeds"]]
         if found:
-            parts.append(describe_conditions(found))
+            parts.append(describe_conditions(found, category["threads"]))
     several = f"Mean over the seeds {', '.join(map(str, table['seeds']))} (lowest..highest). "
     parts.append((several if len(table["seeds"]) > 1 else "") + LEGEND)
     return "\n\n".join(parts) + "\n"
@@ -180,10 +184,16 @@ def describe(category):
     return text + "."
 
 
-def describe_conditions(lines):
+def describe_conditions(lines, threads):
     versions = {}
     for line in lines:
         versions.update(line["versions"])
     dates = sorted({line["date"] for line in lines})
     text = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{lines[0]['machine']}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}; {text}."
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
+    load = max(line["load"] for line in lines)
+    return (
+        f"{lines[0]['machine']}, {when}; {text}; threads: {threads or 'as many as each library '}"
+        f"{'' if threads else 'takes'}. Load average before a step at most {load:.1f}: times are "
+        "those of an idle machine only where this is about what the step before left, one or two."
+    )
