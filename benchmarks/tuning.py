@@ -128,7 +128,14 @@ def measure(arguments, values, seed):
 
     from kerasad import evaluate
     from kerasad.config import RunConfig, merge
-    from kerasad.training import build_model, compile_model, fit, make_detector, open_category
+    from kerasad.training import (
+        build_model,
+        compile_model,
+        fit,
+        make_detector,
+        open_category,
+        resolve_training,
+    )
     from kerasad.tuning import synthetic_localization
 
     config = RunConfig.from_mapping(
@@ -138,7 +145,8 @@ def measure(arguments, values, seed):
     keras.utils.set_random_seed(seed)
     category = open_category(config.data, seed)
     model = build_model(config.model, category.image_shape, seed)
-    compile_model(model, config.training)
+    settings = resolve_training(config.model, config.training)
+    compile_model(model, settings, settings.epochs * category.steps_per_epoch)
     with tempfile.TemporaryDirectory() as folder:
         fit(model, category, config.training.epochs, seed, Path(folder) / "h.csv", verbose=0)
     value = synthetic_localization(

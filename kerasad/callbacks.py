@@ -104,7 +104,7 @@ class SyntheticLocalization(keras.callbacks.Callback):
     """Logs how well the residual finds synthetic defects on validation images.
 
     A fixed set of defects (the family kept for choosing, never trained on) is drawn once. After
-    every epoch the residual (the model's `residual_map`, or else |x - prediction| averaged over
+    an epoch the residual (the model's `residual_map`, or else |x - prediction| averaged over
     the channels) is compared with their masks: `synthetic_iou` (pooled pixels, best over
     thresholds) and `synthetic_pixel_auroc`. A curve to look at and to choose by,
     without a real defect.
@@ -115,14 +115,18 @@ class SyntheticLocalization(keras.callbacks.Callback):
         seed: int. Seed of the defects. Defaults to `0`.
         defects: object with `draw(images, seed, valid) -> (images, mask)`. Defaults to
             `ChoosingDefects()`.
+        epochs: collection of ints from 1, or None. The epochs after which it is done; None is all.
     """
 
-    def __init__(self, dataset, max_images: int = 32, seed: int = 0, defects=None):
+    def __init__(self, dataset, max_images: int = 32, seed: int = 0, defects=None, epochs=None):
         super().__init__()
+        self.epochs = epochs
         self.batches = draw_batches(dataset, defects or ChoosingDefects(), max_images, seed)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Adds the two values to `logs`, so that every later callback sees them."""
+        if self.epochs is not None and epoch + 1 not in self.epochs:
+            return
         iou = OracleIoU()
         for inputs, mask, valid in self.batches:
             iou.update_state(mask, self._residual(inputs), sample_weight=valid)

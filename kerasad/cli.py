@@ -1,24 +1,29 @@
 """The command line: one verb a function, each a few lines over the package."""
 
 import functools
-import itertools
+import json
 import os
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from kerasad import runs
-from kerasad.config import (
-    DEFAULT_STEPS,
-    DataConfig,
-    ModelConfig,
-    RunConfig,
-    TrainingConfig,
-    merge,
-    read_mapping,
+from kerasad.calibrating import calibrate_run, check_run, describe_calibration
+from kerasad.cli_options import (
+    ARGUMENT_OPTIONS,
+    CONFIG_OPTION,
+    DATA_OPTIONS,
+    EPOCHS_OPTION,
+    FOLDER,
+    MODEL_OPTIONS,
+    TRAINING_OPTIONS,
+    combine_options,
+    read_list,
+    resolve_config,
+    show_default,
 )
+from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.errors import (
     InputError,
     SearchFailedError,
@@ -28,13 +33,14 @@ from kerasad.errors import (
 from kerasad.export import ParityError
 from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
-from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
 from kerasad.prediction import PREDICTIONS, predict_files
-from kerasad.run_steps import calibrate_run, evaluate_run, export_run, report_run
-from kerasad.training import MODELS, train_run
+from kerasad.run_steps import evaluate_run, export_run, report_run
+from kerasad.scoring.drift import describe_drift
+from kerasad.training import train_run
 from kerasad.version import __version__
 
-FOLDER = click.Path(file_okay=False)
+DRIFT = 3
+"""Exit code of a check that found drift."""
 
 
 class Verbs(click.Group):
@@ -60,64 +66,6 @@ def _fail(context: click.Context, error: Exception | str, code: int) -> None:
     context.exit(code)
 
 
-def _default(section: type, name: str) -> str:
-    return f"[default: {section.__dataclass_fields__[name].default}]"
-
-
-def _options(*options):
-    """Several click options as one decorator, listed in the order given."""
-
-    def decorate(function):
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-CONFIG_OPTION = click.option(
-    "--config", type=click.Path(dir_okay=False), help="JSON; options win over it."
-)
-ARGUMENT_OPTIONS = _options(
-    click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
-    click.option("--latent-dim", type=int, help="Channels of the latent."),
-    click.option(
-        "--adacos",
-        type=click.Choice([*ADACOS_MODES, *LABELLED_ADACOS_MODES, "none"]),
-        help="Classes of the AdaCos term.",
-    ),
-)
-MODEL_OPTIONS = _options(
-    CONFIG_OPTION,
-    click.option("--model", type=click.Choice(list(MODELS)), help=_default(ModelConfig, "name")),
-    ARGUMENT_OPTIONS,
-)
-DATA_OPTIONS = _options(
-    click.option("--image-size", help=f"256 or 256x640. {_default(DataConfig, 'image_size')}"),
-    click.option("--batch-size", type=int, help=_default(DataConfig, "batch_size")),
-    click.option("--split", help="Shares train,validation,calibration. [default: 0.7,0.1,0.2]"),
-    click.option("--crop-size", "--tile", help="Train on crops, predict in tiles of this size."),
-    click.option("--overlap", type=int, help="Pixels that tiles share. [default: 32]"),
-    click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
-    click.option("--cache-megabytes", type=int, help=_default(DataConfig, "cache_megabytes")),
-    click.option("--pixel-limit", type=int, help=_default(DataConfig, "pixel_limit")),
-    click.option("--labelled", type=FOLDER, help="Folder of defective images to learn from."),
-    click.option(
-        "--labelled-share",
-        type=float,
-        help="Or: some test images, as a share of the training images.",
-    ),
-    click.option(
-        "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
-    ),
-)
-EPOCHS_OPTION = click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]")
-TRAINING_OPTIONS = _options(
-    EPOCHS_OPTION,
-    click.option("--seed", type=int, help=_default(TrainingConfig, "seed")),
-)
-
-
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kerasad")
 def main() -> None:
@@ -135,8 +83,9 @@ def main() -> None:
 @MODEL_OPTIONS
 @DATA_OPTIONS
 @TRAINING_OPTIONS
-@_options(
+@combine_options(
     click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
+    click.option("--review-rate", type=float, help="Of good images not called good: a band."),
     click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),
 )
 def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
@@ -145,7 +94,9 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     DATA is a category in MVTec layout, a plain folder of good images, or demo/brick, demo/grass,
     demo/gravel.
     """
-    run = train_run(_resolve(data, config, options), output, overwrite=overwrite, echo=click.echo)
+    run = train_run(
+        resolve_config(data, config, options), output, overwrite=overwrite, echo=click.echo
+    )
     _tell_note(run.calibration)
 
 
@@ -181,15 +132,15 @@ def tune(
     """
     from kerasad import tuning
 
-    resolved = _resolve(data, config, options)
+    resolved = resolve_config(data, config, options)
     tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=click.echo)
 
 
 @main.command()
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
-@click.option("--models", help=f"Names, with commas. {_default(ModelConfig, 'name')}")
-@click.option("--seeds", help=f"Numbers, with commas. {_default(TrainingConfig, 'seed')}")
+@click.option("--models", help=f"Names, with commas. {show_default(ModelConfig, 'name')}")
+@click.option("--seeds", help=f"Numbers, with commas. {show_default(TrainingConfig, 'seed')}")
 @click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it goes on.")
 @click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
 @CONFIG_OPTION
@@ -215,11 +166,11 @@ def benchmark(
     from kerasad.benchmark import run_benchmark
 
     found = run_benchmark(
-        _resolve(data[0], config, {**options, "model": None, "seed": None}),
+        resolve_config(data[0], config, {**options, "model": None, "seed": None}),
         data,
         output,
-        models=None if models is None else _read_list("models", models, str.strip, "names"),
-        seeds=None if seeds is None else _read_list("seeds", seeds, int, "numbers such as 0,1,2"),
+        models=None if models is None else read_list("models", models, str.strip, "names"),
+        seeds=None if seeds is None else read_list("seeds", seeds, int, "numbers such as 0,1,2"),
         overwrite=overwrite,
         keep_runs=keep_runs,
         echo=click.echo,
@@ -232,38 +183,6 @@ def benchmark(
 def _tell_note(calibration: dict[str, Any]) -> None:
     if calibration["note"]:
         click.echo(f"Note: {calibration['note']}")
-
-
-def _resolve(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
-    """Defaults, under the configuration file, under the options that were given."""
-    values = {} if path is None else read_mapping(path)
-    if options["split"] is not None:
-        options["split"] = _read_list("split", options["split"], float, "numbers such as .7,.1,.2")
-    named = {name: options[name] for name in ("latent", "latent_dim", "adacos")}
-    given = {
-        "data": {name: options[name] for name in options if _is_field(DataConfig, name)},
-        "model": {"name": options["model"], "arguments": named},
-        "training": {name: options[name] for name in options if _is_field(TrainingConfig, name)},
-    }
-    given["data"]["path"] = data
-    source = path or "the command line"
-    for name, other in itertools.permutations(("labelled", "labelled_share")):
-        if options[name] is not None and options[other] is None:
-            # Two ways to say the same; merging would leave both.
-            values = merge(values, {"data": {}}, source)
-            values["data"].pop(other, None)
-    return RunConfig.from_mapping(merge(values, given, source), source)
-
-
-def _is_field(section: type, name: str) -> bool:
-    return name in section.__dataclass_fields__
-
-
-def _read_list(name: str, text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"--{name} {text} is not {what}.") from error
 
 
 @main.command()
@@ -284,10 +203,11 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     """Score images; write predictions.jsonl and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
-    image as the model sees it.
+    image as the model sees it, and of the file.
     """
     count = predict_files(runs.open_run(run), paths, output)
-    click.echo(f"{count.scored} images scored, {count.defective} called defective.")
+    look = "" if count.look is None else f", {count.look} to be looked at"
+    click.echo(f"{count.scored} images scored, {count.defective} called defective{look}.")
     click.echo(f"Written to {os.path.join(output, PREDICTIONS)}")
     if count.failed:
         message = f"Files that could not be used: {count.failed} ({PREDICTIONS} says why)."
@@ -298,18 +218,43 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @click.argument("run")
 @click.option("--data", help="Good images that the run has not seen; all of them are used.")
 @click.option("--false-alarm-rate", type=float, help="[default: the rate of the run]")
+@click.option(
+    "--review-rate",
+    type=float,
+    help="Of good images not called good; 0 is none. [default: the run's]",
+)
 @click.option("--strict", is_flag=True, help="Refuse a rate that so few images don't guarantee.")
-def calibrate(run: str, data: str | None, false_alarm_rate: float | None, strict: bool) -> None:
-    """Set the thresholds of RUN anew; the model stays as it is."""
+@click.option("--check", is_flag=True, help="Only tell whether the images of --data have drifted.")
+@click.option("--level", type=float, help="Of --check: its rate of false alarms. [default: 0.05]")
+@click.option("--json", "as_json", is_flag=True, help="Of --check: print one JSON object.")
+def calibrate(
+    run: str,
+    data: str | None,
+    false_alarm_rate: float | None,
+    review_rate: float | None,
+    strict: bool,
+    check: bool,
+    level: float | None,
+    as_json: bool,
+) -> None:
+    """Set the thresholds of RUN anew; the model stays as it is.
+
+    With --check nothing is changed: it tells whether the good images of --data still look like
+    those that set the thresholds. Exit code 0: no drift found, 3: drift.
+    """
     opened = runs.open_run(run)
-    summary = calibrate_run(opened, data, false_alarm_rate, strict)
-    rate = summary["false_alarm_rate"]
-    guaranteed = rate["guaranteed"]
-    promise = "nothing" if guaranteed is None else f"{guaranteed:.1%}"
-    click.echo(
-        f"{summary['num_images']} images: threshold {summary['threshold']:.4g}, false-alarm rate "
-        f"requested {rate['requested']:.1%}, guaranteed {promise}."
-    )
+    if check:
+        if strict or false_alarm_rate is not None or review_rate is not None:
+            raise InputError(
+                "--check changes nothing: leave out --false-alarm-rate, --review-rate and --strict."
+            )
+        found = check_run(opened, data, 0.05 if level is None else level, verbose=not as_json)
+        click.echo(json.dumps(found) if as_json else describe_drift(found))
+        click.get_current_context().exit(DRIFT if found["drift"] else 0)
+    if level is not None or as_json:
+        raise InputError("--level and --json belong to --check: add it, or leave them out.")
+    summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
+    click.echo(describe_calibration(summary))
     _tell_note(summary)
     click.echo(f"Written to {opened.path / runs.DETECTOR} and {runs.CALIBRATION}")
     if (opened.path / runs.METRICS).is_file():  # whole or not

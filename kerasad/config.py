@@ -65,7 +65,7 @@ class DataConfig:
 class ModelConfig:
     """Which model, and the arguments of its constructor that differ from their defaults."""
 
-    name: str = "vae_gan"
+    name: str = "feature_vae_gan"
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,17 +77,23 @@ class TrainingConfig:
         epochs: int or None. Passes over the training images; None makes about `DEFAULT_STEPS`
             training steps of them.
         seed: int. Seeds the split, the order of the images, the weights and the noise.
-        learning_rate: float. Adam's rate for encoder and decoder.
+        learning_rate: float or None. Adam's rate for encoder and decoder; None is the model's own.
+        decay: `"none"`, `"cosine"` (the rate of encoder and decoder falls to 0 over the training)
+            or None, the model's own.
         discriminator_learning_rate: float. Adam's rate for the discriminator.
         false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
+        review_rate: float in (0, 1) or None. Share of good images that may be called defective or
+            to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
         strict: bool. Refuse a rate that so few calibration images cannot guarantee.
     """
 
     epochs: int | None = None
     seed: int = 0
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
+    decay: str | None = None
     discriminator_learning_rate: float = 2e-4
     false_alarm_rate: float = 0.05
+    review_rate: float | None = None
     strict: bool = False
 
     def __post_init__(self):
@@ -96,10 +102,17 @@ class TrainingConfig:
         _refuse_below(0, self, "training", "seed")
         for name in ("learning_rate", "discriminator_learning_rate", "false_alarm_rate"):
             value, most = getattr(self, name), 1.0 if name == "false_alarm_rate" else float("inf")
-            if not 0.0 < value < most:
+            if value is not None and not 0.0 < value < most:
                 raise InputError(
                     f"`training.{name}` must be between 0 and {most:g}, found {value}."
                 )
+        if self.decay not in (None, "none", "cosine"):
+            raise InputError(f"`training.decay` must be 'none' or 'cosine', found {self.decay!r}.")
+        if self.review_rate is not None and not self.false_alarm_rate < self.review_rate < 1.0:
+            raise InputError(
+                "`training.review_rate` must be between the false-alarm rate, "
+                f"{self.false_alarm_rate}, and 1, found {self.review_rate}."
+            )
 
 
 @dataclass(frozen=True)

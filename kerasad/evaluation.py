@@ -166,6 +166,7 @@ class _Decisions:
     def __init__(self, detector):
         self.summary = detector.calibration_summary()
         self.threshold = float(detector.threshold)
+        self.review_threshold = self.summary.get("review_threshold", self.threshold)
         self.pixel_threshold = float(detector.pixel_threshold)
         if not (math.isfinite(self.threshold) and math.isfinite(self.pixel_threshold)):
             raise InputError(
@@ -173,11 +174,13 @@ class _Decisions:
                 f"{self.pixel_threshold}; call its `calibrate` before `evaluate`."
             )
         self.accuracy = BalancedAccuracy(self.threshold, dtype="float64")
+        self.review = BalancedAccuracy(self.review_threshold, dtype="float64")
         self.pooled = PooledIoU(self.pixel_threshold, dtype="float64")
         self.per_image = PerImageIoU(self.pixel_threshold, dtype="float64")
 
     def update(self, batch: _Batch) -> None:
         self.accuracy.update_state(batch.labels, batch.scores)
+        self.review.update_state(batch.labels, batch.scores)
         for iou in (self.pooled, self.per_image):
             iou.update_state(batch.masks, batch.maps, batch.weights)
 
@@ -207,9 +210,36 @@ class _Decisions:
         return {
             **_with_notes(values, reasons, notes),
             "false_alarm_rate": rates,
+            **self._review_results(notes),
             "threshold": self.threshold,
+            "review_threshold": self.review_threshold,
             "pixel_threshold": self.pixel_threshold,
             "pixel_rate": self.summary.get("pixel_rate"),
+        }
+
+    def _review_results(self, notes: dict[str, str]) -> dict[str, Any]:
+        """Returns the rates of the review band, and whose share of the images is in it."""
+        rates = self.summary.get("review_rate")
+        if rates is None:
+            reason = "no review band: `kerasad calibrate RUN --review-rate P` sets one"
+            notes.update(dict.fromkeys(("review_rate", "needs_review"), reason))
+            return {"review_rate": None, "needs_review": None}
+        rates = {name: rates[name] for name in ("requested", "guaranteed")}
+        not_good, shares = None, {}
+        good, defective = float(self.review.negatives), float(self.review.positives)
+        if good:
+            passed = [float(each.true_negatives) for each in (self.accuracy, self.review)]
+            not_good = 1.0 - passed[1] / good
+            shares["good"] = (passed[0] - passed[1]) / good
+        if defective:
+            found = [float(each.true_positives) for each in (self.accuracy, self.review)]
+            shares["defective"] = (found[1] - found[0]) / defective
+        for name in ("good", "defective"):
+            if name not in shares:
+                notes[f"needs_review.{name}"] = f"no {name} test image"
+        return {
+            "review_rate": {**rates, "observed": not_good},
+            "needs_review": {name: shares.get(name) for name in ("good", "defective")},
         }
 
 

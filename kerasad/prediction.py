@@ -32,11 +32,13 @@ class PredictionCount:
     Args:
         scored: int. Files with a score.
         defective: int. Of these, the ones called defective.
+        look: int or None. Of the others, the ones to be looked at; None without a review band.
         failed: int. Files that could not be used; `predictions.jsonl` says why.
     """
 
     scored: int
     defective: int
+    look: int | None
     failed: int
 
 
@@ -45,10 +47,12 @@ def predict_files(
 ) -> PredictionCount:
     """Scores files, and writes `predictions.jsonl` and an overlay of each.
 
-    A line is an object with `path`, `anomaly_score`, `threshold`, `p_value`, `is_anomalous`,
-    `defect_area` and `boxes` (see `find_regions`), `image_size` (the height and width in pixels
-    that areas and boxes are measured in: the image as the model sees it) and `overlay` (below
-    `output`); or, for a file that cannot be used, `path` and `error`.
+    A line is an object with `path`, `anomaly_score`, `threshold`, `review_threshold` (the same
+    without a review band), `p_value`, `is_anomalous`, `decision` ("good", "look" or "defective"),
+    `defect_area` and `boxes` (see `find_regions` and `add_places_in_file`), `image_size` (the
+    height and width in pixels that areas and boxes are measured in: the image as the model sees
+    it), `file_size` (height and width of the photo as it is shown, Exif orientation applied) and
+    `overlay` (below `output`); or, for a file that cannot be used, `path` and `error`.
 
     Args:
         run: Run.
@@ -73,7 +77,7 @@ def predict_files(
     stream = ImageStream(records, problems, geometry, batch_size, **decoding)
     names = overlay_names([record.relative_path for record in records])
     scale = ColourScale.from_threshold(detector.pixel_threshold)
-    scored = defective = 0
+    scored = defective = look = 0
     with replace_file(output / PREDICTIONS) as work, work.open("w", encoding="utf-8") as lines:
         progress = Progbar(len(records), unit_name="image", verbose=verbose)
         for outputs, inputs, indices in detector.predict_stream(stream.dataset):
@@ -83,10 +87,17 @@ def predict_files(
                     image, prediction.pop("anomaly_map"), scale, enlargement(*image.shape[:2])
                 )
                 _write_png(output / names[index], overlay)
-                named = {"path": records[index].path, **prediction, "overlay": str(names[index])}
+                record = records[index]
+                file_size = (record.height, record.width)
+                named = {
+                    "path": record.path,
+                    **add_places_in_file(prediction, file_size),
+                    "overlay": str(names[index]),
+                }
                 lines.write(json.dumps(named, allow_nan=False) + "\n")
                 scored += 1
                 defective += prediction["is_anomalous"]
+                look += prediction["decision"] == "look"
             progress.update(scored)
         failures = [problem for problem in stream.problems if problem.broken]
         for problem in failures:
@@ -94,7 +105,9 @@ def predict_files(
     if scored == 0:
         reason = failures[0].message if failures else "There is no image in what was named."
         raise InputError(f"None of {len(failures)} files could be scored. {reason}")
-    return PredictionCount(scored, defective, len(failures))
+    if detector.decision.review_rate is None:
+        look = None
+    return PredictionCount(scored, defective, look, len(failures))
 
 
 def _is_own_result(path: Path, output: Path) -> bool:
@@ -115,17 +128,57 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
         height, width = (int(np.asarray(valid[row]).any(axis).sum()) for axis in ((1, 2), (0, 2)))
         image, anomaly_map = image[:height, :width], anomaly_map[:height, :width]
     boxes = find_regions(anomaly_map, float(outputs["pixel_threshold"][row]))
+    is_anomalous = bool(outputs["is_anomalous"][row])
+    not_defective = "look" if outputs["needs_review"][row] else "good"
     return image, {
         "anomaly_map": anomaly_map,
         "anomaly_score": float(outputs["anomaly_score"][row]),
         "threshold": float(outputs["threshold"][row]),
+        "review_threshold": float(outputs["review_threshold"][row]),
         # As a float64, the float32 next to .05 is above .05, and "p_value <= .05" would be false.
         "p_value": round(float(outputs["p_value"][row]), 6),
-        "is_anomalous": bool(outputs["is_anomalous"][row]),
+        "is_anomalous": is_anomalous,
+        "decision": "defective" if is_anomalous else not_defective,
         "defect_area": sum(box["area"] for box in boxes),
         "boxes": boxes,
         "image_size": list(image.shape[:2]),
     }
+
+
+def add_places_in_file(prediction: dict[str, Any], file_size: tuple[int, int]) -> dict[str, Any]:
+    """Adds where the boxes of a prediction are in the photo that it was made of.
+
+    The picture was scaled to `image_size` on each side by itself, and padded, if at all, below and
+    right of it. A box in the photo is the smallest one of whole pixels that holds all of what was
+    scaled into the box of the map; its area is that of the map times the ratio of the sizes.
+
+    Args:
+        prediction: dict with `boxes` and `image_size`, as of `read_prediction`.
+        file_size: height and width of the photo, as it is shown.
+
+    Returns:
+        The dict with `file_size`, and each box with `in_file`: `x`, `y`, `width`, `height` and
+        `area`, in pixels of the photo.
+    """
+    (height, width), (file_height, file_width) = prediction["image_size"], file_size
+    ratio = file_height * file_width / (height * width)
+
+    def place(box):
+        left, across = _stretch(box["x"], box["width"], file_width, width)
+        top, down = _stretch(box["y"], box["height"], file_height, height)
+        area = max(1, round(box["area"] * ratio))
+        in_file = {"x": left, "y": top, "width": across, "height": down, "area": area}
+        return {**box, "in_file": in_file}
+
+    boxes = [place(box) for box in prediction["boxes"]]
+    return {**prediction, "boxes": boxes, "file_size": list(file_size)}
+
+
+def _stretch(start: int, length: int, file_side: int, side: int) -> tuple[int, int]:
+    """Start and length, in whole pixels of a file's side, of what covers an interval of a map's."""
+    first = start * file_side // side
+    last = -(-(start + length) * file_side // side)
+    return first, last - first
 
 
 def overlay_names(relative_paths: Sequence[str]) -> list[PurePosixPath]:

@@ -1,4 +1,4 @@
-"""What can be done with a finished run: evaluate, calibrate again, report, export."""
+"""What can be done with a finished run that changes no threshold: evaluate, report, export."""
 
 import dataclasses
 import hashlib
@@ -10,17 +10,14 @@ from typing import Any
 from kerasad import runs
 from kerasad.callbacks import read_history
 from kerasad.data.category import Category
-from kerasad.data.geometry import Geometry, whole_batch_size
+from kerasad.data.geometry import Geometry
 from kerasad.data.image_record import ImageRecord
 from kerasad.data.labelled import without
-from kerasad.data.loading import load_good_images
 from kerasad.data.records import read_category, read_images
 from kerasad.data.split import (
     LABELLED,
     GoodSplit,
     read_split,
-    refuse_overlap,
-    replace_calibration,
     restore_split,
 )
 from kerasad.errors import InputError
@@ -30,7 +27,6 @@ from kerasad.locations import full_path, resolve_data
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
 from kerasad.scoring import AnomalyDetector
-from kerasad.training import save_detector
 
 
 def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:
@@ -69,59 +65,6 @@ def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> di
     metrics["data"] = full_path(data)
     write_metrics(run.path / runs.METRICS, metrics)
     return metrics
-
-
-def calibrate_run(
-    run: runs.Run,
-    data: str | None = None,
-    false_alarm_rate: float | None = None,
-    strict: bool = False,
-    verbose: int = 1,
-) -> dict[str, Any]:
-    """Sets a run's thresholds anew; scales, fusion weights and the model stay.
-
-    Args:
-        run: Run.
-        data: str or None. Good images, all of which are used; None keeps the stored scores.
-        false_alarm_rate: float or None. None keeps the rate.
-        strict: bool. Refuse a rate that so few images cannot guarantee.
-        verbose: int. 0 hides the progress bar.
-
-    Returns:
-        The content of `calibration.json`.
-
-    Raises:
-        InputError: Nothing to change, an image that the run was trained with, or no image.
-    """
-    if data is None and false_alarm_rate is None:
-        raise InputError("There is nothing to change: give --data or --false-alarm-rate.")
-    detector = run.load_detector()
-    before = detector.calibration_summary()
-    rate = before["false_alarm_rate"]["requested"] if false_alarm_rate is None else false_alarm_rate
-    split = None
-    if data is None:
-        detector.calibrate(None, false_alarm_rate=rate, strict=strict, verbose=verbose)
-    else:
-        config = run.config.data
-        good = load_good_images(
-            resolve_data(data),
-            detector_geometry(detector),
-            whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
-            on_bad=config.on_bad,
-            max_value=config.max_value,
-            pixel_limit=config.pixel_limit,
-        )
-        refuse_overlap(good.records, run.part(runs.SPLIT))
-        detector.calibrate(
-            good.dataset,
-            false_alarm_rate=rate,
-            pixel_rate=before["pixel_rate"],
-            strict=strict,
-            verbose=verbose,
-        )
-        # Whoever evaluates later must know that these are no test images any more.
-        split = replace_calibration(run.part(runs.SPLIT), good.records)
-    return save_detector(detector, run.path, split)
 
 
 def report_run(run: runs.Run, beside: runs.Run | None = None) -> Path:
@@ -173,7 +116,8 @@ def export_run(
     hashes = read_split(run.part(runs.SPLIT))
     files, files_from = _comparison_images(run, data, hashes)
     metrics = run.metrics
-    if metrics is not None and metrics.get("threshold") != detector.threshold:
+    now = {"threshold": detector.threshold, "review_threshold": detector.review_threshold}
+    if metrics is not None and any(metrics.get(name) != now[name] for name in now):
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
     elif metrics is not None:
         metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path

@@ -28,20 +28,44 @@ from kerasad.files import replace_file, write_json
 from kerasad.locations import resolve_data, with_full_paths
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
+from kerasad.models.feature_cache import cache_features
 from kerasad.scoring import AnomalyDetector
-from kerasad.scoring.conformal import conformal_rule
-from kerasad.scoring.expert_inputs import refuse_backbone
+from kerasad.scoring.conformal import conformal_rules
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
-MODELS: dict[str, tuple[type[keras.Model], dict[str, Any]]] = {
-    "vae_gan": (VAEGAN, {}),
-    "cavga_d": (CAVGA, {"encoder_type": "dcgan"}),
-    "cavga_r": (CAVGA, {"encoder_type": "resnet18"}),
-    "cavga_weak_d": (WeaklySupervisedCAVGA, {"encoder_type": "dcgan"}),
-    "cavga_weak_r": (WeaklySupervisedCAVGA, {"encoder_type": "resnet18"}),
+
+@dataclasses.dataclass(frozen=True)
+class ModelChoice:
+    """What a name of `--model` stands for.
+
+    Args:
+        model_class: the class.
+        arguments: dict. Arguments that differ from the defaults of the class.
+        learning_rate: float. Adam's rate for encoder and decoder, if the user names none.
+        decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
+    """
+
+    model_class: type[keras.Model]
+    arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    learning_rate: float = 1e-3
+    decay: str = "none"
+
+
+MODELS: dict[str, ModelChoice] = {
+    "feature_vae_gan": ModelChoice(
+        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine"
+    ),
+    "vae_gan": ModelChoice(VAEGAN),
+    "cavga_d": ModelChoice(CAVGA, {"encoder_type": "dcgan"}),
+    "cavga_r": ModelChoice(CAVGA, {"encoder_type": "resnet18"}),
+    "cavga_weak_d": ModelChoice(WeaklySupervisedCAVGA, {"encoder_type": "dcgan"}),
+    "cavga_weak_r": ModelChoice(WeaklySupervisedCAVGA, {"encoder_type": "resnet18"}),
 }
-"""What `--model` may name: a class, and arguments that differ from its defaults."""
+"""What `--model` may name."""
+
+WATCHED_EPOCHS = 20
+"""Epochs of a training after which validation images are looked at, at most."""
 
 
 def train_run(
@@ -71,6 +95,7 @@ def train_run(
     settings = config.training
     with runs.create_run(output, overwrite=overwrite) as work:
         resolved = resolve_arguments(config.model, settings.seed)
+        settings = resolve_training(config.model, settings)
         keras.utils.set_random_seed(settings.seed)
         category = open_category(config.data, settings.seed)
         echo(category.split_table())
@@ -80,7 +105,7 @@ def train_run(
         model = build_model(config.model, category.image_shape, settings.seed)
         config = with_full_paths(RunConfig(config.data, resolved, settings))
         (work / runs.CONFIG).write_text(config.to_json(), encoding="utf-8")
-        compile_model(model, settings)
+        compile_model(model, settings, settings.epochs * category.steps_per_epoch)
         with category.name_bad_files():
             fit(model, category, settings.epochs, settings.seed, work / runs.HISTORY, verbose)
             model.save(work / runs.MODEL)
@@ -113,7 +138,7 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         InputError: No labelled image for a model that learns from some, tiles that don't fit, or
             a rate that `strict` wants guaranteed and is not.
     """
-    if MODELS[config.model.name][0].learns_from_labels:
+    if MODELS[config.model.name].model_class.learns_from_labels:
         category.labelled_train_from(0)
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
@@ -121,7 +146,8 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         if category.split.calibration_on_crops:
             raise InputError(ON_CROPS_NOTE + " Give more good images.")
         scores = np.arange(len(category.split.calibration))
-        conformal_rule(scores, config.training.false_alarm_rate, strict=True)
+        settings = config.training
+        conformal_rules(scores, settings.false_alarm_rate, settings.review_rate, strict=True)
 
 
 def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
@@ -131,13 +157,26 @@ def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: in
         InputError: An unknown model, an unknown argument or a value outside its range.
     """
     arguments = resolve_arguments(config, seed).arguments
-    return MODELS[config.name][0](image_shape=image_shape, **arguments)
+    return MODELS[config.name].model_class(image_shape=image_shape, **arguments)
 
 
-def compile_model(model: keras.Model, settings: TrainingConfig) -> None:
-    """Gives a model the two optimizers of a configuration."""
+def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
+    """`settings` with what is best for the model where the user says nothing."""
+    choice = MODELS[config.name]
+    return dataclasses.replace(
+        settings,
+        learning_rate=settings.learning_rate or choice.learning_rate,
+        decay=settings.decay or choice.decay,
+    )
+
+
+def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> None:
+    """Gives a model the two optimizers of a resolved configuration, for so many steps."""
+    rate = settings.learning_rate
+    if settings.decay == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
+        optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
         discriminator_optimizer=keras.optimizers.Adam(
             settings.discriminator_learning_rate, beta_1=0.5
         ),
@@ -148,19 +187,17 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     """`config` with every argument of the model, those left at their defaults included.
 
     Raises:
-        InputError: An unknown model or argument, or one that no detector can be made with.
+        InputError: An unknown model or argument.
     """
     if config.name not in MODELS:
         raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
-    model_class, chosen = MODELS[config.name]
-    known = {**init_arguments(model_class), **chosen}
+    choice = MODELS[config.name]
+    known = {**init_arguments(choice.model_class), **choice.arguments}
     for name in config.arguments:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}."
             raise InputError(f"`{name}` is not an argument of {config.name}; {hint}")
-    # The detector would refuse it too, but only after a training.
-    refuse_backbone(config.arguments.get("backbone"))
     return ModelConfig(config.name, {**known, "seed": seed, **config.arguments})
 
 
@@ -181,15 +218,17 @@ def fit(
         TrainingDivergedError: A loss became NaN or infinite; the message names it.
     """
     warmup = getattr(model, "kl_warmup_steps", 0) / max(category.steps_per_epoch, 1)
+    watched = watched_epochs(epochs)
     callbacks = [
         LossGuard(),
-        SyntheticLocalization(category.validation_crops, seed=seed),
+        SyntheticLocalization(category.validation_crops, seed=seed, epochs=watched),
         CollapseNotice(warmup_epochs=math.ceil(warmup)),
         HistoryWriter(history),
     ]
     model.fit(
         train_data(model, category),
         validation_data=category.validation_crops,
+        validation_freq=watched,
         epochs=epochs,
         callbacks=callbacks,
         shuffle=False,  # the dataset does it; Keras warns that it can't
@@ -197,10 +236,21 @@ def fit(
     )
 
 
+def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
+    """The epochs, from 1, after which validation images are looked at: the last is one of them."""
+    count = min(epochs, most)
+    return sorted({math.ceil(epochs * number / count) for number in range(1, count + 1)})
+
+
 def train_data(model: keras.Model, category: Category, epoch: int = 0) -> tf.data.Dataset:
-    """What a model is fitted to, from an epoch on: images, or images and labels."""
+    """What a model is fitted to, from an epoch on: images, or images and labels.
+
+    A model on a backbone also gets the features of the good images, computed once, if they fit.
+    """
     if getattr(model, "learns_from_labels", False):
         return category.labelled_train_from(epoch)
+    if getattr(model, "view", None) is not None:
+        return category.train_from(epoch, cache_features(model, category))
     return category.train_from(epoch)
 
 
@@ -219,6 +269,7 @@ def make_detector(
     detector.calibrate(
         category.calibration,
         false_alarm_rate=settings.false_alarm_rate,
+        review_rate=settings.review_rate,
         strict=settings.strict,
         on_crops=category.split.calibration_on_crops,
         verbose=verbose,

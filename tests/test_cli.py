@@ -14,7 +14,7 @@ from kerasad.runs import Run
 
 TINY = {
     "data": {"image_size": "32", "batch_size": 4},
-    "model": {"arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
+    "model": {"name": "vae_gan", "arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
     "training": {"epochs": 1, "false_alarm_rate": 0.34},
 }
 
@@ -93,7 +93,14 @@ def test_help_lists_verbs_models_and_defaults():
     for verb in verbs:
         assert f"  {verb} " in text
     text = must("train", "--help").output
-    for model in ("vae_gan", "cavga_d", "cavga_r", "cavga_weak_d", "cavga_weak_r"):
+    for model in (
+        "feature_vae_gan",
+        "vae_gan",
+        "cavga_d",
+        "cavga_r",
+        "cavga_weak_d",
+        "cavga_weak_r",
+    ):
         assert model in text
     assert "instance|weak|none]" in text
     assert "[default: 256]" in text
@@ -307,15 +314,21 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
             "path",
             "anomaly_score",
             "threshold",
+            "review_threshold",
             "p_value",
             "is_anomalous",
+            "decision",
             "defect_area",
             "boxes",
             "image_size",
+            "file_size",
             "overlay",
         }
         assert line["is_anomalous"] == (line["anomaly_score"] > line["threshold"])
-        assert line["image_size"] == [32, 32]
+        assert line["decision"] == ("defective" if line["is_anomalous"] else "good")
+        assert line["image_size"] == line["file_size"] == [32, 32]
+        for box in line["boxes"]:
+            assert box["in_file"] == {name: box[name] for name in box["in_file"]}
         assert line["defect_area"] == sum(box["area"] for box in line["boxes"])
     failed = [line for line in lines if "error" in line]
     assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
@@ -360,6 +373,31 @@ def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
     assert Run(run).load_detector().threshold == after["threshold"]
 
 
+def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
+    before = Run(run).calibration
+    output = must("calibrate", run, "--review-rate", 0.7).output
+    assert "To be looked at above" in output
+    assert "review rate requested 70.0%, guaranteed 66.7%" in output
+    must("calibrate", run, "--false-alarm-rate", 0.35)
+    after = Run(run).calibration
+    assert after["review_rate"]["requested"] == 0.7
+    assert after["threshold"] == before["threshold"] > after["review_threshold"]
+
+    results = tmp_path / "results"
+    output = must("predict", run, data / "test", "--output", results).output
+    lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
+    for line in lines:
+        assert (line["decision"] == "look") == (
+            line["review_threshold"] < line["anomaly_score"] <= line["threshold"]
+        )
+    looks = sum(line["decision"] == "look" for line in lines)
+    assert f"called defective, {looks} to be looked at." in output
+
+    assert "review_rate` must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
+    must("calibrate", run, "--review-rate", 0)
+    assert Run(run).calibration["review_rate"] is None
+
+
 def test_damaged_metrics_do_not_fail_a_calibration_that_was_written(run):
     (run / "metrics.json").write_text("{")
     output = must("calibrate", run, "--false-alarm-rate", 0.67).output
@@ -394,8 +432,69 @@ def test_calibrate_refuses_images_that_trained_and_changes_nothing(run, data):
     assert (run / "detector.keras").read_bytes() == before
 
 
+@pytest.fixture
+def new_images(tmp_path):
+    for number in range(7):
+        write_image(tmp_path / "new" / f"{number}.png", 600 + number)
+    return tmp_path / "new"
+
+
+@pytest.fixture
+def recalibrated(run, tmp_path):
+    """A run with as many calibration images as a check asks for."""
+    for number in range(9):
+        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
+    must("calibrate", run, "--data", tmp_path / "good")
+    return run
+
+
+def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
+    recalibrated, new_images, tmp_path
+):
+    before = {path: path.read_bytes() for path in recalibrated.iterdir()}
+    output = must("calibrate", recalibrated, "--check", "--data", new_images).output
+    assert "No drift found: 7 new images beside 9 calibration images" in output
+    for number in range(7):
+        pixels = np.asarray(Image.open(new_images / f"{number}.png"))
+        path = tmp_path / "dark" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((0.5 * pixels).astype("uint8")).save(path)
+    result = run_verb("calibrate", recalibrated, "--check", "--data", tmp_path / "dark", "--json")
+    assert result.exit_code == 3
+    found = json.loads(result.stdout)
+    assert found["drift"] is True
+    assert found["tensor"] == "encoder_features"
+    assert {path: path.read_bytes() for path in recalibrated.iterdir()} == before
+
+
+def test_a_check_refuses_what_the_run_has_seen_and_too_few_images(
+    recalibrated, new_images, tmp_path, data
+):
+    check = ("calibrate", recalibrated, "--check", "--data")
+    assert "in the run's calibration part" in refused(*check, tmp_path / "good")
+    assert "nothing new to compare" in refused(*check, data / "train" / "good")
+    for number in range(3):
+        (new_images / f"{number}.png").unlink()
+    assert "There are 4 new images" in refused(*check, new_images, "--json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--check"], "name new good images with --data"),
+        (["--check", "--strict"], "--check changes nothing"),
+        (["--check", "--false-alarm-rate", 0.1], "--check changes nothing"),
+        (["--false-alarm-rate", 0.5, "--level", 0.1], "belong to --check"),
+        (["--false-alarm-rate", 0.5, "--json"], "belong to --check"),
+        (["--check", "--data", "gone", "--level", 2], "`level` must be from"),
+    ],
+)
+def test_options_that_do_not_go_with_a_check_are_refused(run, options, message):
+    assert message in refused("calibrate", run, *options)
+
+
 def test_calibrate_without_anything_to_change_says_so(run):
-    assert "give --data or --false-alarm-rate" in refused("calibrate", run)
+    assert "give --data, --false-alarm-rate or --review-rate" in refused("calibrate", run)
 
 
 def test_report_is_one_page(evaluated):

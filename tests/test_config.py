@@ -36,6 +36,10 @@ def test_json_round_trip_keeps_every_value():
         ({"model": {"arguments": [1]}}, "`model.arguments` .* type dict"),
         ({"format": 99}, "has format 99"),
         ({"training": {"epochs": 0}}, "`training.epochs` must be at least 1, found 0"),
+        (
+            {"training": {"review_rate": 0.05}},
+            r"review_rate` must be between the false-alarm rate, 0\.05, and 1, found 0\.05",
+        ),
         ({"training": {"false_alarm_rate": 1}}, "false_alarm_rate` must be between 0 and 1"),
         ({"data": {"overlap": -1}}, "`data.overlap` must be at least 0"),
     ],

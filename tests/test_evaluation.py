@@ -32,8 +32,9 @@ class FakeDetector:
     pixel_threshold = 1.5
     image_size = (HEIGHT, WIDTH)
 
-    def __init__(self, guaranteed=0.0476, note=None):
+    def __init__(self, guaranteed=0.0476, note=None, review_threshold=None):
         self.guaranteed, self.note = guaranteed, note
+        self.review_threshold = review_threshold
         self.batches_seen = 0
 
     def predict_stream(self, dataset, verbose=0, title="scoring"):
@@ -48,7 +49,12 @@ class FakeDetector:
             yield {"anomaly_map": maps, "anomaly_score": scores}, inputs, targets
 
     def calibration_summary(self):
+        band = {}
+        if self.review_threshold is not None:
+            rates = {"requested": 0.2, "guaranteed": 0.19, "interval_95": None}
+            band = {"review_rate": rates, "review_threshold": self.review_threshold}
         return {
+            **band,
             "false_alarm_rate": {
                 "requested": 0.05,
                 "guaranteed": self.guaranteed,
@@ -304,3 +310,28 @@ def test_table_of_good_images_alone_is_short_and_whole(photos):
     text = format_metrics_table(evaluate(FakeDetector(), images, verbose=0))
     assert "no defective test image" in text
     assert "NaN" not in text
+
+
+def test_a_review_band_is_measured_on_good_and_on_defective_images(photos, metrics):
+    assert metrics["review_rate"] is metrics["needs_review"] is None
+    assert "--review-rate" in metrics["notes"]["review_rate"]
+    found = evaluate(FakeDetector(review_threshold=1.8), photos.dataset(), verbose=0)
+    scores = photos.images[..., 0].max(axis=(1, 2))
+    in_band, good = (scores > 1.8) & (scores <= 2.5), photos.label == 0
+    assert in_band[good].mean() > 0
+    assert found["needs_review"]["good"] == pytest.approx(in_band[good].mean())
+    assert found["needs_review"]["defective"] == pytest.approx(in_band[~good].mean())
+    assert found["review_rate"] == {
+        "requested": 0.2,
+        "guaranteed": 0.19,
+        "observed": pytest.approx(np.mean(scores[good] > 1.8)),
+    }
+    assert found["review_threshold"] == 1.8
+    assert "needs_review good" in format_metrics_table(found)
+
+
+def test_without_a_good_image_its_share_of_the_band_is_not_known(photos):
+    data = photos.dataset(rows=slice(4, None))
+    found = evaluate(FakeDetector(review_threshold=1.8), data, verbose=0)
+    assert found["needs_review"]["good"] is found["review_rate"]["observed"] is None
+    assert found["notes"]["needs_review.good"] == "no good test image"

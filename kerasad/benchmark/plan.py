@@ -77,7 +77,7 @@ def plan_rows(
     """
     for model in models:
         resolve_arguments(dataclasses.replace(config.model, name=model), 0)
-        learns_from_labels = getattr(MODELS[model][0], "learns_from_labels", False)
+        learns_from_labels = getattr(MODELS[model].model_class, "learns_from_labels", False)
         if learns_from_labels and not _has_labelled(config.data):
             raise InputError(
                 f"{model} learns from some images labelled defective: set --labelled-share, or "

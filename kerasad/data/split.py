@@ -180,13 +180,15 @@ def refuse_overlap(
     records: Iterable[ImageRecord],
     split_path: str | os.PathLike,
     parts: Sequence[str] = ("train", "validation", LABELLED),
+    reason: str = "thresholds from images that it has seen would promise too much",
 ) -> None:
     """Refuses images that a run has already seen.
 
     Args:
-        records: Images that are to calibrate the run.
+        records: Images that are to calibrate the run, or to be compared with those that did.
         split_path: The run's `split.json`.
         parts: The parts that must not be seen again.
+        reason: str. Why not, a part of the message.
 
     Raises:
         InputError: If one of the images is in one of the parts, by content.
@@ -197,8 +199,8 @@ def refuse_overlap(
         if seen:
             raise InputError(
                 f"{seen[0].path}: this image ({len(seen)} of the {len(records)} given) is in the "
-                f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and thresholds from "
-                "images that it has seen would promise too much; leave them out."
+                f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and {reason}; "
+                "leave them out."
             )
 
 

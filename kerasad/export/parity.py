@@ -17,7 +17,7 @@ from kerasad.report.overlay import ColourScale
 TOLERANCE = 1e-4
 """Largest difference, as a share of the scale of what is compared."""
 
-_STATED_ALIKE = ("threshold", "pixel_threshold")
+_STATED_ALIKE = ("threshold", "review_threshold", "pixel_threshold")
 
 
 class ParityError(RuntimeError):
@@ -137,6 +137,9 @@ def _compare_decisions(detector, expected, found, margin, where):
     score = expected["anomaly_score"].astype("float64")
     certain = np.abs(score - detector.threshold) > margin
     flipped = certain & (found["is_anomalous"] != expected["is_anomalous"])
+    # What is not defective any more may need review.
+    certain &= np.abs(score - detector.review_threshold) > margin
+    other_review = certain & (found["needs_review"] != expected["needs_review"])
     known = detector.decision.stored_scores().astype("float64")
     least, most = (
         (1 + (known >= (score + shift)[:, None]).sum(axis=1)) / (len(known) + 1)
@@ -144,7 +147,8 @@ def _compare_decisions(detector, expected, found, margin, where):
     )
     p_value = found["p_value"].astype("float64")
     off = ~((p_value >= least - 1e-6) & (p_value <= most + 1e-6))  # NaN is off, too
-    for name, wrong in (("is_anomalous", flipped), ("p_value", off)):
+    checked = {"is_anomalous": flipped, "needs_review": other_review, "p_value": off}
+    for name, wrong in checked.items():
         if wrong.any():
             raise ParityError(
                 f"{where}: {name} is another than the detector's for {int(wrong.sum())} of "

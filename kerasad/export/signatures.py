@@ -16,7 +16,9 @@ OUTPUTS = (
     "anomaly_score",
     "p_value",
     "is_anomalous",
+    "needs_review",
     "threshold",
+    "review_threshold",
     "pixel_threshold",
     "attention_map",
 )

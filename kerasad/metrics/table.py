@@ -61,10 +61,16 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
     """
     notes = metrics.get("notes") or {}
     rows = [(name, _number(metrics.get(name)), notes.get(name, "")) for name in HEADLINES]
-    rates = metrics.get("false_alarm_rate") or {}
-    for name in ("requested", "guaranteed", "observed"):
-        key = f"false_alarm_rate.{name}"
-        rows.append((f"false_alarm_rate {name}", _percent(rates.get(name)), notes.get(key, "")))
+    for kind in ("false_alarm_rate", "review_rate"):
+        rates = metrics.get(kind)
+        if rates is None and kind == "review_rate":  # most runs have no band
+            continue
+        for name in ("requested", "guaranteed", "observed"):
+            value = _percent((rates or {}).get(name))
+            rows.append((f"{kind} {name}", value, notes.get(f"{kind}.{name}", "")))
+    for name, share in (metrics.get("needs_review") or {}).items():
+        row = (f"needs_review {name}", _percent(share), notes.get(f"needs_review.{name}", ""))
+        rows.append(row)
     rows.append(("milliseconds_per_image", _number(metrics.get("milliseconds_per_image"), 1), ""))
     lines = [_headline(metrics), "", *_columns(rows, left=(0, 2))]
     if per_defect := metrics.get("per_defect"):

@@ -171,6 +171,14 @@ class VAEGAN(TwoPlayerModel):
         """The functions that differ with what the networks work on: pixels or features."""
         return pixel_parts if self.backbone is None else feature_parts
 
+    @property
+    def cell_grid(self):
+        """`(h, w)` of the cells that `tensors` live on if they follow the real part of an image.
+
+        None from scratch, where tensors have several sizes and padding is a part of the image.
+        """
+        return None if self.view is None else self.view.grid
+
     def build_coders(self):
         """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
         return self.parts.build_coders(self)

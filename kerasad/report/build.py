@@ -48,7 +48,12 @@ def write_report(run: Run, load_data: Callable[[Any], Category], beside: Run | N
             title = f"{beside.config.model.name} ({beside.path})"
         models[title] = _model_beside(beside, detector)
     notes = [calibration["note"]] if calibration.get("note") else []
-    if metrics is not None and metrics.get("threshold") != calibration["threshold"]:
+    stale = [
+        name
+        for name in ("threshold", "review_threshold")
+        if metrics is not None and metrics.get(name) != calibration.get(name)
+    ]
+    if stale:
         notes.append(
             "The run was calibrated after it was evaluated: the metrics belong to the thresholds "
             "before. Run `kerasad evaluate` and then this again."
@@ -148,7 +153,9 @@ def _image_sections(detector, load_data, metrics: dict, models: dict) -> list[pa
     groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [
         page.examples_section(collected.groups, scale),
-        page.decision_section(collected, metrics, float(detector.threshold)),
+        page.decision_section(
+            collected, metrics, float(detector.threshold), detector.review_threshold
+        ),
         page.latent_section(embedded, groups, _latent_text(category)),
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kerasad.data.geometry import pack_inputs
 from kerasad.metrics import PixelMetrics
 from kerasad.report.examples import Example, Group, make_groups, overlap
 
@@ -20,7 +21,8 @@ class Collected:
     Args:
         labels: int array (images,). 0 good, 1 defective.
         scores: float array (images,).
-        decisions: bool array (images,).
+        decisions: bool array (images,). Called defective.
+        reviews: bool array (images,). Not that, but to be looked at.
         groups: the examples to show.
         pixels: metric whose counts give the pixel ROC and the PRO curve.
         latents: float array (points, latent_dim), or None.
@@ -30,6 +32,7 @@ class Collected:
     labels: np.ndarray
     scores: np.ndarray
     decisions: np.ndarray
+    reviews: np.ndarray
     groups: list[Group]
     pixels: PixelMetrics
     latents: np.ndarray | None
@@ -45,8 +48,9 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         records: sequence of ImageRecord that `targets["index"]` points into.
         read_latents: function as `make_latent_reader` returns it.
     """
-    groups, pixels = make_groups(), PixelMetrics()
-    labels, scores, decisions, latents, kinds = [], [], [], [], []
+    review = detector.review_threshold < detector.threshold
+    groups, pixels = make_groups(review=review), PixelMetrics()
+    labels, scores, decisions, reviews, latents, kinds = [], [], [], [], [], []
     for outputs, inputs, targets in detector.predict_stream(dataset):
         outputs = {name: np.asarray(value) for name, value in outputs.items()}
         targets = {name: np.asarray(value) for name, value in targets.items()}
@@ -61,13 +65,15 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         labels.append(targets["label"])
         scores.append(outputs["anomaly_score"])
         decisions.append(outputs["is_anomalous"])
+        reviews.append(outputs["needs_review"])
         chosen = [records[index] for index in targets["index"]]
+        outputs["reconstruction"] = np.asarray(detector.reconstruct(inputs))
         for position, record in enumerate(chosen):
             example = _make_example(record, position, outputs, images, valid, targets)
             for group in groups:
                 group.offer(example)
         if len(kinds) < MAX_LATENTS:
-            latents.append(read_latents(images, outputs["anomaly_map"]))
+            latents.append(read_latents(inputs, outputs["anomaly_map"]))
             kinds.extend(
                 f"test {record.defect}" if not record.label else record.defect for record in chosen
             )
@@ -75,6 +81,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         labels=np.concatenate(labels),
         scores=np.concatenate(scores),
         decisions=np.concatenate(decisions).astype(bool),
+        reviews=np.concatenate(reviews).astype(bool),
         groups=groups,
         pixels=pixels,
         latents=np.concatenate(latents),
@@ -92,22 +99,25 @@ def make_latent_reader(model) -> Callable[..., np.ndarray]:
         model: the trained network, with `tensors` and `image_shape`.
 
     Returns:
-        function of images (batch, height, width, 3) and, where these exceed the model's size, of
-        their maps (batch, height, width, 1), to a float array (batch, latent_dim).
+        function of model inputs and, where their images exceed the model's size, of their maps
+        (batch, height, width, 1), to a float array (batch, latent_dim).
     """
     height, width = model.image_shape[:2]
 
     # In a graph, what the latent doesn't need of the model's other tensors isn't computed.
     @tf.function(reduce_retracing=True)
-    def encode(images):
-        means = model.tensors(images)["z_mean"]
+    def encode(inputs):
+        means = model.tensors(inputs)["z_mean"]
         return tf.reduce_mean(means, axis=tuple(range(1, len(means.shape) - 1)))
 
-    def read(images: np.ndarray, anomaly_map: np.ndarray | None = None) -> np.ndarray:
+    def read(inputs, anomaly_map: np.ndarray | None = None) -> np.ndarray:
+        images, valid = numpy_inputs(inputs)
         if images.shape[1:3] != (height, width):
             pairs = zip(images, anomaly_map, strict=True)
             images = np.stack([_crop_around_peak(*pair, height, width) for pair in pairs])
-        return encode(tf.convert_to_tensor(images)).numpy()
+        elif getattr(model, "cell_grid", None) is not None:
+            images = pack_inputs(images, valid)
+        return encode(images).numpy()
 
     return read
 
@@ -136,6 +146,7 @@ def _make_example(record, position, outputs, images, valid, targets) -> Example:
         score=float(outputs["anomaly_score"][position]),
         p_value=float(outputs["p_value"][position]),
         is_anomalous=bool(outputs["is_anomalous"][position]),
+        needs_review=bool(outputs["needs_review"][position]),
         iou=None if mask is None else overlap(mask, region),
         # Copies: a view would keep the whole batch alive.
         image=image.copy(),

@@ -17,7 +17,8 @@ class Example:
         label: int. 0 good, 1 defective.
         score: float. The image's anomaly score.
         p_value: float. Share of good images that would score as high.
-        is_anomalous: bool. The decision.
+        is_anomalous: bool. Whether it was called defective.
+        needs_review: bool. Whether it was not, but is to be looked at.
         iou: float or None. Overlap of the thresholded map with the mask; None without a mask.
         image: float array (height, width, 3) in [0, 1].
         reconstruction: float array (height, width, 3).
@@ -31,6 +32,7 @@ class Example:
     score: float
     p_value: float
     is_anomalous: bool
+    needs_review: bool
     iou: float | None
     image: np.ndarray
     reconstruction: np.ndarray
@@ -67,14 +69,22 @@ class Group:
         del self.examples[self.size :]
 
 
-def make_groups(size: int = 4) -> list[Group]:
-    """The report's groups: the errors first, then what went well."""
+def make_groups(size: int = 4, review: bool = False) -> list[Group]:
+    """The report's groups: the errors first, then what is in between, then what went well.
+
+    Args:
+        size: int. Examples of each.
+        review: bool. Whether some images are to be looked at.
+    """
     found = "Defects that were found, "
 
     def localized(example: Example) -> bool:
         return bool(example.label and example.is_anomalous and example.iou is not None)
 
-    return [
+    def called_good(example: Example) -> bool:
+        return not (example.is_anomalous or example.needs_review)
+
+    groups = [
         Group(
             "False alarms",
             "Good images that were called defective, highest score first.",
@@ -85,7 +95,7 @@ def make_groups(size: int = 4) -> list[Group]:
         Group(
             "Misses",
             "Defective images that were called good, lowest score first.",
-            lambda example: example.label and not example.is_anomalous,
+            lambda example: example.label and called_good(example),
             lambda example: example.score,
             size,
         ),
@@ -106,11 +116,21 @@ def make_groups(size: int = 4) -> list[Group]:
         Group(
             "Quietest good images",
             "Good images that were called good, lowest score first.",
-            lambda example: not example.label and not example.is_anomalous,
+            lambda example: not example.label and called_good(example),
             lambda example: example.score,
             size,
         ),
     ]
+    if review:
+        in_band = Group(
+            "To be looked at",
+            "Images between the two thresholds, good or defective, highest score first.",
+            lambda example: example.needs_review,
+            lambda example: -example.score,
+            size,
+        )
+        groups.insert(2, in_band)
+    return groups
 
 
 def overlap(mask: np.ndarray, region: np.ndarray) -> float:

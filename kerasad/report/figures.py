@@ -102,8 +102,10 @@ def plot_pro(false: np.ndarray, overlap: np.ndarray, area: float | None, limit: 
     return figure
 
 
-def plot_scores(good: np.ndarray, defective: np.ndarray, threshold: float) -> Figure:
-    """Histograms of the image scores, with the decision's threshold."""
+def plot_scores(
+    good: np.ndarray, defective: np.ndarray, threshold: float, review_threshold: float | None = None
+) -> Figure:
+    """Histograms of the image scores, with the decision's threshold and that of the review band."""
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     axes = _clean(figure.add_subplot())
     edges = histogram_edges(np.concatenate([good, defective]), threshold)
@@ -113,6 +115,9 @@ def plot_scores(good: np.ndarray, defective: np.ndarray, threshold: float) -> Fi
         label = f"defective ({len(defective)})"
         axes.hist(defective, edges, histtype="stepfilled", label=label, **style)
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3g}")
+    if review_threshold is not None and review_threshold < threshold:
+        label = f"looked at above {review_threshold:.3g}"
+        axes.axvspan(review_threshold, threshold, color=GREY, alpha=0.2, linewidth=0, label=label)
     axes.set(xlabel="anomaly score", ylabel="images", title="Image scores of the test set")
     axes.legend(frameon=False, fontsize=8)
     return figure

@@ -90,6 +90,10 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
     rate = metrics.get("false_alarm_rate") or {}
     rows = [(text, _number(metrics.get(name))) for name, text in MEANINGS.items()]
     rows += [(f"False-alarm rate, {name}", _percent(value)) for name, value in rate.items()]
+    rate = metrics.get("review_rate") or {}
+    rows += [(f"Good, but not called good, {name}", _percent(rate[name])) for name in rate]
+    shares = metrics.get("needs_review") or {}
+    rows += [(f"To be looked at, {name} images", _percent(shares[name])) for name in shares]
     section.tables.append({"title": "All defects", "header": ["metric", "value"], "rows": rows})
     if per_defect := metrics.get("per_defect"):
         names = list(dict.fromkeys(key for values in per_defect.values() for key in values))
@@ -130,8 +134,10 @@ def curves_section(
     return section
 
 
-def decision_section(collected: Collected, metrics: Mapping[str, Any], threshold: float) -> Section:
-    """ROC and PRO curves, the histogram of scores and the counts at the threshold."""
+def decision_section(
+    collected: Collected, metrics: Mapping[str, Any], threshold: float, review_threshold: float
+) -> Section:
+    """ROC and PRO curves, the histogram of scores and the counts at the thresholds."""
     section = Section("Detection and localization on the test set")
     labels, scores = collected.labels, collected.scores
     good, defective = scores[labels == 0], scores[labels == 1]
@@ -152,15 +158,22 @@ def decision_section(collected: Collected, metrics: Mapping[str, Any], threshold
         section.figures.append(_figure(pro, "Per-region overlap curve"))
     else:
         section.notes.append("There are no pixel curves without a mask that marks a defect.")
-    histogram = figures.plot_scores(good, defective, threshold)
+    histogram = figures.plot_scores(good, defective, threshold, review_threshold)
     section.figures.append(_figure(histogram, "Histogram of image scores"))
-    flagged = collected.decisions
+    called = {
+        "called good": ~(collected.decisions | collected.reviews),
+        "to be looked at": collected.reviews,
+        "called defective": collected.decisions,
+    }
+    title = "Decisions at the thresholds"
+    if review_threshold == threshold:
+        called.pop("to be looked at")
+        title = "Decisions at the threshold"
     rows = [
-        (name, int(np.sum(~flagged[labels == label])), int(np.sum(flagged[labels == label])))
+        (name, *(int(np.sum(chosen[labels == label])) for chosen in called.values()))
         for label, name in enumerate(["good", "defective"])
     ]
-    header = ["truth", "called good", "called defective"]
-    section.tables.append({"title": "Decisions at the threshold", "header": header, "rows": rows})
+    section.tables.append({"title": title, "header": ["truth", *called], "rows": rows})
     return section
 
 
@@ -222,10 +235,16 @@ def _example_row(example: Example, scale: ColourScale) -> dict:
         "defect": example.defect,
         "score": f"{example.score:.3f}",
         "p_value": f"{example.p_value:.3f}",
-        "verdict": "called defective" if example.is_anomalous else "called good",
+        "verdict": _verdict(example),
         "iou": f"{example.iou:.2f}" if example.label and example.iou is not None else None,
         "pictures": cells,
     }
+
+
+def _verdict(example: Example) -> str:
+    if example.is_anomalous:
+        return "called defective"
+    return "to be looked at" if example.needs_review else "called good"
 
 
 def _figure(figure, alt: str) -> dict:

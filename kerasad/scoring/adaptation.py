@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import unpack_inputs
+from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.data.synthetic_choosing import KINDS, ChoosingDefects
 from kerasad.errors import InputError
 from kerasad.models.networks import downsampled_cells
@@ -44,9 +44,11 @@ def adapt_experts(detector, train, verbose: int = 0) -> None:
         for inputs, _ in iterate_inputs(train, verbose, f"adapting, pass {index + 1}"):
             images, valid = unpack_inputs(inputs)
             _check_images(detector, images, valid)
-            tensors = tensors_of(images)
+            # Aligned cells hold no padding.
+            weights = _cell_weights(images, None if detector.cell_grid else valid)
+            tensors = tensors_of(images if detector.cell_grid is None else inputs)
             for expert in learning:
-                expert.update(tensors, _cell_weights(images, valid), index)
+                expert.update(tensors, weights, index)
             seen += len(images)
         if not seen:
             raise InputError("There is no training image to adapt to." if index == 0 else READ_ONCE)
@@ -61,7 +63,7 @@ def _check_images(detector, images, valid):
             f"`train` must have images of the model's size {wanted}, crops if the detector cuts "
             f"tiles. Received: {size}"
         )
-    if valid is not None and not detector.position_free:
+    if valid is not None and not (detector.position_free or detector.cell_grid):
         raise InputError(
             "`train` has padded images, where a place means nothing; give the detector "
             "keep_aspect=True."
@@ -97,7 +99,8 @@ def calibrate_maps(detector, validation, verbose: int = 0, calibration=None) -> 
     seen = 0
     for inputs, _ in iterate_inputs(validation, verbose, "measuring scales"):
         images, valid = detector.prepare(inputs)
-        calibration.update(maps_of(images), valid)
+        maps = maps_of(pack_inputs(images, valid))
+        calibration.update(maps, valid if detector.cell_grid is None else None)
         seen += len(images)
     if not seen:
         raise InputError("There is no validation image to measure scales on.")
@@ -139,8 +142,7 @@ def draw_fusion_samples(
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]
-        valid = np.ones_like(images[..., :1]) if valid is None else np.asarray(valid)
-        batches.append((images, valid[: len(images)]))
+        batches.append((images, None if valid is None else np.asarray(valid)[: len(images)]))
         images_left -= len(images)
         if images_left <= 0:
             break
@@ -151,12 +153,12 @@ def draw_fusion_samples(
     rows = [[] for _ in calibrations]
 
     def add(images, masks, valid, kind):
-        maps, kinds = maps_of(tf.constant(images)), np.full(len(images), kind)
+        maps, kinds = maps_of(pack_inputs(images, valid)), np.full(len(images), kind)
         for calibration, part in zip(calibrations, rows, strict=True):
-            part.append((*_thinned(calibration, maps, masks, valid), kinds))
+            part.append((*_thinned(detector, calibration(maps), masks, valid), kinds))
 
     for images, valid in batches:
-        add(images, np.zeros_like(valid), valid, GOOD)
+        add(images, np.zeros_like(images[..., :1]), valid, GOOD)
     turns = [(turn, number) for turn in range(rounds) for number in range(len(batches))]
     for turn, number in iterate_inputs(turns, verbose, "choosing weights"):
         images, valid = batches[number]
@@ -170,10 +172,11 @@ def draw_fusion_samples(
     ]
 
 
-def _thinned(calibration, maps, masks, valid):
-    pixel_maps, place_maps = calibration(maps)
-    step = max(1, -(-max(calibration.image_size) // FUSION_SIDE))
+def _thinned(detector, calibrated, masks, valid):
+    step = max(1, -(-max(detector.image_size) // FUSION_SIDE))
     cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
+    pixel_maps, place_maps = (detector.enlarge(maps, valid) for maps in calibrated)
+    valid = np.ones_like(masks) if valid is None else valid
     return (
         np.asarray(pixel_maps)[cut],
         np.asarray(place_maps)[cut],
@@ -183,10 +186,11 @@ def _thinned(calibration, maps, masks, valid):
 
 
 def _compiled_maps(detector):
-    """Returns the function from images to expert maps, traced once for each detector."""
+    """Returns the function from prepared inputs to expert maps, traced once for each detector."""
     # Past Keras, which would track it as a part of the model.
     own = vars(detector)
     if "_compiled_maps" not in own:
-        maps_of = tf.function(lambda images: detector.expert_maps(images)[0], reduce_retracing=True)
-        own["_compiled_maps"] = maps_of
+        own["_compiled_maps"] = tf.function(
+            lambda inputs: detector.expert_maps(*unpack_inputs(inputs))[0], reduce_retracing=True
+        )
     return own["_compiled_maps"]

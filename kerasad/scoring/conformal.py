@@ -1,11 +1,9 @@
 """A threshold with a stated false-alarm rate, from scores of good images alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
-from keras import ops
 
 from kerasad.errors import InputError
 
@@ -55,7 +53,7 @@ def conformal_rule(
     Angelopoulos and Bates, "A gentle introduction to conformal prediction", 2021, section 3.2.
     """
     check_rate(false_alarm_rate)
-    scores = _largest_first(scores)
+    scores = largest_first(scores)
     count = len(scores)
     if count == 0:
         raise InputError("There is no calibration image; give at least one good image.")
@@ -88,7 +86,57 @@ def check_rate(rate: float, argument: str = "false_alarm_rate") -> None:
         raise InputError(f"`{argument}` must be above 0 and below 1. Received: {rate}")
 
 
-def _largest_first(scores):
+def conformal_rules(
+    scores: np.ndarray,
+    false_alarm_rate: float = 0.05,
+    review_rate: float | None = None,
+    strict: bool = False,
+) -> tuple[ConformalRule, ConformalRule | None]:
+    """Returns the rules of both thresholds: of defective images, and of those to be looked at.
+
+    Both are those of `conformal_rule`. A good image is called defective with at most the first
+    one's guaranteed rate, and not called good (defective, or to be looked at) with at most the
+    second one's.
+
+    Args:
+        scores: as of `conformal_rule`.
+        false_alarm_rate: float in (0, 1).
+        review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
+        strict: bool. Whether too few images for a rate are an error.
+
+    Raises:
+        InputError: As of `conformal_rule`, or if `review_rate` is not above `false_alarm_rate`.
+    """
+    check_rates(false_alarm_rate, review_rate)
+    rule = conformal_rule(scores, false_alarm_rate, strict)
+    if review_rate is None:
+        return rule, None
+    review_rule = conformal_rule(scores, review_rate, strict)
+    if review_rule.threshold == rule.threshold:
+        note = (
+            f"With {rule.num_images} calibration images the thresholds of "
+            f"{100 * false_alarm_rate:.3g}% and {100 * review_rate:.3g}% are the same, so no image "
+            "is ever to be looked at; a higher review rate or more good images would part them."
+        )
+        review_rule = replace(review_rule, note=note)
+    return rule, review_rule
+
+
+def check_rates(false_alarm_rate: float, review_rate: float | None) -> None:
+    """Raises an `InputError` unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is free)."""
+    check_rate(false_alarm_rate)
+    if review_rate is None:
+        return
+    check_rate(review_rate, "review_rate")
+    if review_rate <= false_alarm_rate:
+        raise InputError(
+            f"`review_rate` must be above `false_alarm_rate`, {false_alarm_rate}: images to be "
+            f"looked at are those beyond the defective ones. Received: {review_rate}"
+        )
+
+
+def largest_first(scores: np.ndarray) -> np.ndarray:
+    """Returns scores as float32, sorted; one that is not finite raises an `InputError`."""
     scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
     if not np.all(np.isfinite(scores)):
         raise InputError("A calibration score is not finite; check the images for NaN.")
@@ -100,81 +148,3 @@ def _beta_interval(a, b):
 
     low, high = beta.ppf([0.025, 0.975], a, b)
     return float(low), float(high)
-
-
-@keras.saving.register_keras_serializable(package="kerasad")
-class ConformalDecision(keras.layers.Layer):
-    """P-value and decision of a score, from saved calibration scores.
-
-    `p = (1 + number of calibration scores >= score) / (n + 1)`. The scores are state of a fixed
-    capacity, padded with -inf, so that calibrating anew needs no new graph. More scores than fit
-    are thinned to evenly spaced ranks. A score that is NaN counts as defective.
-
-    Args:
-        capacity: int. Calibration scores kept.
-
-    Call arguments:
-        score: float32 tensor `(batch,)`.
-
-    Returns:
-        dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous`
-        (bool `(batch,)`) and `threshold` (float32 `(batch,)`).
-    """
-
-    def __init__(self, capacity: int = 4096, **kwargs):
-        super().__init__(**{"trainable": False, **kwargs})
-        self.capacity = capacity
-
-    def build(self, input_shape=None):
-        """Creates the scores and the threshold."""
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        lowest = keras.initializers.Constant(-np.inf)
-        highest = keras.initializers.Constant(np.inf)
-        self.scores = self.add_weight((self.capacity,), lowest, name="scores", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
-        self.threshold = self.add_weight((), highest, name="threshold", **options)
-
-    def call(self, score):
-        """Returns p-value and decision; see the class."""
-        reached = ops.sum(
-            ops.cast(ops.expand_dims(self.scores, 0) >= score[:, None], "float32"), axis=-1
-        )
-        threshold = ops.broadcast_to(self.threshold, ops.shape(score))
-        return {
-            # A score of -inf (an image without a real pixel) also reaches the padding.
-            "p_value": ops.minimum((1.0 + reached) / (self.count + 1.0), 1.0),
-            # Not "not <=": optimized to ">", which a NaN is not.
-            "is_anomalous": ops.logical_or(score > threshold, ops.isnan(score)),
-            "threshold": threshold,
-        }
-
-    def thin(self, scores: np.ndarray) -> np.ndarray:
-        """Returns the scores, largest first, at evenly spaced ranks if there are too many.
-
-        Of `N` scores, `n` are kept: those of rank `floor(i (N + 1) / (n + 1))`, `i = 1..n`. Both
-        the guaranteed rate and the p-value of the kept ones are then never below those of all.
-
-        Raises:
-            InputError: If a score is not finite.
-        """
-        scores = _largest_first(scores)
-        if len(scores) > self.capacity:
-            ranks = np.arange(1, self.capacity + 1) * (len(scores) + 1) // (self.capacity + 1)
-            scores = scores[ranks - 1]
-        return scores
-
-    def set_scores(self, scores: np.ndarray) -> None:
-        """Replaces the calibration scores; the threshold is inf until it is set anew."""
-        padded = np.full(self.capacity, -np.inf, "float32")
-        padded[: len(scores)] = scores
-        self.scores.assign(padded)
-        self.count.assign(float(len(scores)))
-        self.threshold.assign(np.inf)
-
-    def stored_scores(self) -> np.ndarray:
-        """Returns the calibration scores, largest first, float32 `(n,)`."""
-        return np.asarray(self.scores)[: int(self.count)]
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "capacity": self.capacity}

@@ -8,17 +8,18 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import parse_image_size, resize_image, unpack_inputs
+from kerasad.data.geometry import pack_inputs, parse_image_size, resize_image, unpack_inputs
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
-from kerasad.layers.score_histogram import ScoreHistogram
+from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
 from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
-from kerasad.scoring.conformal import ConformalDecision, check_rate, conformal_rule
+from kerasad.scoring.calibration import calibrate_detector, forget_calibration
+from kerasad.scoring.decision import ConformalDecision
+from kerasad.scoring.descriptors import make_descriptors
 from kerasad.scoring.expert_inputs import (
     check_experts,
     chosen_tensors,
-    refuse_backbone,
     tensor_shapes,
     to_size,
 )
@@ -26,7 +27,7 @@ from kerasad.scoring.experts import default_experts
 from kerasad.scoring.fusion import choose_weights
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
-from kerasad.scoring.summary import ON_CROPS_NOTE, summarize
+from kerasad.scoring.summary import summarize
 from kerasad.scoring.tiling import TileGrid
 
 
@@ -40,6 +41,11 @@ class AnomalyDetector(keras.Model):
     place; the `anomaly_map` is the same sum of the mean of that and of maps standardized over all
     places.
 
+    Maps of a model that works on cells (`model.cell_grid`, such as a `VAEGAN` on a backbone) are
+    standardized and added up cell by cell, and only the sums are enlarged, by a Gaussian window
+    that smooths them. Its cells follow the real part of padded images, so that places keep their
+    meaning there. Tiles are put together pixel by pixel.
+
     Args:
         model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
             detector keeps a copy, so that further training changes nothing that was calibrated.
@@ -48,8 +54,8 @@ class AnomalyDetector(keras.Model):
             is larger, images are cut into tiles of the model's size.
         overlap: int. Pixels that neighbouring tiles share at least.
         keep_aspect: bool. Whether images are padded instead of stretched, see `resize_image`.
-        smoothing: float or None. Sigma of the Gaussian that smooths every map, in pixels.
-            Defaults to a 64th of the side of a tile's area.
+        smoothing: float or None. Sigma of the Gaussian that smooths maps, in pixels. Defaults to
+            a 64th of the side of a tile's area, or to 0.6 cells.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1] of any size; or a dict
@@ -57,9 +63,10 @@ class AnomalyDetector(keras.Model):
 
     Returns:
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
-        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` (bool
-        `(batch,)`), `threshold` and `pixel_threshold` `(batch,)`, `attention_map`
-        `(batch, height, width, 1)` in [0, 1] and `reconstruction` `(batch, height, width, 3)`.
+        `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
+        `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
+        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, `attention_map`
+        `(batch, height, width, 1)` in [0, 1].
 
     Raises:
         InputError: If there is no expert, two have one name, or one needs a tensor that the model
@@ -78,7 +85,6 @@ class AnomalyDetector(keras.Model):
     ):
         # Images in half precision would lose digits that distances need.
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
-        refuse_backbone(getattr(model, "backbone", None))
         self.model = model.__class__.from_config(model.get_config())
         self.model.set_weights(model.get_weights())
         tile_size = tuple(model.image_shape[:2])
@@ -88,22 +94,35 @@ class AnomalyDetector(keras.Model):
         self.tiles = None
         if self.image_size != tile_size:
             self.tiles = TileGrid(self.image_size, tile_size, overlap)
-        self.position_free = keep_aspect or self.tiles is not None
+        self.cell_grid = None if self.tiles else getattr(self.model, "cell_grid", None)
+        self.position_free = self.tiles is not None or (keep_aspect and self.cell_grid is None)
         shapes = tensor_shapes(self.model)
         self.experts = default_experts(shapes, self.position_free) if experts is None else experts
         check_experts(self.experts, shapes)
         for expert in self.experts:
             if not expert.built:
                 expert.build({name: shapes[name] for name in expert.requires})
-        self.smoothing = math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
-        check_at_least("smoothing", self.smoothing, 0)
-        self.blur = GaussianBlur(self.smoothing, dtype="float32")
-        self.map_calibration = MapCalibration(
-            self.image_size, len(self.experts), keep_aspect, dtype="float32"
-        )
+        check_at_least("smoothing", 0 if smoothing is None else smoothing, 0)
+        if self.cell_grid is None:
+            self.smoothing = (
+                math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
+            )
+            self.blur = GaussianBlur(self.smoothing, dtype="float32")
+            self.map_calibration = MapCalibration(
+                self.image_size, len(self.experts), self.position_free, dtype="float32"
+            )
+        else:
+            cell = math.sqrt(math.prod(tile_size) / math.prod(self.cell_grid))
+            self.smoothing = SMOOTHING * cell if smoothing is None else smoothing
+            # A window much smaller than a cell would show the cells.
+            self._cell_smoothing = max(self.smoothing / cell, 0.4)
+            self.map_calibration = MapCalibration(
+                self.cell_grid, len(self.experts), stride=1, sigma=1.0, dtype="float32"
+            )
         self.map_calibration.build()
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
+        self.descriptors = make_descriptors(shapes)
         self._add_state()
         self(keras.Input((*self.image_size, 3)))
 
@@ -128,19 +147,22 @@ class AnomalyDetector(keras.Model):
     def call(self, inputs):
         """Returns map, score and decision; see the class."""
         images, valid = self.prepare(inputs)
-        maps, extras = self.expert_maps(images)
+        maps, attention_map = self.expert_maps(images, valid)
         pixel_maps, place_maps = self.map_calibration(maps)
         weights = ops.reshape(self.fusion_weights, (-1, 1))
-        place_map = ops.matmul(place_maps, weights)
+        sums = [ops.matmul(pixel_maps, weights), ops.matmul(place_maps, weights), attention_map]
+        anomaly_map, place_map, attention_map = ops.split(
+            self.enlarge(ops.concatenate(sums, axis=-1), valid), 3, axis=-1
+        )
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         score = ops.max(place_map, axis=(1, 2, 3))
         return {
-            "anomaly_map": ops.matmul(pixel_maps, weights),
+            "anomaly_map": anomaly_map,
             "anomaly_score": score,
             **self.decision(score),
             "pixel_threshold": ops.broadcast_to(self._pixel_threshold, ops.shape(score)),
-            **extras,
+            "attention_map": attention_map,
         }
 
     def prepare(self, inputs):
@@ -172,43 +194,61 @@ class AnomalyDetector(keras.Model):
         with name_failed_checks():
             return super().predict_on_batch(x)
 
-    def expert_maps(self, images):
-        """Returns every expert's map before calibration, and what else the model shows.
+    def expert_maps(self, images, valid=None):
+        """Returns every expert's map before calibration, and the model's attention.
 
         Args:
             images: float tensor `(batch, height, width, 3)` of the detector's size.
+            valid: float tensor `(batch, height, width, 1)` or None, 0 where padded.
 
         Returns:
-            maps: float32 tensor `(batch, height, width, experts)`, smoothed.
-            extras: dict of `attention_map` and `reconstruction`, as `call` returns them.
+            maps: float32 tensor `(batch, h, w, experts)`; `(h, w)` is the detector's `cell_grid`,
+                or, where it has none, the size of the images, and maps are smoothed.
+            attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1].
         """
-        stacked = self._stacked_maps(images) if self.tiles is None else self._merged_maps(images)
-        count = len(self.experts)
-        extras = {
-            "attention_map": stacked[..., count : count + 1],
-            "reconstruction": stacked[..., count + 1 :],
-        }
-        return self.blur(stacked[..., :count]), extras
+        if self.cell_grid is not None:
+            stacked = self._stacked_maps(pack_inputs(images, valid), self.cell_grid)
+            return stacked[..., :-1], stacked[..., -1:]
+        size = self.model.image_shape[:2]
+        if self.tiles is None:
+            stacked = self._stacked_maps(images, size)
+        else:
+            # One tile after the other, so that memory is bound.
+            shape = (None, *size, len(self.experts) + 1)
+            stacked = self.tiles.map(lambda tile: self._stacked_maps(tile, size), images, shape)
+        return self.blur(stacked[..., :-1]), stacked[..., -1:]
 
-    def _stacked_maps(self, images):
-        """Returns the experts' maps, attention and reconstruction of the model's own size."""
-        tensors = self.model.tensors(images)
-        size = images.shape[1:3]
+    def _stacked_maps(self, inputs, size):
+        """Returns the experts' maps, and the attention, of the model's own images."""
+        tensors = self.model.tensors(inputs)
         parts = [to_size(expert(chosen_tensors(tensors, expert)), size) for expert in self.experts]
         parts.append(to_size(tensors["attention_map"], size, "bilinear"))
-        parts.append(tensors["reconstruction"])
         return ops.concatenate(parts, axis=-1)
 
-    def _merged_maps(self, images):
-        """Returns the same of larger images: one tile after the other, so that memory is bound."""
-        shape = (None, *self.tiles.tile_size, len(self.experts) + 4)
-        stacked = tf.map_fn(
-            self._stacked_maps,
-            self.tiles.cut(images),
-            parallel_iterations=1,
-            fn_output_signature=tf.TensorSpec(shape, tf.float32),
-        )
-        return self.tiles.merge(stacked)
+    def enlarge(self, maps, valid=None):
+        """Returns maps `(batch, h, w, n)` of `expert_maps`' size as maps of the images' size."""
+        if self.cell_grid is None:
+            return maps
+        return enlarge_maps(maps, self.image_size, valid, self._cell_smoothing)
+
+    def reconstruct(self, inputs):
+        """Returns the model's reconstruction of images, float32 `(batch, height, width, 3)`.
+
+        `call` leaves it out, since a decision does not need it. A model that draws a small picture
+        has it enlarged.
+
+        Args:
+            inputs: as of `call`.
+        """
+        images, valid = self.prepare(inputs)
+        size = self.model.image_shape[:2]
+        if self.tiles is not None:
+            return self.tiles.map(
+                lambda tile: to_size(self.model(tile), size, "bilinear"), images, (None, *size, 3)
+            )
+        if self.cell_grid is not None:
+            images = pack_inputs(images, valid)
+        return to_size(self.model(images), size, "bilinear")
 
     def adapt(self, train, validation, seed: int = 0, verbose: int = 1) -> None:
         """Fits the experts to good images, and scales and fusion weights to others.
@@ -227,70 +267,27 @@ class AnomalyDetector(keras.Model):
         calibrate_maps(self, validation, verbose)
         weights = choose_weights(draw_fusion_sample(self, validation, seed, verbose))
         self.fusion_weights.assign(weights.astype("float32"))
-        # What was calibrated before belongs to other maps.
-        self.decision.set_scores(np.empty(0, "float32"))
-        self._pixel_threshold.assign(np.inf)
-        self._on_crops.assign(0.0)
+        forget_calibration(self)
 
-    def calibrate(
-        self,
-        calibration=None,
-        false_alarm_rate: float = 0.05,
-        pixel_rate: float = 0.005,
-        strict: bool = False,
-        on_crops: bool | None = None,
-        verbose: int = 1,
-    ) -> dict:
+    def calibrate(self, calibration=None, false_alarm_rate: float = 0.05, **options) -> dict:
         """Sets the thresholds from good images that nothing else has seen.
 
         Args:
             calibration: dataset of inputs of good images; None keeps the stored scores and the
-                pixel threshold, and only changes the rate.
+                pixel threshold, and only changes the rates.
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
-            pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
-            strict: bool. Whether too few images for the rate are an error.
-            on_crops: bool or None. Whether the images are crops of one, which guarantee nothing;
-                None asks the dataset, which `Category.calibration` marks.
-            verbose: 0 or 1. Whether to show progress.
+            **options: `review_rate`, `pixel_rate`, `strict`, `on_crops` and `verbose`, see
+                `kerasad.scoring.calibration.calibrate_detector`.
 
         Returns:
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For a rate outside (0, 1), no image, or, if `strict`, too few images or
-                crops of one.
+            InputError: For rates out of range or order, no image, or, if `strict`, too few images
+                or crops of one.
         """
-        check_rate(false_alarm_rate)
-        check_rate(pixel_rate, "pixel_rate")
-        if on_crops is None:
-            on_crops = getattr(calibration, "on_crops", False)
-        crops = bool(float(self._on_crops)) if calibration is None else on_crops
-        if strict and crops:
-            raise InputError(ON_CROPS_NOTE + " Give more good images.")
-        if calibration is None:
-            rule = conformal_rule(self.decision.stored_scores(), false_alarm_rate, strict)
-        else:
-            scores, pixel_threshold = self._measure(calibration, pixel_rate, verbose)
-            kept = self.decision.thin(scores)
-            rule = conformal_rule(kept, false_alarm_rate, strict)
-            self.decision.set_scores(kept)
-            self._pixel_threshold.assign(pixel_threshold)
-            self._pixel_rate.assign(pixel_rate)
-            self._on_crops.assign(float(on_crops))
-        self.decision.threshold.assign(rule.threshold)
-        self._requested_rate.assign(false_alarm_rate)
+        calibrate_detector(self, calibration, false_alarm_rate, **options)
         return self.calibration_summary()
-
-    def _measure(self, calibration, pixel_rate, verbose):
-        histogram = ScoreHistogram()
-        scores = []
-        for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
-            _, valid = self.prepare(inputs)
-            scores.append(outputs["anomaly_score"])
-            histogram.update(outputs["anomaly_map"], valid)
-        if not scores:
-            raise InputError("There is no calibration image; give at least one good image.")
-        return np.concatenate(scores), float(histogram.quantile(1.0 - pixel_rate))
 
     def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
         """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
@@ -312,6 +309,11 @@ class AnomalyDetector(keras.Model):
     def threshold(self) -> float:
         """Images with a score strictly above it are called defective; inf before `calibrate`."""
         return float(self.decision.threshold)
+
+    @property
+    def review_threshold(self) -> float:
+        """Images above it that are not defective are to be looked at; see `calibrate`."""
+        return float(self.decision.review_threshold)
 
     @property
     def pixel_threshold(self) -> float:

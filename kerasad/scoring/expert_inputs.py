@@ -30,22 +30,6 @@ def check_experts(experts, shapes: dict) -> None:
             )
 
 
-def refuse_backbone(name: str | None) -> None:
-    """Refuses models on a backbone: no expert reads the features that they restore.
-
-    Args:
-        name: str or None. The model's `backbone`.
-
-    Raises:
-        InputError: If it is not None.
-    """
-    if name is not None:
-        raise InputError(
-            f"A detector can't be made of a model on a backbone. Received: backbone={name!r}; "
-            "train without `backbone`, or look at the model's own `residual_map`."
-        )
-
-
 def chosen_tensors(tensors: dict, expert) -> dict:
     """Returns the tensors that an expert reads."""
     return {name: tensors[name] for name in expert.requires}

@@ -25,6 +25,8 @@ class MapCalibration(keras.layers.Layer):
         image_size: `(height, width)` of the maps.
         num_experts: int.
         position_free: bool. Whether a place means nothing; both standardizations are then one.
+        stride: int. Places are kept for each `stride x stride` pixels (or cells) of a map.
+        sigma: float. Deviation of the Gaussian that smooths them, in places.
 
     Call arguments:
         maps: float32 tensor `(batch, height, width, num_experts)`.
@@ -34,12 +36,22 @@ class MapCalibration(keras.layers.Layer):
         pixels of a map, and the one by place alone, for the score of an image.
     """
 
-    def __init__(self, image_size, num_experts, position_free=False, **kwargs):
+    def __init__(
+        self,
+        image_size,
+        num_experts,
+        position_free=False,
+        stride=GRID_STRIDE,
+        sigma=GRID_SIGMA,
+        **kwargs,
+    ):
         super().__init__(**{"trainable": False, **kwargs})
         self.image_size = tuple(image_size)
         self.num_experts = num_experts
         self.position_free = position_free
-        self.grid = tuple(-(-side // GRID_STRIDE) for side in self.image_size)
+        self.stride = stride
+        self.sigma = sigma
+        self.grid = tuple(-(-side // stride) for side in self.image_size)
 
     def build(self, input_shape=None):
         """Creates means and scales."""
@@ -63,8 +75,10 @@ class MapCalibration(keras.layers.Layer):
         return 0.5 * (everywhere + by_place), by_place
 
     def _full(self, grid):
+        if self.stride == 1:
+            return ops.convert_to_tensor(grid)
         # The last cells may reach beyond the image, so it is cut out of what the cells cover.
-        covered = tuple(GRID_STRIDE * side for side in self.grid)
+        covered = tuple(self.stride * side for side in self.grid)
         full = ops.image.resize(ops.convert_to_tensor(grid), covered, interpolation="bilinear")
         return full[:, : self.image_size[0], : self.image_size[1]]
 
@@ -79,7 +93,7 @@ class MapCalibration(keras.layers.Layer):
             values = image_maps.astype("float64")
             weights = np.ones((*values.shape[:2], 1)) if valid is None else np.asarray(valid[index])
             for power in range(3):
-                self._sums[power] += _cell_sums(weights * values**power)
+                self._sums[power] += _cell_sums(weights * values**power, self.stride)
             self._images += 1
 
     def finish(self):
@@ -99,7 +113,7 @@ class MapCalibration(keras.layers.Layer):
         from scipy.ndimage import gaussian_filter
 
         def smooth(values):
-            return gaussian_filter(values, sigma=(GRID_SIGMA, GRID_SIGMA, 0), mode="nearest")
+            return gaussian_filter(values, sigma=(self.sigma, self.sigma, 0), mode="nearest")
 
         # A place that only padding was seen at is taken for an average one.
         seen, count = count > 0, np.maximum(count, 1e-12)
@@ -118,10 +132,12 @@ class MapCalibration(keras.layers.Layer):
             "image_size": self.image_size,
             "num_experts": self.num_experts,
             "position_free": self.position_free,
+            "stride": self.stride,
+            "sigma": self.sigma,
         }
 
 
-def _cell_sums(values):
-    """Returns the sums of `(H, W, c)` values in each `GRID_STRIDE` cell; edge cells are smaller."""
-    rows, columns = (np.arange(0, side, GRID_STRIDE) for side in values.shape[:2])
+def _cell_sums(values, stride):
+    """Returns the sums of `(H, W, c)` values in each cell of that side; edge cells are smaller."""
+    rows, columns = (np.arange(0, side, stride) for side in values.shape[:2])
     return np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kerasad.scoring.conformal import conformal_rule
+from kerasad.scoring.conformal import conformal_rules
 
 ON_CROPS_NOTE = (
     "Fewer than 5 good images: the threshold comes from crops of one left-out image, which are "
@@ -19,20 +19,22 @@ def summarize(detector) -> dict:
         detector: `AnomalyDetector`.
 
     Returns:
-        dict of `threshold` and `pixel_threshold` (None before `calibrate`), `pixel_rate`,
-        `num_images`, `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`;
-        the last two None if the images were crops of one), `note` and `experts`
-        (by name: `weight`, `mean`, `scale`).
+        dict of `threshold`, `review_threshold` (the same without a review band) and
+        `pixel_threshold` (None before `calibrate`), `pixel_rate`, `num_images`, `false_alarm_rate`
+        (a dict of `requested`, `guaranteed` and `interval_95`; the last two None if the images
+        were crops of one), `review_rate` (alike; None without a review band), `note` and
+        `experts` (by name: `weight`, `mean`, `scale`).
     """
-    rate = float(detector._requested_rate)
+    rate, review_rate = float(detector._requested_rate), detector.decision.review_rate
     scores = detector.decision.stored_scores()
-    guaranteed = interval = None
+    rule = review_rule = None
     note = "Not calibrated yet."
     if float(detector._on_crops):
         note = ON_CROPS_NOTE
     elif len(scores):
-        rule = conformal_rule(scores, rate)
-        guaranteed, interval, note = rule.guaranteed, list(rule.interval_95), rule.note
+        rule, review_rule = conformal_rules(scores, rate, review_rate)
+        notes = [found.note for found in (rule, review_rule) if found is not None and found.note]
+        note = " ".join(notes) or None
     rows = zip(
         detector.experts,
         np.asarray(detector.fusion_weights),
@@ -42,19 +44,25 @@ def summarize(detector) -> dict:
     )
     return {
         "threshold": _finite(detector.threshold),
+        "review_threshold": _finite(detector.review_threshold),
         "pixel_threshold": _finite(detector.pixel_threshold),
         "pixel_rate": float(detector._pixel_rate),
         "num_images": len(scores),
-        "false_alarm_rate": {
-            "requested": rate,
-            "guaranteed": guaranteed,
-            "interval_95": interval,
-        },
+        "false_alarm_rate": _describe_rate(rate, rule),
+        "review_rate": None if review_rate is None else _describe_rate(review_rate, review_rule),
         "note": note,
         "experts": {
             expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
             for expert, w, m, s in rows
         },
+    }
+
+
+def _describe_rate(requested, rule):
+    return {
+        "requested": requested,
+        "guaranteed": None if rule is None else rule.guaranteed,
+        "interval_95": None if rule is None else list(rule.interval_95),
     }
 
 

@@ -1,6 +1,7 @@
 """Cuts images into overlapping tiles and merges maps of tiles, with static shapes."""
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kerasad.errors import InputError
@@ -70,6 +71,22 @@ class TileGrid:
             weighted = tile * ops.convert_to_tensor(window, dtype=maps.dtype)
             total = total + ops.pad(weighted, [[0, 0], [row, below], [col, right], [0, 0]])
         return total
+
+    def map(self, function, images, shape):
+        """Returns what a function makes of each tile, merged; one tile after the other.
+
+        Args:
+            function: from `(batch, tile_height, tile_width, c)` to float32 of `shape`.
+            images: float tensor `(batch, height, width, c)`.
+            shape: `(None, tile_height, tile_width, channels)`.
+        """
+        made = tf.map_fn(
+            function,
+            self.cut(images),
+            parallel_iterations=1,
+            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+        )
+        return self.merge(made)
 
     def _window(self, start):
         # Each tile's share of a pixel; the shares of all tiles sum to 1 there.

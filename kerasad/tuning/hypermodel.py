@@ -64,7 +64,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         """
         model_config, training = choose(hp, self.model, self.training)
         model = build_model(model_config, self.data.image_shape, training.seed)
-        compile_model(model, training)
+        compile_model(model, training, training.epochs * self.data.steps_per_epoch)
         return model
 
     def fit(

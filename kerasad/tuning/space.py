@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner
 
 from kerasad.config import ModelConfig, TrainingConfig
-from kerasad.training import resolve_arguments
+from kerasad.training import resolve_arguments, resolve_training
 
 RATE, RATIO = "learning_rate", "discriminator_rate_ratio"
 
@@ -95,15 +95,18 @@ def choose(
         InputError: An unknown model or argument.
     """
     known = resolve_arguments(model, training.seed).arguments
+    training = resolve_training(model, training)
+    # On a backbone the code has cells; nothing else is to be chosen.
+    fixed = {*model.arguments, *(() if known.get("backbone") is None else ("latent",))}
     chosen = dict(model.arguments)
     for entry in SPACE:
         argument = entry.argument or entry.name
-        if argument not in known or argument in model.arguments:
+        if argument not in known or argument in fixed:
             continue
         scope = contextlib.nullcontext()
         if entry.when is not None:
             parent, values = entry.when
-            if parent not in known or parent in model.arguments:
+            if parent not in known or parent in fixed:
                 if known.get(parent) not in values:
                     continue
             else:

@@ -47,7 +47,7 @@ def config(categories):
     """RunConfig with all that is large kept small."""
     return RunConfig(
         DataConfig(str(categories / "plate"), image_size="32x32", batch_size=4),
-        ModelConfig(arguments=TINY_MODEL),
+        ModelConfig("vae_gan", TINY_MODEL),
         TrainingConfig(epochs=1, false_alarm_rate=0.34),
     )
 

@@ -46,7 +46,7 @@ def test_differences_up_to_a_share_of_the_scale_pass(answers, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["anomaly_map", "anomaly_score", "attention_map", "threshold", "pixel_threshold"]
+    "name", ["anomaly_map", "anomaly_score", "attention_map", "threshold", "review_threshold"]
 )
 def test_what_is_not_a_number_never_passes(answers, name):
     detector, expected = answers
@@ -67,6 +67,18 @@ def test_a_decision_may_only_differ_at_the_threshold(answers):
     expected["anomaly_score"][:] = detector.threshold + 2 * TOLERANCE * map_scale(detector)
     with pytest.raises(ParityError, match=r"is_anomalous .* for 1 of 2 images"):
         compare(detector, expected, is_anomalous=np.array([True, False]), p_value=p_value)
+
+
+def test_a_review_may_only_differ_at_a_threshold(answers):
+    detector, expected = answers
+    expected["anomaly_score"][:] = detector.review_threshold + 0.5 * TOLERANCE * map_scale(detector)
+    expected["needs_review"][:] = True
+    ties = (detector.decision.stored_scores() >= detector.review_threshold).sum()
+    p_value = np.full(2, (1 + ties) / 10, "float32")
+    compare(detector, expected, needs_review=np.array([True, False]), p_value=p_value)
+    expected["anomaly_score"][:] = detector.review_threshold + 2 * TOLERANCE * map_scale(detector)
+    with pytest.raises(ParityError, match=r"needs_review .* for 1 of 2 images"):
+        compare(detector, expected, needs_review=np.array([True, False]), p_value=p_value)
 
 
 def test_another_p_value_never_passes(answers):

@@ -5,9 +5,7 @@ import tensorflow as tf
 
 import kerasad
 from kerasad.callbacks import SyntheticLocalization
-from kerasad.config import ModelConfig
 from kerasad.errors import InputError
-from kerasad.training import build_model
 
 
 def make_model(**arguments):
@@ -130,14 +128,3 @@ def test_the_small_picture_of_a_padded_image_lies_where_the_image_does(trained):
     np.testing.assert_allclose(picture[:, -1], picture[:, height + 1], atol=1e-4)
     np.testing.assert_allclose(picture[:, :, -1], picture[:, :, width + 1], atol=1e-4)
     assert np.ptp(picture[:, :height, :width]) > 0
-
-
-def test_a_detector_refuses_it_in_one_sentence(trained):
-    with pytest.raises(InputError, match="backbone='efficientnet_lite0'"):
-        kerasad.AnomalyDetector(trained)
-
-
-def test_a_run_on_a_backbone_is_refused_before_it_trains():
-    config = ModelConfig(arguments={"backbone": "efficientnet_lite0"})
-    with pytest.raises(InputError, match="backbone='efficientnet_lite0'"):
-        build_model(config, (32, 48, 3), seed=0)

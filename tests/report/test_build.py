@@ -69,7 +69,7 @@ def other(tmp_path, monkeypatch, detector):
 def test_another_runs_latent_space_is_shown_beside(run, other, category):
     page = write_report(run, lambda detector: category, other).read_text()
     assert page.count('alt="t-SNE') == 2
-    assert "vae_gan (supervised)" in page
+    assert "feature_vae_gan (supervised)" in page
 
 
 def test_a_run_on_images_of_another_size_is_not_shown_beside(run, other, category, monkeypatch):
@@ -93,6 +93,15 @@ def test_missing_images_leave_the_rest_of_the_page(run):
 def test_metrics_of_an_earlier_calibration_are_marked(run):
     write_json(run.path / "metrics.json", METRICS | {"threshold": 2.5})
     assert "calibrated after it was evaluated" in write_report(run, no_folder).read_text()
+
+
+def test_a_review_band_has_its_own_column_and_group(run, category, monkeypatch, detector):
+    page = write_report(run, lambda detector: category).read_text()
+    assert "to be looked at" not in page.lower()
+    monkeypatch.setattr(type(detector), "review_threshold", 0.4)
+    page = write_report(run, lambda detector: category).read_text()
+    assert '<th class="number">to be looked at</th>' in page
+    assert "To be looked at (" in page
 
 
 def test_a_run_without_evaluation_says_what_to_do(run, category):

@@ -4,7 +4,7 @@ import pytest
 from kerasad.report.examples import Example, make_groups, overlap
 
 
-def example(name, label, score, is_anomalous, iou=None):
+def example(name, label, score, is_anomalous, iou=None, needs_review=False):
     blank = np.zeros((4, 4, 3), "float32")
     return Example(
         name=name,
@@ -13,6 +13,7 @@ def example(name, label, score, is_anomalous, iou=None):
         score=score,
         p_value=0.5,
         is_anomalous=is_anomalous,
+        needs_review=needs_review,
         iou=iou,
         image=blank,
         reconstruction=blank,
@@ -21,8 +22,8 @@ def example(name, label, score, is_anomalous, iou=None):
     )
 
 
-def fill(examples, size=2):
-    groups = make_groups(size)
+def fill(examples, size=2, review=False):
+    groups = make_groups(size, review)
     for each in examples:
         for group in groups:
             group.offer(each)
@@ -62,6 +63,19 @@ def test_what_went_well_is_ranked_best_first():
     assert names(groups["Found, worst outlined"]) == ["low"]
     assert names(groups["Quietest good images"]) == ["quiet", "less quiet"]
     assert names(groups["Misses"]) == []
+
+
+def test_what_is_to_be_looked_at_is_neither_an_alarm_nor_a_miss():
+    examples = [
+        example("good", 0, 3.0, False, needs_review=True),
+        example("scratch", 1, 4.0, False, needs_review=True),
+        example("missed", 1, 1.0, False),
+    ]
+    groups = fill(examples, review=True)
+    assert names(groups["To be looked at"]) == ["scratch", "good"]
+    assert names(groups["Misses"]) == ["missed"]
+    assert not names(groups["False alarms"]) + names(groups["Quietest good images"])
+    assert "To be looked at" not in fill(examples)
 
 
 def test_a_defect_without_mask_has_no_place_among_the_localized():

@@ -34,7 +34,7 @@ def test_one_epoch_is_drawn_as_a_point():
 
 
 def test_the_threshold_is_drawn_where_it_is():
-    axes = figures.plot_scores(np.array([1.0, 2.0]), np.array([]), 2.5).axes[0]
+    axes = figures.plot_scores(np.array([1.0, 2.0]), np.array([]), 2.5, 2.5).axes[0]
     assert axes.lines[0].get_xdata()[0] == 2.5
 
 

@@ -10,17 +10,17 @@ from scipy import stats
 
 from kerasad import InputError
 from kerasad.scoring import ConformalDecision, conformal_rule
+from kerasad.scoring.conformal import conformal_rules
 
 RATES = (0.01, 0.05, 0.1, 0.29, 1 / 3, 0.5, 0.9)
 
 
-def make_decision(scores, capacity=64, rate=None):
+def make_decision(scores, capacity=64, rate=None, review_rate=None):
     decision = ConformalDecision(capacity)
     decision.build()
     decision.set_scores(decision.thin(np.asarray(scores, "float32")))
     if rate is not None:
-        rule = conformal_rule(decision.stored_scores(), rate)
-        decision.threshold.assign(rule.threshold)
+        decision.set_rules(*conformal_rules(decision.stored_scores(), rate, review_rate))
     return decision
 
 
@@ -160,6 +160,62 @@ def test_ties_only_lower_the_rate():
     assert np.mean(rates) <= 2 / 21
 
 
+# The review band -------------------------------------------------------------------------------
+
+
+def test_both_thresholds_of_nine_scores():
+    scores = [3.0, -1.0, 7.5, 0.0, 9.0, 1.5, 4.0, 2.0, 0.25]
+    rule, review_rule = conformal_rules(scores, 0.1, 0.39)
+    assert rule == conformal_rule(scores, 0.1)
+    assert review_rule == conformal_rule(scores, 0.39)
+    assert (rule.threshold, review_rule.threshold) == (9.0, 4.0)
+    assert conformal_rules(scores, 0.1) == (rule, None)
+
+
+def test_a_score_between_the_thresholds_is_to_be_looked_at():
+    decision = make_decision([1.0, 2.0, 3.0, 4.0], rate=0.2, review_rate=0.6)
+    assert decision.review_rate == 0.6
+    outputs = decide(decision, [1.0, 2.0, 2.5, 4.0, 4.5, np.nan])
+    assert outputs["review_threshold"].tolist() == [2.0] * 6
+    assert outputs["needs_review"].tolist() == [False, False, True, True, False, False]
+    assert outputs["is_anomalous"].tolist() == [False, False, False, False, True, True]
+
+
+def test_without_a_review_band_nothing_is_to_be_looked_at():
+    decision = make_decision([1.0, 2.0, 3.0, 4.0], rate=0.2, review_rate=0.6)
+    decision.set_rules(conformal_rule(decision.stored_scores(), 0.2))
+    assert decision.review_rate is None
+    outputs = decide(decision, [0.0, 2.5, 4.0, 4.5, np.inf, np.nan])
+    assert not outputs["needs_review"].any()
+    np.testing.assert_array_equal(outputs["review_threshold"], outputs["threshold"])
+    assert not decide(make_decision([]), [-1.0, 1e30, np.nan])["needs_review"].any()
+
+
+def test_of_good_images_at_most_the_guaranteed_share_is_not_called_good():
+    generator = np.random.default_rng(7)
+    shares = []
+    for _ in range(300):
+        decision = make_decision(generator.normal(size=40), rate=0.05, review_rate=0.2)
+        outputs = decide(decision, generator.normal(size=200))
+        shares.append([outputs["is_anomalous"].mean(), outputs["needs_review"].mean()])
+    alarms, looks = np.mean(shares, axis=0)
+    assert abs(alarms - 2 / 41) < 0.006
+    assert abs(alarms + looks - 8 / 41) < 0.012  # three standard errors
+
+
+def test_rates_whose_thresholds_fall_together_are_told():
+    rule, review_rule = conformal_rules(np.arange(20.0), 0.01, 0.05)
+    assert "20 calibration images guarantee" in rule.note
+    assert "no image is ever to be looked at" in review_rule.note
+    assert conformal_rules(np.arange(20.0), 0.05, 0.1)[1].note is None
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.04, 1.0])
+def test_review_rate_must_be_above_the_false_alarm_rate(rate):
+    with pytest.raises(InputError, match=f"`review_rate` must .*Received: {rate}"):
+        conformal_rules(np.arange(20.0), 0.05, rate)
+
+
 # P-value and decision ------------------------------------------------------------------------
 
 
@@ -239,7 +295,7 @@ def test_recalibrating_needs_neither_a_new_graph_nor_a_new_variable():
     variables = [id(variable) for variable in decision.variables]
     scores = np.linspace(2.0, 9.0, 19).astype("float32")
     decision.set_scores(decision.thin(scores))
-    decision.threshold.assign(conformal_rule(scores, 0.05).threshold)
+    decision.set_rules(*conformal_rules(scores, 0.05, 0.2))
     after = traced(tf.constant([2.5]))
     assert traced.experimental_get_tracing_count() == 1
     assert [id(variable) for variable in decision.variables] == variables

@@ -17,10 +17,11 @@ OUTPUTS = {
     "anomaly_score": (),
     "p_value": (),
     "is_anomalous": (),
+    "needs_review": (),
     "threshold": (),
+    "review_threshold": (),
     "pixel_threshold": (),
     "attention_map": (32, 48, 1),
-    "reconstruction": (32, 48, 3),
 }
 
 
@@ -79,7 +80,9 @@ def test_outputs_are_batched_float32_maps_scores_and_a_decision(calibrated, good
         name: (3, *shape) for name, shape in OUTPUTS.items()
     }
     dtypes = {name: str(value.dtype) for name, value in outputs.items()}
-    assert dtypes == {name: "bool" if name == "is_anomalous" else "float32" for name in OUTPUTS}
+    assert dtypes == {
+        name: "bool" if name in ("is_anomalous", "needs_review") else "float32" for name in OUTPUTS
+    }
     assert outputs["attention_map"].min() >= 0
     assert outputs["attention_map"].max() <= 1
 
@@ -262,7 +265,7 @@ def test_uncalibrated_detector_finds_nothing_and_says_so(detector, good_images):
     assert outputs["p_value"].tolist() == [1.0, 1.0]
     assert np.isposinf(outputs["threshold"]).all()
     assert np.isposinf(outputs["pixel_threshold"]).all()
-    assert detector.threshold == detector.pixel_threshold == np.inf
+    assert detector.threshold == detector.review_threshold == detector.pixel_threshold == np.inf
     summary = detector.calibration_summary()
     assert summary["note"] == "Not calibrated yet."
     assert summary["threshold"] is summary["pixel_threshold"] is None
@@ -303,7 +306,34 @@ def test_another_rate_alone_changes_nothing_else(calibrated, good_images):
     np.testing.assert_array_equal(calibrated.decision.stored_scores(), stored)
     changed = {name for name in before if (before[name] != after[name]).any()}
     assert "threshold" in changed
-    assert changed <= {"threshold", "is_anomalous"}
+    assert changed <= {"threshold", "review_threshold", "is_anomalous"}
+
+
+def test_a_review_band_is_set_from_the_stored_scores_and_taken_away_again(calibrated, good_images):
+    images = good_images(19, *SHAPE[:2], seed=1)
+    scores = np.sort(predict(calibrated, images)["anomaly_score"])
+    assert not predict(calibrated, images)["needs_review"].any()
+    assert calibrated.calibration_summary()["review_rate"] is None
+    summary = calibrated.calibrate(None, 0.1, review_rate=0.25, verbose=0)
+    assert (calibrated.threshold, calibrated.review_threshold) == (scores[-2], scores[-5])
+    assert summary["review_threshold"] == scores[-5]
+    assert summary["review_rate"]["requested"] == 0.25
+    assert summary["review_rate"]["guaranteed"] == 0.25
+    outputs = predict(calibrated, images)
+    assert outputs["is_anomalous"].sum() == 1
+    assert outputs["needs_review"].sum() == 3
+    np.testing.assert_array_equal(outputs["review_threshold"], np.full(19, scores[-5]))
+    summary = calibrated.calibrate(None, 0.1, verbose=0)
+    assert summary["review_rate"] is None
+    assert summary["review_threshold"] == summary["threshold"]
+    assert not predict(calibrated, images)["needs_review"].any()
+
+
+def test_rates_out_of_order_change_nothing(calibrated):
+    before = calibrated.calibration_summary()
+    with pytest.raises(InputError, match=r"`review_rate` must be above `false_alarm_rate`, 0\.2"):
+        calibrated.calibrate(None, false_alarm_rate=0.2, review_rate=0.2, verbose=0)
+    assert calibrated.calibration_summary() == before
 
 
 @pytest.mark.parametrize("rate", [2 / 21, 1 / 3, 1e-7, 1 - 1e-9])

@@ -12,7 +12,7 @@ from kerasad.scoring import adaptation
 @pytest.fixture(scope="session")
 def small():
     """ModelConfig with all that is large kept small."""
-    return ModelConfig(arguments=TINY_MODEL)
+    return ModelConfig("vae_gan", TINY_MODEL)
 
 
 @pytest.fixture(scope="session")

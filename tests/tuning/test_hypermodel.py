@@ -17,7 +17,7 @@ def data(plate):
 
 def test_values_reach_the_model_and_both_optimizers(data):
     hypermodel = DetectorHyperModel(
-        data, ModelConfig(arguments={"filters": 2, "depth": 2}), TrainingConfig(epochs=1, seed=4)
+        data, ModelConfig("vae_gan", {"filters": 2, "depth": 2}), TrainingConfig(epochs=1, seed=4)
     )
     hp = keras_tuner.HyperParameters()
     hp.values = {
@@ -72,7 +72,7 @@ def test_a_trial_repeats_itself_and_sees_no_test_image(data, small, monkeypatch)
 
 @pytest.mark.slow
 def test_a_training_that_diverges_is_a_failed_trial_with_its_reason(data, small):
-    wild = ModelConfig(arguments={**small.arguments, "reconstruction_weight": 1e38})
+    wild = ModelConfig("vae_gan", {**small.arguments, "reconstruction_weight": 1e38})
     hypermodel = DetectorHyperModel(data, wild, TrainingConfig(epochs=1))
     hp = keras_tuner.HyperParameters()
     with pytest.raises(keras_tuner.errors.FailedTrialError, match="_loss` is no longer a finite"):

@@ -7,17 +7,18 @@ import pytest
 
 from kerasad import InputError, training
 from kerasad.config import ModelConfig, TrainingConfig
-from kerasad.training import build_model, resolve_arguments
+from kerasad.training import build_model, resolve_arguments, resolve_training
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
 from kerasad.tuning.space import choose
 
+PIXELS = ModelConfig("vae_gan")
 SMALL = {"filters": 2, "depth": 2, "embedding_dim": 4}
 
 
 def space_of(model=None, settings=None):
     """The space, complete: registered under every condition."""
     hp = keras_tuner.HyperParameters()
-    choose(hp, model or ModelConfig(), settings or TrainingConfig())
+    choose(hp, model or PIXELS, settings or TrainingConfig())
     return hp
 
 
@@ -29,15 +30,23 @@ def draw(oracle, hp, count):
         values = oracle.populate_space(str(number))["values"]
         trial = hp.copy()
         trial.values = dict(values)
-        drawn.append((values, *choose(trial, ModelConfig(), TrainingConfig())))
+        drawn.append((values, *choose(trial, PIXELS, TrainingConfig())))
         oracle.trials[str(number)] = keras_tuner.engine.trial.Trial(trial, str(number), "FAILED")
     return drawn
 
 
-def test_the_defaults_of_the_space_are_those_without_a_search():
-    model, settings = choose(keras_tuner.HyperParameters(), ModelConfig(), TrainingConfig())
-    assert resolve_arguments(model, 0) == resolve_arguments(ModelConfig(), 0)
-    assert settings == TrainingConfig()
+@pytest.mark.parametrize("name", training.MODELS)
+def test_the_defaults_of_the_space_are_those_without_a_search(name):
+    plain = ModelConfig(name)
+    model, settings = choose(keras_tuner.HyperParameters(), plain, TrainingConfig())
+    assert resolve_arguments(model, 0) == resolve_arguments(plain, 0)
+    assert settings == resolve_training(plain, TrainingConfig())
+
+
+def test_a_model_on_a_backbone_is_not_asked_for_a_dense_latent():
+    names = {parameter.name for parameter in space_of(ModelConfig("feature_vae_gan")).space}
+    assert "conv_latent_dim" in names
+    assert names.isdisjoint({"latent", "dense_latent_dim"})
 
 
 @pytest.mark.parametrize("oracle", [RandomOracle, BayesianOracle, HyperbandOracle])
@@ -61,7 +70,7 @@ def test_every_trial_has_the_arguments_that_its_choices_need_and_no_others(oracl
     [("pretext", "dense"), ("cluster", "conv"), ("instance", "dense"), ("none", "conv")],
 )
 def test_every_choice_makes_a_model(mode, latent):
-    fixed = ModelConfig(arguments={**SMALL, "adacos": mode, "latent": latent, "latent_dim": 3})
+    fixed = ModelConfig("vae_gan", {**SMALL, "adacos": mode, "latent": latent, "latent_dim": 3})
     model, _ = choose(keras_tuner.HyperParameters(), fixed, TrainingConfig())
     built = build_model(model, (16, 16, 3), 0)
     assert (built.adacos, built.latent, built.latent_dim) == (mode, latent, 3)
@@ -90,6 +99,8 @@ def test_every_corner_of_the_space_makes_a_model_of_every_name(name, lowest):
     small = {**SMALL, "latent_dim": 2}
     small |= {"num_clusters": 3} if not lowest else {}
     small = {key: value for key, value in small.items() if key != "filters" or "_r" not in name}
+    if name == "feature_vae_gan":
+        del small["depth"]
     default = resolve_arguments(ModelConfig(name), 0).arguments["adacos"]
     model, settings = choose(Corner(lowest, default), ModelConfig(name, small), TrainingConfig())
     built = build_model(model, (16, 16, 3), settings.seed)
@@ -97,7 +108,7 @@ def test_every_corner_of_the_space_makes_a_model_of_every_name(name, lowest):
 
 
 def test_what_the_configuration_names_is_kept_and_not_searched():
-    fixed = ModelConfig(arguments={"adacos": "cluster", "latent_dim": 5, "kl_weight": 0.5})
+    fixed = ModelConfig("vae_gan", {"adacos": "cluster", "latent_dim": 5, "kl_weight": 0.5})
     hp = keras_tuner.HyperParameters()
     model, _ = choose(hp, fixed, TrainingConfig())
     names = {parameter.name for parameter in hp.space}
@@ -131,7 +142,8 @@ def test_a_learning_rate_outside_the_limits_widens_them():
     hp = space_of(settings=settings)
     rate = next(parameter for parameter in hp.space if parameter.name == "learning_rate")
     assert rate.max_value == rate.default == 0.1
-    assert choose(hp, ModelConfig(), settings)[1] == settings
+    expected = resolve_training(ModelConfig(), settings)
+    assert choose(hp, ModelConfig(), settings)[1] == expected
 
 
 def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
@@ -139,7 +151,7 @@ def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
         def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
             super().__init__()
 
-    monkeypatch.setitem(training.MODELS, "plain", (Plain, {}))
+    monkeypatch.setitem(training.MODELS, "plain", training.ModelChoice(Plain))
     model, _ = choose(keras_tuner.HyperParameters(), ModelConfig("plain"), TrainingConfig())
     assert model.arguments == {"kl_weight": 1.0}
 

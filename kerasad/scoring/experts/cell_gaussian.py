@@ -1,9 +1,12 @@
 """How unlikely a cell's features are under a Gaussian of good ones."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
+from kerasad.errors import check_whole
 from kerasad.scoring.experts.base import Expert
 
 
@@ -16,6 +19,8 @@ class CellGaussian(Expert):
     covariance at the place and `P` its mean over all places: the fewer images, the more a place
     borrows from the others. If `position_free`, all places are one. Else places are at most
     `max_side` down and across; where the tensor has more cells, each place is the mean of some.
+    With `shared` above 1, the places of each block of `shared x shared` have one covariance, of the
+    cells of all, and each its own mean: state is smaller by the square of it.
 
     More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
     and saved with the expert.
@@ -24,22 +29,34 @@ class CellGaussian(Expert):
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
         max_side: int. Most places down and across; state grows with its square.
+        shared: int >= 1. Places down and across that share a covariance.
         ridge: float > 0.
         seed: int.
 
     Returns:
         anomaly_map: `(batch, places down, places across, 1)`, about 1 on good images.
 
-    Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; the borrowing is ours.
+    Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; borrowing and sharing are ours.
     """
 
     passes = 2
 
-    def __init__(self, tensor="z_mean", max_channels=64, max_side=32, ridge=0.01, seed=0, **kwargs):
+    def __init__(
+        self,
+        tensor="z_mean",
+        max_channels=64,
+        max_side=32,
+        shared=1,
+        ridge=0.01,
+        seed=0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        check_whole("shared", shared, 1)
         self.tensor = tensor
         self.max_channels = max_channels
         self.max_side = max_side
+        self.shared = shared
         self.ridge = ridge
         self.seed = seed
 
@@ -66,8 +83,11 @@ class CellGaussian(Expert):
         self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
+        self._blocks = (1, 1)
+        if not self.position_free:
+            self._blocks = tuple(-(-side // self.shared) for side in self._grid)
         self.whitening = self.add_weight(
-            (self._places, dim, dim), "zeros", name="whitening", **options
+            (math.prod(self._blocks), dim, dim), "zeros", name="whitening", **options
         )
         self.channels = None
         if dim < channels:
@@ -84,19 +104,14 @@ class CellGaussian(Expert):
         """Returns the map; see the class."""
         cells = self._cells(tensors[self.tensor]) - self.mean[None]
         # Whitened differences instead of a quadratic form: nothing cancels.
-        if self._places == 1:
-            white = ops.matmul(cells, ops.transpose(self.whitening[0]))
-        else:
-            by_place = ops.transpose(cells, (1, 0, 2))
-            white = ops.matmul(by_place, ops.transpose(self.whitening, (0, 2, 1)))
-            white = ops.transpose(white, (1, 0, 2))
+        white = ops.matmul(self._by_block(cells), ops.transpose(self.whitening, (0, 2, 1)))
         distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
-        return ops.reshape(distance, (-1, *self._grid, 1))
+        return ops.reshape(self._by_image(distance), (-1, *self._grid, 1))
 
     def start(self, pass_index):
         """Sets the sums of this pass to 0."""
         places, dim = self.mean.shape
-        shape = (places, dim) if pass_index == 0 else (places, dim, dim)
+        shape = (places, dim) if pass_index == 0 else self.whitening.shape
         self._sum = np.zeros(shape)
         self._count = np.zeros(places)
 
@@ -111,16 +126,19 @@ class CellGaussian(Expert):
         if pass_index == 0:
             self._sum += np.asarray(ops.sum(cells * mask[..., None], axis=0))
         else:
-            centred = ops.transpose((cells - self.mean[None]) * mask[..., None], (1, 2, 0))
-            self._sum += np.asarray(ops.matmul(centred, ops.transpose(centred, (0, 2, 1))))
+            centred = self._by_block((cells - self.mean[None]) * mask[..., None])
+            self._sum += np.asarray(ops.matmul(ops.transpose(centred, (0, 2, 1)), centred))
 
     def finish(self, pass_index):
         """Sets the mean after the first pass, the whitening after the second."""
         count = np.maximum(self._count, 1.0)
+        if pass_index == 1:
+            count = np.asarray(self._by_block(count[None, :, None])).sum(axis=(1, 2))
         if pass_index == 0:
             self.mean.assign((self._sum / count[:, None]).astype("float32"))
         else:
-            self.whitening.assign(_whitening(self._sum, count, self.ridge).astype("float32"))
+            whitening = _whitening(self._sum, count, self._places, self.ridge)
+            self.whitening.assign(whitening.astype("float32"))
         del self._sum, self._count
 
     def _cells(self, features):
@@ -132,6 +150,32 @@ class CellGaussian(Expert):
             features = ops.average_pool(features, self._window, self._window, padding="same")
         return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
 
+    def _by_block(self, cells):
+        """Returns cells `(batch, places, d)` as `(blocks, cells of a block, d)`."""
+        if self._places == 1:
+            return ops.reshape(cells, (1, -1, cells.shape[-1]))
+        if self.shared == 1:
+            return ops.transpose(cells, (1, 0, 2))
+        (down, across), side, dim = self._blocks, self.shared, cells.shape[-1]
+        cells = ops.reshape(cells, (-1, *self._grid, dim))
+        missing = (side * down - self._grid[0], side * across - self._grid[1])
+        if any(missing):
+            cells = ops.pad(cells, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)])
+        cells = ops.reshape(cells, (-1, down, side, across, side, dim))
+        return ops.reshape(ops.transpose(cells, (1, 3, 0, 2, 4, 5)), (down * across, -1, dim))
+
+    def _by_image(self, values):
+        """Returns values `(blocks, cells of a block)` as `(batch, places)`."""
+        if self._places == 1:
+            return values
+        if self.shared == 1:
+            return ops.transpose(values)
+        (down, across), side = self._blocks, self.shared
+        values = ops.reshape(values, (down, across, -1, side, side))
+        values = ops.transpose(values, (2, 0, 3, 1, 4))
+        values = ops.reshape(values, (-1, side * down, side * across))
+        return values[:, : self._grid[0], : self._grid[1]]
+
     def get_config(self):
         """Returns the arguments of `__init__`."""
         return {
@@ -139,15 +183,16 @@ class CellGaussian(Expert):
             "tensor": self.tensor,
             "max_channels": self.max_channels,
             "max_side": self.max_side,
+            "shared": self.shared,
             "ridge": self.ridge,
             "seed": self.seed,
         }
 
 
-def _whitening(products, count, ridge):
-    """Returns `W` with `W^T W = C^-1` for each place, from sums of centred products."""
+def _whitening(products, count, num_means, ridge):
+    """Returns `W` with `W^T W = C^-1` for each block, from sums of centred products."""
     dim = products.shape[-1]
-    pooled = products.sum(axis=0) / max(count.sum() - len(count), 1.0)
+    pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
     shrunk = (products + dim * pooled) / (count + dim)[:, None, None]
     floor = ridge * np.trace(pooled) / dim + 1e-12
     return np.linalg.inv(np.linalg.cholesky(shrunk + floor * np.eye(dim)))

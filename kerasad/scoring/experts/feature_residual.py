@@ -1,53 +1,62 @@
-"""How far the reconstruction's features are from the image's."""
+"""How far the features that a model restores have turned from the image's."""
+
+import itertools
 
 import keras
-from keras import ops
 
+from kerasad.losses import cosine_distance
 from kerasad.scoring.experts.base import Expert
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class DiscriminatorResidual(Expert):
-    """Difference of the discriminator's features of image and reconstruction.
+class FeatureResidual(Expert):
+    """Mean over scales of the angle between features and restored features, `1 - cos`.
 
-    `sqrt(mean over k of ((D_k(x) - D_k(r)) / s_k)^2)`, with `s_k` the root mean square of the
-    same difference over good images, so that no channel drowns the others. Returns
-    `(batch, h, w, 1)`, about 1 on good images.
+    A cell's features turn where something is that good images do not have, while their length
+    follows brightness and contrast; see `FeatureReconstructionLoss`, which trains for it.
 
-    Reference: Schlegl et al., "f-AnoGAN", Medical Image Analysis 2019, equation 6; the division
-    by channel is ours.
+    Args:
+        scales: list of ints from 1 on. The scales (taps of the backbone, finest first) that count.
+
+    Returns:
+        anomaly_map: `(batch, h, w, 1)` in [0, 2].
+
+    Reference: Deng and Li, "Anomaly Detection via Reverse Distillation from One-Class Embedding",
+    CVPR 2022, equation 1; there the angles of scales are summed, at their own resolutions.
     """
 
-    requires = ("discriminator_features", "reconstruction_discriminator_features")
-    passes = 1
+    def __init__(self, scales=(1,), **kwargs):
+        super().__init__(**kwargs)
+        self.scales = [int(scale) for scale in scales]
 
-    def build(self, tensors_shape):
-        """Creates the channels' scales."""
-        channels = tensors_shape["discriminator_features"][-1]
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        self.squares = self.add_weight((channels,), "zeros", name="squares", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
+    @property
+    def requires(self):
+        """Features and restored features of each scale."""
+        return tuple(
+            itertools.chain.from_iterable(
+                (f"features_{scale}", f"restored_features_{scale}") for scale in self.scales
+            )
+        )
+
+    @staticmethod
+    def scales_of(shapes) -> list[int]:
+        """Returns the scales that a model with tensors of these shapes has, none if it has none."""
+        scales = itertools.count(1)
+        return list(itertools.takewhile(lambda s: f"restored_features_{s}" in shapes, scales))
+
+    @classmethod
+    def available(cls, shapes):
+        """Returns whether the model restores features."""
+        return bool(cls.scales_of(shapes))
 
     def call(self, tensors):
         """Returns the map; see the class."""
-        variance = self.squares / ops.maximum(self.count, 1.0)
-        # A dead channel differs by nothing; the floor keeps it from being divided by nothing.
-        variance = variance + 1e-3 * ops.mean(variance) + 1e-12
-        difference = ops.square(_difference(tensors)) / variance
-        return ops.sqrt(ops.mean(difference, axis=-1, keepdims=True) + 1e-12)
+        angles = [
+            cosine_distance(tensors[f"features_{scale}"], tensors[f"restored_features_{scale}"])
+            for scale in self.scales
+        ]
+        return sum(angles) / len(angles)
 
-    def start(self, pass_index):
-        """Sets sums and count to 0."""
-        self.squares.assign(ops.zeros_like(self.squares))
-        self.count.assign(0.0)
-
-    def update(self, tensors, weights, pass_index):
-        """Adds a batch's squared differences."""
-        difference = _difference(tensors)
-        mask = weights(difference.shape[1:3])
-        self.squares.assign_add(ops.sum(ops.square(difference) * mask[..., None], axis=(0, 1, 2)))
-        self.count.assign_add(ops.sum(mask))
-
-
-def _difference(tensors):
-    return tensors["discriminator_features"] - tensors["reconstruction_discriminator_features"]
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "scales": self.scales}

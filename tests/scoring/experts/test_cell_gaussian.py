@@ -245,3 +245,23 @@ def test_layer_round_trips_through_its_config():
     assert again.name == "mine"
     assert again.position_free
     assert (again.max_channels, again.ridge, again.seed) == (5, 0.1, 2)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 5)], ids=["whole blocks", "cut blocks"])
+def test_places_of_a_block_share_a_covariance_and_keep_their_means(shape):
+    train, asked = draw_features(50, *shape), draw_features(3, *shape, seed=1)
+    expert = adapt(CellGaussian(shared=2, ridge=0.05), train, batch=7)
+    assert expert.whitening.shape == (-(-shape[0] // 2) * -(-shape[1] // 2), 4, 4)
+    centred = train - train.mean(axis=0)
+    pooled = np.einsum("nyxc,nyxd->cd", centred, centred) / (49 * shape[0] * shape[1])
+    result = distances(expert, asked)
+    for y, x in np.ndindex(shape):
+        block = np.s_[:, y - y % 2 : y - y % 2 + 2, x - x % 2 : x - x % 2 + 2]
+        own = centred[block].reshape(-1, 4)
+        covariance = (own.T @ own + 4 * pooled) / (len(own) + 4)
+        covariance += 0.05 * np.trace(pooled) / 4 * np.eye(4)
+        for image in range(3):
+            expected = mahalanobis(
+                asked[image, y, x], train[:, y, x].mean(axis=0), np.linalg.inv(covariance)
+            )
+            assert result[image, y, x] == pytest.approx(expected / 2, rel=2e-3)
