@@ -81,13 +81,26 @@ def parse_arguments(words=None):
     parser.add_argument(
         "--stretch", nargs="*", metavar="NAME", help="do not keep aspect ratios; no NAME: of all"
     )
-    parser.add_argument("--max-train", nargs="+", default=[], metavar="[NAME=]VALUE")
-    parser.add_argument("--coreset", nargs="+", default=["0.02"], metavar="[NAME=]VALUE")
+    parser.add_argument(
+        "--max-train",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]VALUE",
+        help="use so few good images that kerasad's split trains on so many",
+    )
+    parser.add_argument(
+        "--coreset",
+        nargs="+",
+        default=["0.02"],
+        metavar="[NAME=]VALUE",
+        help="share of the cells that PatchCore remembers",
+    )
     parser.add_argument(
         "--see",
         choices=("all", "train"),
-        default="all",
-        help="what peers learn from: all good images, or the part that kerasad trains on",
+        default="train",
+        help="what peers learn from: the good images that kerasad trains on, or also those that it "
+        "keeps for scales and thresholds",
     )
     parser.add_argument("--padim-features", type=int, default=100)
     parser.add_argument("--stfpm-epochs", type=int, default=8)
@@ -164,7 +177,7 @@ class Category:
         self.coreset = value_for(arguments.coreset, name, float)
         parts = [name, arguments.image_size]
         parts += ["stretched"] * stretched
-        parts += [f"{self.max_train}_images"] if self.max_train is not None else []
+        parts += [f"train{self.max_train}"] if self.max_train is not None else []
         self.folder = arguments.output / "work" / "_".join(parts)
         self.key = {
             "data": name,

@@ -40,7 +40,8 @@ def prepare(folder, data, image_size, stretch=False, max_train=None, seeds=(0,))
         data: a category in MVTec layout, or `demo/NAME`.
         image_size: str, as of `kerasad train`; with `stretch`, one number is a square.
         stretch: bool. Bring every image to this size and do not keep its aspect ratio.
-        max_train: int or None. Use so many of the good images, chosen at random, always the same.
+        max_train: int or None. Use so few of the good images that kerasad's split trains on at most
+            so many; chosen at random, always the same.
         seeds: Seeds to split by.
     """
     from kerasad.locations import full_path
@@ -105,9 +106,14 @@ def write_category(target, data, image_size, stretch, max_train):
     return image_size if size is None else size
 
 
-def choose(records, limit):
-    """Returns so many records, whichever names they have; all without a limit."""
-    if limit is None or limit >= len(records):
+def choose(records, max_train):
+    """Returns records of which kerasad's split trains on `max_train`; all without a limit."""
+    from kerasad.config import DataConfig
+
+    if max_train is None:
+        return list(records)
+    limit = round(max_train / DataConfig(path="").split[0])
+    if limit >= len(records):
         return list(records)
     ordered = sorted(records, key=lambda record: (record.content_hash, record.path))
     rows = np.random.default_rng(0).permutation(len(ordered))[:limit]

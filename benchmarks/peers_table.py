@@ -168,10 +168,9 @@ def describe(category):
     height, width = category["size"]
     how = "padded to keep aspect ratios" if category["padded"] else "the whole frame"
     how = "stretched" if category["stretch"] else how
-    text = f"{height} x {width} pixels (height x width), {how}; {category['num_good']} good images "
-    text += "to learn from"
+    text = f"{height} x {width} pixels (height x width), {how}; {category['num_good']} good images"
     if category["max_train"] is not None:
-        text += f" (at most {category['max_train']}, chosen at random)"
+        text += f", chosen at random so that kerasad trains on at most {category['max_train']}"
     text += f", {category['num_test']} test images"
     if category["without_mask"]:
         text += f", {category['without_mask']} of them defective without a usable mask, left out "
