@@ -1,8 +1,10 @@
 """The comparison with peers, as far as it needs no PyTorch."""
 
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,7 +174,7 @@ def test_a_prepared_category_gets_further_seeds_and_refuses_other_data(
 
 
 def test_a_value_for_one_category_comes_before_one_for_all(load):
-    value_for = load("peers").value_for
+    value_for = load("peers_category").value_for
     values = ["0.02", "tile=0.005"]
     assert value_for(values, "tile", float) == 0.005
     assert value_for(values, "bottle", float) == 0.02
@@ -180,13 +182,28 @@ def test_a_value_for_one_category_comes_before_one_for_all(load):
 
 
 def test_both_sides_take_turns_and_the_one_that_begins_changes(load):
-    round_order = load("peers").round_order
+    round_order = load("peers_turns").round_order
     order = round_order(("padim", "stfpm", "patchcore"), ("vae_gan", "cavga_d"), 0)
     assert [side for side, _ in order] == ["anomalib", "kerasad"] * 3
     assert [model for _, model in order][1::2] == ["vae_gan", "cavga_d", "vae_gan"]
     second = round_order(("padim", "stfpm", "patchcore"), ("vae_gan", "cavga_d"), 1)
     assert [side for side, _ in second] == ["kerasad", "anomalib"] * 3
     assert Counter(order) == Counter(second)
+
+
+def test_a_model_that_failed_is_not_tried_again_and_the_others_go_on(load, capsys):
+    module, failed, done = load("peers"), {}, []
+
+    def step(side, model, number):
+        done.append((model, number))
+        if model == "stfpm":
+            raise subprocess.CalledProcessError(9, ["python"])
+
+    for number in range(2):
+        for model in ("stfpm", "padim"):
+            module.attempt(failed, SimpleNamespace(name="plate"), "anomalib", model, step, number)
+    assert done == [("stfpm", 0), ("padim", 0), ("padim", 1)]
+    assert "plate anomalib stfpm failed with exit code 9" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("with_maps", [True, False])
@@ -207,7 +224,7 @@ def test_pixels_count_only_where_there_is_a_mask_and_no_padding(load, tmp_path, 
     maps = np.array([[[7, 1, 2, 5]], [[9, 9, 9, 9]], [[9, 1, 1, 1]]], "float32")
     arrays = {"maps": maps} if with_maps else {}
     np.savez(tmp_path / "predictions.npz", scores=np.float32([1, 3, 2]), **arrays)
-    metrics = load("peers").judge(tmp_path, description, tmp_path)
+    metrics = load("peers_category").judge(tmp_path, description, tmp_path)
     assert metrics["image_auroc"] == pytest.approx(0.5)
     if with_maps:
         assert metrics["pixel_auroc"] == pytest.approx(5 / 6)  # of 6 normal pixels 5 are below
