@@ -166,7 +166,11 @@ def cell(value, digits, with_range=False):
 
 def describe(category):
     height, width = category["size"]
-    how = "padded to keep aspect ratios" if category["padded"] else "the whole frame"
+    how = (
+        "padded to keep aspect ratios (anomalib's scores see the padding)"
+        if category["padded"]
+        else "the whole frame"
+    )
     how = "stretched" if category["stretch"] else how
     text = f"{height} x {width} pixels (height x width), {how}; {category['num_good']} good images"
     if category["max_train"] is not None:
