@@ -1,20 +1,6 @@
-import importlib.util
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name, monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Detector:
@@ -25,7 +11,7 @@ class Detector:
             yield {"anomaly_score": np.array(scores, "float32")}, None, {"label": labels}
 
 
-def test_real_scores_are_those_that_calibrated_and_of_the_good_test_images(monkeypatch):
+def test_real_scores_are_those_that_calibrated_and_of_the_good_test_images(load):
     test = [([1.0, 9.0], [0, 1]), ([2.0], [0])]
-    scores = load("conformal", monkeypatch).pool_scores(Detector(), test)
+    scores = load("conformal").pool_scores(Detector(), test)
     assert scores.tolist() == [5.0, 4.0, 1.0, 2.0]
