@@ -107,19 +107,25 @@ def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> k
     return keras.Model(inputs, outputs, name="discriminator")
 
 
-def build_image_head(latent_shape, width: int) -> keras.Model:
+def build_image_head(latent_shape, width: int, image_size) -> keras.Model:
     """Builds the small network from a latent code to a small picture of what it stands for.
 
     Args:
         latent_shape: `(h, w, latent_dim)`.
         width: int.
+        image_size: `(height, width)` of the images.
 
     Returns:
         image_head: model from `(batch, h, w, latent_dim)` to float32 `(batch, f * h, f * w, 3)` in
-        [0, 1], `f` the largest power of 2 (at least 1) with sides of at most `SMALL_IMAGE`.
+        [0, 1], `f` the largest power of 2 (at least 1) with sides of at most `SMALL_IMAGE`, and no
+        larger than the images'.
     """
     inputs = keras.Input(latent_shape, name="z")
-    factor = 2 ** max(0, int(math.log2(SMALL_IMAGE / max(latent_shape[:2]))))
+    most = min(
+        min(SMALL_IMAGE, side) / cells
+        for side, cells in zip(image_size, latent_shape[:2], strict=True)
+    )
+    factor = 2 ** max(0, int(math.log2(most)))
     x = layers.Conv2D(width, 3, padding="same", name="image_hidden")(inputs)
     x = PlaceBias(name="image_place")(x)
     x = layers.LeakyReLU(0.1, name="image_activation")(x)

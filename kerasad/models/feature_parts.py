@@ -41,7 +41,9 @@ def build_judges(model) -> None:
         _view_shape(model), _width(model), model.embedding_dim
     )
     model.reconstruction_loss = FeatureReconstructionLoss(model.view.scales)
-    model.image_head = build_image_head(model.decoder.input.shape[1:], 2 * model.filters)
+    model.image_head = build_image_head(
+        model.decoder.input.shape[1:], 2 * model.filters, model.image_shape[:2]
+    )
     if model.seed is not None:
         seed_weights(model.image_head, 1000 * model.seed + 500)
     model.further_terms = (*model.further_terms, "image_loss")
@@ -126,7 +128,12 @@ def further_losses(model, encoded, batch: dict, training: bool) -> dict:
         training: bool.
     """
     drawn = model.image_head(ops.stop_gradient(encoded["z_mean"]), training=training)
-    small = downsampled_cells(ops.cast(batch["images"], "float32"), *drawn.shape[1:3])
+    small = ops.cast(batch["images"], "float32")
+    size = drawn.shape[1:3]
+    if small.shape[1] % size[0] or small.shape[2] % size[1]:
+        small = ops.image.resize(small, size, interpolation="bilinear", antialias=True)
+    else:
+        small = downsampled_cells(small, *size)
     small = align_cells(small, batch["frame_valid"])
     return {"image_loss": (1.0, ops.mean(ops.square(drawn - small)))}
 

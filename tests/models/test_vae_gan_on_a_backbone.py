@@ -128,3 +128,16 @@ def test_the_small_picture_of_a_padded_image_lies_where_the_image_does(trained):
     np.testing.assert_allclose(picture[:, -1], picture[:, height + 1], atol=1e-4)
     np.testing.assert_allclose(picture[:, :, -1], picture[:, :, width + 1], atol=1e-4)
     assert np.ptp(picture[:, :height, :width]) > 0
+
+
+@pytest.mark.parametrize("size", [(32, 32), (24, 40)])
+def test_the_small_picture_is_never_larger_than_the_image(size):
+    model = kerasad.VAEGAN(
+        (*size, 3), backbone="efficientnet_lite0", filters=4, latent_dim=4, embedding_dim=8, seed=0
+    )
+    model.compile()
+    images = np.random.default_rng(0).random((2, *size, 3), "float32")
+    model.fit(images, batch_size=2, verbose=0)
+    height, width = model.predict(images, verbose=0).shape[1:3]
+    assert height <= size[0]
+    assert width <= size[1]
