@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from kerasad.config import (
-    DEFAULT_STEPS,
     DataConfig,
     ModelConfig,
     RunConfig,
@@ -76,7 +75,7 @@ DATA_OPTIONS = combine_options(
         "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
     ),
 )
-EPOCHS_OPTION = click.option("--epochs", type=int, help=f"[default: about {DEFAULT_STEPS} steps]")
+EPOCHS_OPTION = click.option("--epochs", type=int, help="[default: 500 to 600 steps]")
 TRAINING_OPTIONS = combine_options(
     EPOCHS_OPTION,
     click.option("--seed", type=int, help=show_default(TrainingConfig, "seed")),

@@ -15,9 +15,6 @@ from kerasad.errors import InputError
 FORMAT = 1
 """Version of the layout of `config.json`; raised when a key changes its meaning."""
 
-DEFAULT_STEPS = 600
-"""Training steps where no number of epochs is given; most of what there is to gain is there."""
-
 Section = TypeVar("Section")
 
 
@@ -74,8 +71,8 @@ class TrainingConfig:
     """How the model is trained and the decision calibrated.
 
     Args:
-        epochs: int or None. Passes over the training images; None makes about `DEFAULT_STEPS`
-            training steps of them.
+        epochs: int or None. Passes over the training images; None makes as many
+            steps of them as the model has shown to need.
         seed: int. Seeds the split, the order of the images, the weights and the noise.
         learning_rate: float or None. Adam's rate for encoder and decoder; None is the model's own.
         decay: `"none"`, `"cosine"` (the rate of encoder and decoder falls to 0 over the training)

@@ -19,7 +19,7 @@ from kerasad.callbacks import (
     LossGuard,
     SyntheticLocalization,
 )
-from kerasad.config import DEFAULT_STEPS, DataConfig, ModelConfig, RunConfig, TrainingConfig
+from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
 from kerasad.data.split import write_split
@@ -43,6 +43,7 @@ class ModelChoice:
         model_class: the class.
         arguments: dict. Arguments that differ from the defaults of the class.
         learning_rate: float. Adam's rate for encoder and decoder, if the user names none.
+        steps: int. About how many training steps are made, if the user names no epochs.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
     """
 
@@ -50,11 +51,12 @@ class ModelChoice:
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
     learning_rate: float = 1e-3
     decay: str = "none"
+    steps: int = 600
 
 
 MODELS: dict[str, ModelChoice] = {
     "feature_vae_gan": ModelChoice(
-        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine"
+        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=500
     ),
     "vae_gan": ModelChoice(VAEGAN),
     "cavga_d": ModelChoice(CAVGA, {"encoder_type": "dcgan"}),
@@ -100,7 +102,8 @@ def train_run(
         category = open_category(config.data, settings.seed)
         echo(category.split_table())
         check_before_training(category, config)
-        settings = dataclasses.replace(settings, epochs=choose_epochs(settings, category))
+        epochs = choose_epochs(config.model, settings, category)
+        settings = dataclasses.replace(settings, epochs=epochs)
         write_split(work / runs.SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
         config = with_full_paths(RunConfig(config.data, resolved, settings))
@@ -120,9 +123,9 @@ def train_run(
     return run
 
 
-def choose_epochs(settings: TrainingConfig, category: Category) -> int:
-    """The number of epochs asked for, or as many as make about `DEFAULT_STEPS` steps."""
-    return settings.epochs or math.ceil(DEFAULT_STEPS / category.steps_per_epoch)
+def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Category) -> int:
+    """The number of epochs asked for, or as many as make about the model's number of steps."""
+    return settings.epochs or math.ceil(MODELS[model.name].steps / category.steps_per_epoch)
 
 
 def open_category(config: DataConfig, seed: int) -> Category:

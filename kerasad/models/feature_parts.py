@@ -166,14 +166,15 @@ def describe(model, images, valid=None) -> dict:
     Returns:
         tensors: dict of float32 tensors: `features` and `restored_features` `(batch, h, w,
         channels)`, the standardized features and what the decoder makes of them; the same of each
-        tap as `features_1`, `restored_features_1`, ...; `z_mean` and `z_log_var` `(batch, h / 2,
+        tap as `features_1`, `restored_features_1`, ...; `tap_1`, ..., the features of each tap on a
+        grid of its own, `(batch, h_1, w_1, channels_1)`; `z_mean` and `z_log_var` `(batch, h / 2,
         w / 2, latent_dim)`; of the discriminator `discriminator_features`, `embedding` and
         `discriminator_logits` `(batch, h, w, 1)`, and the first two of the restored features under
         `reconstruction_discriminator_features` and `reconstruction_embedding`; `attention_map`;
         with AdaCos `prototypes` and `class_logits`, see `VAEGAN.tensors`. Where images are padded,
         the cells of all are aligned with their real part.
     """
-    features = model.view(images, valid)
+    features, taps = model.view.describe(images, valid)
     encoded = model.encoder(features, training=False)
     restored = model.decoder(encoded["z_mean"], training=False)
     judged = model.discriminator(features, training=False)
@@ -194,4 +195,5 @@ def describe(model, images, valid=None) -> dict:
     for index, channels in enumerate(scale_slices(model.view.scales), start=1):
         tensors[f"features_{index}"] = features[..., channels]
         tensors[f"restored_features_{index}"] = restored[..., channels]
+        tensors[f"tap_{index}"] = taps[index - 1]
     return finish_tensors(model, tensors)

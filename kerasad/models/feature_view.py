@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasad.backbones import build_backbone
 from kerasad.layers.content_grid import align_cells
+from kerasad.losses import scale_slices
 from kerasad.models.networks import downsampled_cells
 
 STRIDE = 8
@@ -66,13 +67,42 @@ class FeatureView(keras.layers.Layer):
 
     def raw_features(self, images, valid=None):
         """Returns the features before they are standardized."""
+        return self._on_grid(self._raw_taps(images, valid))
+
+    def describe(self, images, valid=None):
+        """Returns standardized features, and those of each tap on a grid of its own.
+
+        Args:
+            images: as of `call`.
+            valid: as of `call`.
+
+        Returns:
+            features: as of `call`.
+            taps: list of float32 tensors `(batch, h, w, channels)`, in the order of the taps.
+        """
+        taps = self._raw_taps(images, valid)
+        own = [
+            self._standardized(tap, channels)
+            for tap, channels in zip(taps, scale_slices(self.scales), strict=True)
+        ]
+        return self.standardize(self._on_grid(taps)), own
+
+    def _raw_taps(self, images, valid):
         features = self.backbone(ops.cast(images, "float32"), training=False)
-        parts = [_to_grid(part, self.grid) for part in features.values()]
-        return align_cells(ops.concatenate(parts, axis=-1), valid)
+        return [align_cells(tap, valid) for tap in features.values()]
+
+    def _on_grid(self, taps):
+        return ops.concatenate([_to_grid(tap, self.grid) for tap in taps], axis=-1)
 
     def standardize(self, features):
         """Returns raw features with mean and deviation taken out."""
-        return (ops.cast(features, "float32") - self.mean) / self.deviation
+        return self._standardized(features, slice(None))
+
+    def _standardized(self, features, channels):
+        mean, deviation = (
+            ops.convert_to_tensor(state)[channels] for state in (self.mean, self.deviation)
+        )
+        return (ops.cast(features, "float32") - mean) / deviation
 
     def align_mask(self, mask, valid):
         """Returns the share of defective pixels in each cell, float32 `(batch, *grid, 1)`.

@@ -21,10 +21,11 @@ from kerasad.scoring.expert_inputs import (
     check_experts,
     chosen_tensors,
     tensor_shapes,
+    to_grid,
     to_size,
 )
 from kerasad.scoring.experts import default_experts
-from kerasad.scoring.fusion import choose_weights
+from kerasad.scoring.fusion import fuse
 from kerasad.scoring.map_calibration import MapCalibration
 from kerasad.scoring.streaming import iterate_inputs
 from kerasad.scoring.summary import summarize
@@ -38,8 +39,8 @@ class AnomalyDetector(keras.Model):
     One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
     smooths and standardizes the maps, adds them up and decides; `predict`, evaluation, export and
     serving all run it. The `anomaly_score` is the maximum of the sum of maps standardized place by
-    place; the `anomaly_map` is the same sum of the mean of that and of maps standardized over all
-    places.
+    place; the `anomaly_map` is the sum of the mean of these and of maps standardized over all
+    places. Each sum has weights of its own, see `kerasad.scoring.fusion.fuse`.
 
     Maps of a model that works on cells (`model.cell_grid`, such as a `VAEGAN` on a backbone) are
     standardized and added up cell by cell, and only the sums are enlarged, by a Gaussian window
@@ -135,6 +136,7 @@ class AnomalyDetector(keras.Model):
 
         count = len(self.experts)
         self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
+        self.score_weights = state("score_weights", 1.0 / count, (count,))
         self._pixel_threshold = state("pixel_threshold", np.inf)
         # The rule's rank must come out the same from the stored rate: all its digits count.
         self._pixel_rate = state("pixel_rate", 0.005, dtype="float64")
@@ -149,8 +151,14 @@ class AnomalyDetector(keras.Model):
         images, valid = self.prepare(inputs)
         maps, attention_map = self.expert_maps(images, valid)
         pixel_maps, place_maps = self.map_calibration(maps)
-        weights = ops.reshape(self.fusion_weights, (-1, 1))
-        sums = [ops.matmul(pixel_maps, weights), ops.matmul(place_maps, weights), attention_map]
+        weights, score_weights = (
+            ops.reshape(state, (-1, 1)) for state in (self.fusion_weights, self.score_weights)
+        )
+        sums = [
+            ops.matmul(pixel_maps, weights),
+            ops.matmul(place_maps, score_weights),
+            attention_map,
+        ]
         anomaly_map, place_map, attention_map = ops.split(
             self.enlarge(ops.concatenate(sums, axis=-1), valid), 3, axis=-1
         )
@@ -207,8 +215,10 @@ class AnomalyDetector(keras.Model):
             attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1].
         """
         if self.cell_grid is not None:
-            stacked = self._stacked_maps(pack_inputs(images, valid), self.cell_grid)
-            return stacked[..., :-1], stacked[..., -1:]
+            tensors = self.model.tensors(pack_inputs(images, valid))
+            parts = [expert(chosen_tensors(tensors, expert)) for expert in self.experts]
+            maps = ops.concatenate([to_grid(part, self.cell_grid) for part in parts], axis=-1)
+            return maps, to_grid(tensors["attention_map"], self.cell_grid)
         size = self.model.image_shape[:2]
         if self.tiles is None:
             stacked = self._stacked_maps(images, size)
@@ -265,8 +275,10 @@ class AnomalyDetector(keras.Model):
         """
         adapt_experts(self, train, verbose)
         calibrate_maps(self, validation, verbose)
-        weights = choose_weights(draw_fusion_sample(self, validation, seed, verbose))
+        sample = draw_fusion_sample(self, validation, seed, verbose)
+        weights, score_weights = fuse(sample, [expert.degrees for expert in self.experts])
         self.fusion_weights.assign(weights.astype("float32"))
+        self.score_weights.assign(score_weights.astype("float32"))
         forget_calibration(self)
 
     def calibrate(self, calibration=None, false_alarm_rate: float = 0.05, **options) -> dict:

@@ -4,6 +4,8 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.errors import InputError
+from kerasad.layers.content_grid import enlarge_maps
+from kerasad.models.networks import downsampled_cells
 
 
 def check_experts(experts, shapes: dict) -> None:
@@ -40,6 +42,16 @@ def to_size(maps, size, interpolation: str = "bicubic"):
     if tuple(maps.shape[1:3]) == tuple(size):
         return maps
     return ops.image.resize(maps, size, interpolation=interpolation)
+
+
+def to_grid(maps, grid):
+    """Returns maps `(batch, h, w, channels)` of cells on a finer or coarser grid of cells."""
+    height, width = maps.shape[1:3]
+    if (height, width) == tuple(grid):
+        return maps
+    if height >= grid[0] and width >= grid[1]:
+        return downsampled_cells(maps, *grid)
+    return enlarge_maps(maps, grid)
 
 
 def tensor_shapes(model) -> dict:

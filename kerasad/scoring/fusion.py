@@ -29,7 +29,37 @@ class FusionSample:
     kinds: np.ndarray
 
 
-def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
+def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the experts' weights for pixels and for the score of an image.
+
+    Where experts say how many values they sum up (`Expert.degrees`), what the synthetic defects
+    choose is shrunk half-way to what is known without any: nobody knows the kind of real defects,
+    and synthetic ones favour fine scales. For pixels that is `w ~ sqrt(d)`: of independent
+    Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
+    over places, it is the expert of most values alone: the joint model of all channels, on the
+    grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
+
+    Args:
+        sample: maps of good and synthetically defective validation images.
+        degrees: list of int, one for each expert; 0 where it does not say.
+
+    Returns:
+        pixel_weights: float64 `(experts,)`, >= 0, sum 1.
+        score_weights: the same for the score.
+    """
+    degrees = np.asarray(degrees, "float64")
+    if not degrees.any():
+        weights = choose_weights(sample)
+        return weights, weights
+    pixel_prior = np.sqrt(degrees) / np.sqrt(degrees).sum()
+    score_prior = (np.arange(len(degrees)) == np.argmax(degrees)).astype("float64")
+    return (
+        (choose_weights(sample, pixel_objective) + pixel_prior) / 2.0,
+        (choose_weights(sample, image_objective) + score_prior) / 2.0,
+    )
+
+
+def choose_weights(sample: FusionSample, aim=None, steps: int = STEPS) -> np.ndarray:
     """Returns the experts' weights, by greedy forward selection with replacement.
 
     Starting with nothing, each step adds the expert (again, if need be) whose addition to the sum
@@ -37,6 +67,7 @@ def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
 
     Args:
         sample: maps of good and synthetically defective validation images.
+        aim: function of a sample and weights, to be made large. Defaults to `objective`.
         steps: int.
 
     Returns:
@@ -44,6 +75,7 @@ def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
 
     Reference: Caruana et al., "Ensemble selection from libraries of models", ICML 2004.
     """
+    aim = aim or objective
     experts = sample.maps.shape[-1]
     counts = np.zeros(experts)
     best_counts, best_value = None, -np.inf
@@ -51,7 +83,7 @@ def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
         values = []
         for expert in range(experts):
             counts[expert] += 1
-            values.append(objective(sample, counts / counts.sum()))
+            values.append(aim(sample, counts / counts.sum()))
             counts[expert] -= 1
         winner = int(np.argmax(values))
         counts[winner] += 1
@@ -60,7 +92,7 @@ def choose_weights(sample: FusionSample, steps: int = STEPS) -> np.ndarray:
     return best_counts / best_counts.sum()
 
 
-def objective(sample: FusionSample, weights: np.ndarray) -> float:
+def objective(sample: FusionSample, weights: np.ndarray, score_weights=None) -> float:
     """Returns the mean of pixel AUROC, best pooled IoU and image AUROC of a fusion.
 
     Each kind of defect is measured against all good images, and the kinds are averaged: of which
@@ -71,20 +103,39 @@ def objective(sample: FusionSample, weights: np.ndarray) -> float:
     Args:
         sample: maps of good and synthetically defective validation images.
         weights: float array `(experts,)`.
+        score_weights: the weights of the score; None is `weights`.
     """
-    weights = np.asarray(weights, "float32")
+    score_weights = weights if score_weights is None else score_weights
+    pixels, images = pixel_objective(sample, weights), image_objective(sample, score_weights)
+    return (2.0 * pixels + images) / 3.0
+
+
+def pixel_objective(sample: FusionSample, weights: np.ndarray) -> float:
+    """Returns the mean of pixel AUROC and best pooled IoU, see `objective`."""
     thin = np.s_[:, ::2, ::2]
-    masks, valid, maps = sample.masks[thin], sample.valid[thin], sample.maps[thin] @ weights
-    defective = sample.masks.any(axis=(1, 2))
-    scores = np.where(sample.valid, sample.place_maps @ weights, -np.inf).max(axis=(1, 2))
+    masks, valid = sample.masks[thin], sample.valid[thin]
+    maps = sample.maps[thin] @ np.asarray(weights, "float32")
     values = []
-    for kind in np.setdiff1d(sample.kinds, [GOOD]):
-        rows = (sample.kinds == GOOD) | (sample.kinds == kind)
+    for rows in _rows_of_kinds(sample):
         inside = valid[rows]
         pixels = _ranked(masks[rows][inside], maps[rows][inside])
-        images = _ranked(defective[rows], scores[rows])
-        values.append((_auroc(pixels) + _best_iou(pixels) + _auroc(images)) / 3.0)
+        values.append((_auroc(pixels) + _best_iou(pixels)) / 2.0)
     return float(np.mean(values))
+
+
+def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
+    """Returns the image AUROC, see `objective`."""
+    place_map = sample.place_maps @ np.asarray(weights, "float32")
+    scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
+    defective = sample.masks.any(axis=(1, 2))
+    values = [_auroc(_ranked(defective[rows], scores[rows])) for rows in _rows_of_kinds(sample)]
+    return float(np.mean(values))
+
+
+def _rows_of_kinds(sample):
+    """Yields, for each kind of defect, which images are good or of that kind."""
+    for kind in np.setdiff1d(sample.kinds, [GOOD]):
+        yield (sample.kinds == GOOD) | (sample.kinds == kind)
 
 
 def _ranked(labels, scores):

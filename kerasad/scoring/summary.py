@@ -23,7 +23,7 @@ def summarize(detector) -> dict:
         `pixel_threshold` (None before `calibrate`), `pixel_rate`, `num_images`, `false_alarm_rate`
         (a dict of `requested`, `guaranteed` and `interval_95`; the last two None if the images
         were crops of one), `review_rate` (alike; None without a review band), `note` and
-        `experts` (by name: `weight`, `mean`, `scale`).
+        `experts` (by name: `weight`, `score_weight`, `mean`, `scale`).
     """
     rate, review_rate = float(detector._requested_rate), detector.decision.review_rate
     scores = detector.decision.stored_scores()
@@ -38,6 +38,7 @@ def summarize(detector) -> dict:
     rows = zip(
         detector.experts,
         np.asarray(detector.fusion_weights),
+        np.asarray(detector.score_weights),
         np.asarray(detector.map_calibration.mean),
         np.asarray(detector.map_calibration.scale),
         strict=True,
@@ -52,8 +53,13 @@ def summarize(detector) -> dict:
         "review_rate": None if review_rate is None else _describe_rate(review_rate, review_rule),
         "note": note,
         "experts": {
-            expert.name: {"weight": float(w), "mean": float(m), "scale": float(s)}
-            for expert, w, m, s in rows
+            expert.name: {
+                "weight": float(weight),
+                "score_weight": float(score_weight),
+                "mean": float(mean),
+                "scale": float(scale),
+            }
+            for expert, weight, score_weight, mean, scale in rows
         },
     }
 

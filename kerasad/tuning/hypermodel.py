@@ -47,7 +47,9 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         self.data = data
         self.model = model or ModelConfig()
         training = training or TrainingConfig()
-        self.training = dataclasses.replace(training, epochs=choose_epochs(training, data))
+        self.training = dataclasses.replace(
+            training, epochs=choose_epochs(self.model, training, data)
+        )
         self.overlap = overlap
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:

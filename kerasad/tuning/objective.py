@@ -9,7 +9,7 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.scoring import AnomalyDetector, adaptation
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
-from kerasad.scoring.fusion import choose_weights, objective
+from kerasad.scoring.fusion import fuse, objective
 
 OBJECTIVE = keras_tuner.Objective("synthetic_localization", direction="max")
 """Mean of pixel AUROC, best pooled IoU and image AUROC, see `synthetic_localization`."""
@@ -67,11 +67,12 @@ def synthetic_localization(
         draw_fusion_samples(detector, calibrations, half, seed + index * _SECOND_HALF, defects)
         for index, half in enumerate(halves)
     )
+    degrees = [expert.degrees for expert in detector.experts]
     values = []
     for fitted, judged in ((first[0], second[0]), (second[1], first[1])):
         if not (np.isfinite(fitted.maps).all() and np.isfinite(judged.maps).all()):
             return float("nan")
-        values.append(objective(judged, choose_weights(fitted)))
+        values.append(objective(judged, *fuse(fitted, degrees)))
     return float(np.mean(values))
 
 

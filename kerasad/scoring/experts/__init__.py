@@ -46,6 +46,41 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """
     if FeatureResidual.available(shapes):
         return feature_experts(shapes, position_free)
+    return further_experts(shapes, position_free)
+
+
+def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns what a detector of a model on pretrained features is made of.
+
+    A Gaussian of all channels together on the grid of the coarsest tap, which knows best whether
+    something is wrong; one for each finer tap on its own grid, which know where; and the angle to
+    the restored features.
+    """
+    common = {"position_free": position_free}
+    scales = FeatureResidual.scales_of(shapes)
+    grid = shapes["features"][1]
+    sides = {scale: shapes[f"tap_{scale}"][1] for scale in scales}
+    options = {"max_channels": 128, "max_side": 64, "counts": True, **common}
+    pool = max(1, round(grid / min(sides.values())))
+    experts = [
+        FeatureResidual(scales, name="feature_residual", **common),
+        CellGaussian("features", pool=pool, name="feature_gaussian", **options),
+    ]
+    for scale, side in sides.items():
+        if side > min(sides.values()):
+            # Neighbours on a fine grid see nearly the same; sharing keeps state and time small.
+            shared = 2 if side > grid else 1
+            name = f"feature_gaussian_{scale}"
+            experts.append(CellGaussian(f"tap_{scale}", shared=shared, name=name, **options))
+    return experts
+
+
+def further_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns one of each other expert that a model with these tensors can serve.
+
+    For a model from scratch they are the defaults; on pretrained features, none of them earns its
+    time by what `benchmarks/feature_ablation.py` measures.
+    """
     simple = {
         "pixel_residual": PixelResidual,
         "ssim_residual": SSIMResidual,
@@ -70,33 +105,4 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     ):
         if CellGaussian.available(shapes, tensor):
             experts.append(CellGaussian(tensor, position_free=position_free, name=name))
-    return experts
-
-
-def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
-    """Returns every expert for a model that restores features; see `default_experts`."""
-    common = {"position_free": position_free}
-    scales = FeatureResidual.scales_of(shapes)
-    experts = [FeatureResidual(scales, name="feature_residual", **common)]
-    experts += [
-        FeatureResidual([scale], name=f"feature_residual_{scale}", **common) for scale in scales
-    ]
-    for name, cls in {
-        "discriminator_residual": DiscriminatorResidual,
-        "latent_kl": LatentKL,
-        "inattention": Inattention,
-        "anomalous_attention": AnomalousAttention,
-        "prototype_distance": PrototypeDistance,
-        "defect_logit": DefectLogit,
-        "embedding_residual": EmbeddingResidual,
-    }.items():
-        if cls.available(shapes):
-            experts.append(cls(name=name, **common))
-    for name, tensor in (
-        ("feature_gaussian", "features"),
-        ("latent_gaussian", "z_mean"),
-        ("discriminator_gaussian", "discriminator_features"),
-        ("embedding_gaussian", "embedding"),
-    ):
-        experts.append(CellGaussian(tensor, name=name, **common))
     return experts

@@ -30,6 +30,14 @@ class Expert(keras.layers.Layer):
         super().__init__(**{"trainable": False, **kwargs})
         self.position_free = position_free
 
+    @property
+    def degrees(self) -> int:
+        """About how many independent values a cell's distance sums up; 0 says nothing.
+
+        See `kerasad.scoring.fusion.fuse`.
+        """
+        return 0
+
     @classmethod
     def available(cls, shapes: dict) -> bool:
         """Returns whether a model with tensors of these shapes can serve the expert."""

@@ -29,7 +29,9 @@ class CellGaussian(Expert):
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
         max_side: int. Most places down and across; state grows with its square.
+        pool: int >= 1. Cells down and across whose mean is one place, or more if `max_side` asks.
         shared: int >= 1. Places down and across that share a covariance.
+        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
         ridge: float > 0.
         seed: int.
 
@@ -46,17 +48,22 @@ class CellGaussian(Expert):
         tensor="z_mean",
         max_channels=64,
         max_side=32,
+        pool=1,
         shared=1,
+        counts=False,
         ridge=0.01,
         seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_whole("pool", pool, 1)
         check_whole("shared", shared, 1)
         self.tensor = tensor
         self.max_channels = max_channels
         self.max_side = max_side
+        self.pool = pool
         self.shared = shared
+        self.counts = counts
         self.ridge = ridge
         self.seed = seed
 
@@ -64,6 +71,11 @@ class CellGaussian(Expert):
     def requires(self):
         """The one tensor that is modelled."""
         return (self.tensor,)
+
+    @property
+    def degrees(self):
+        """The number of channels, of a Gaussian of pretrained features."""
+        return self.mean.shape[-1] if self.counts else 0
 
     @classmethod
     def available(cls, shapes, tensor="z_mean"):
@@ -76,7 +88,9 @@ class CellGaussian(Expert):
         dim = min(channels, self.max_channels)
         self._window = (1, 1)
         if not self.position_free:
-            self._window = (-(-height // self.max_side), -(-width // self.max_side))
+            self._window = tuple(
+                max(self.pool, -(-side // self.max_side)) for side in (height, width)
+            )
         self._grid = tuple(
             -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)
         )
@@ -183,7 +197,9 @@ class CellGaussian(Expert):
             "tensor": self.tensor,
             "max_channels": self.max_channels,
             "max_side": self.max_side,
+            "pool": self.pool,
             "shared": self.shared,
+            "counts": self.counts,
             "ridge": self.ridge,
             "seed": self.seed,
         }

@@ -38,6 +38,11 @@ class FeatureResidual(Expert):
             )
         )
 
+    @property
+    def degrees(self):
+        """One angle for each scale."""
+        return len(self.scales)
+
     @staticmethod
     def scales_of(shapes) -> list[int]:
         """Returns the scales that a model with tensors of these shapes has, none if it has none."""
