@@ -106,6 +106,7 @@ def measure_experts(detector, category, evaluate, names=None):
             continue
         weights = [float(index == other) for other in range(len(detector.experts))]
         detector.fusion_weights.assign(weights)
+        detector.score_weights.assign(weights)
         detector.calibrate(category.calibration, verbose=0)
         rows[expert.name] = chosen(evaluate(detector, category.test, verbose=0))
     return rows

@@ -56,7 +56,7 @@ class ModelChoice:
 
 MODELS: dict[str, ModelChoice] = {
     "feature_vae_gan": ModelChoice(
-        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=500
+        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=400
     ),
     "vae_gan": ModelChoice(VAEGAN),
     "cavga_d": ModelChoice(CAVGA, {"encoder_type": "dcgan"}),
@@ -66,7 +66,7 @@ MODELS: dict[str, ModelChoice] = {
 }
 """What `--model` may name."""
 
-WATCHED_EPOCHS = 20
+WATCHED_EPOCHS = 10
 """Epochs of a training after which validation images are looked at, at most."""
 
 

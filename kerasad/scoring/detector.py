@@ -26,7 +26,7 @@ from kerasad.scoring.expert_inputs import (
 )
 from kerasad.scoring.experts import default_experts
 from kerasad.scoring.fusion import fuse
-from kerasad.scoring.map_calibration import MapCalibration
+from kerasad.scoring.map_calibration import build_map_calibration
 from kerasad.scoring.streaming import iterate_inputs
 from kerasad.scoring.summary import summarize
 from kerasad.scoring.tiling import TileGrid
@@ -109,18 +109,14 @@ class AnomalyDetector(keras.Model):
                 math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
             )
             self.blur = GaussianBlur(self.smoothing, dtype="float32")
-            self.map_calibration = MapCalibration(
-                self.image_size, len(self.experts), self.position_free, dtype="float32"
-            )
         else:
             cell = math.sqrt(math.prod(tile_size) / math.prod(self.cell_grid))
             self.smoothing = SMOOTHING * cell if smoothing is None else smoothing
             # A window much smaller than a cell would show the cells.
             self._cell_smoothing = max(self.smoothing / cell, 0.4)
-            self.map_calibration = MapCalibration(
-                self.cell_grid, len(self.experts), stride=1, sigma=1.0, dtype="float32"
-            )
-        self.map_calibration.build()
+        self.map_calibration = build_map_calibration(
+            self.image_size, self.cell_grid, len(self.experts), self.position_free
+        )
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
         self.descriptors = make_descriptors(shapes)

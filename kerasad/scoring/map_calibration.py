@@ -137,6 +137,20 @@ class MapCalibration(keras.layers.Layer):
         }
 
 
+def build_map_calibration(image_size, cell_grid, num_experts, position_free) -> MapCalibration:
+    """Returns the built calibration of maps of pixels or, with a `cell_grid`, of cells.
+
+    The smoothing between places is the same then: 8 pixels, or a cell of so many.
+    """
+    if cell_grid is None:
+        calibration = MapCalibration(image_size, num_experts, position_free, dtype="float32")
+    else:
+        options = {"stride": 1, "sigma": 1.0, "dtype": "float32"}
+        calibration = MapCalibration(cell_grid, num_experts, position_free, **options)
+    calibration.build()
+    return calibration
+
+
 def _cell_sums(values, stride):
     """Returns the sums of `(H, W, c)` values in each cell of that side; edge cells are smaller."""
     rows, columns = (np.arange(0, side, stride) for side in values.shape[:2])

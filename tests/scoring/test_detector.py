@@ -103,6 +103,7 @@ def test_weights_add_up_the_maps_of_the_experts(detector, good_images):
     images = good_images(2, *SHAPE[:2])
     maps, _ = detector.expert_maps(tf.constant(images))
     detector.fusion_weights.assign([0.25, 0.75])
+    detector.score_weights.assign([0.25, 0.75])
     expected = np.arcsinh(np.asarray(maps)) @ np.array([[0.25], [0.75]])
     np.testing.assert_allclose(predict(detector, images)["anomaly_map"], expected, atol=1e-5)
 

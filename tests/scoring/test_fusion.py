@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from kerasad.scoring.fusion import GOOD, FusionSample, choose_weights, objective
+from kerasad.scoring.fusion import (
+    GOOD,
+    FusionSample,
+    choose_weights,
+    fuse,
+    image_objective,
+    objective,
+    pixel_objective,
+)
 
 
 def draw_sample(strengths, place_strengths=None, seed=0, images=12, side=16):
@@ -135,3 +143,33 @@ def test_a_sample_without_a_defect_decides_nothing_and_stays_finite():
     weights = choose_weights(sample)
     assert np.isfinite(objective(sample, weights))
     assert weights.sum() == pytest.approx(1.0)
+
+
+def test_experts_that_say_nothing_of_themselves_have_what_the_defects_choose():
+    sample = draw_sample([1.0, 0.5, 0.8])
+    for weights in fuse(sample, [0, 0, 0]):
+        np.testing.assert_array_equal(weights, choose_weights(sample))
+
+
+def test_weights_are_half_of_the_defects_choice_and_half_of_what_experts_say():
+    # The first expert is the only one that sees defects, the last sums up most values.
+    pixel_weights, score_weights = fuse(draw_sample([6.0, 0.0, 0.0]), [4, 0, 16])
+    np.testing.assert_allclose(pixel_weights, [0.5 + 0.5 * 2 / 6, 0.0, 0.5 * 4 / 6], atol=0.05)
+    np.testing.assert_allclose(score_weights, [0.5, 0.0, 0.5], atol=0.05)
+
+
+def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
+    sample = draw_sample([6.0, 0.0], place_strengths=[0.0, 6.0])
+    pixel_weights, score_weights = fuse(sample, [9, 9])
+    assert pixel_weights[0] > 0.7
+    np.testing.assert_allclose(score_weights[0], 0.5, atol=0.05)
+    assert score_weights[1] > 0.45
+
+
+def test_the_objective_counts_pixels_twice_and_images_once():
+    sample, weights = draw_sample([1.0, 0.5]), np.array([0.5, 0.5])
+    expected = (2 * pixel_objective(sample, weights) + image_objective(sample, weights)) / 3
+    assert objective(sample, weights) == pytest.approx(expected)
+    other = np.array([1.0, 0.0])
+    expected = (2 * pixel_objective(sample, weights) + image_objective(sample, other)) / 3
+    assert objective(sample, weights, other) == pytest.approx(expected)

@@ -103,3 +103,33 @@ def test_default_experts_of_a_dense_code_without_adacos_leave_out_what_it_lacks(
     assert left < full
     assert not {"latent_kl", "latent_gaussian", "prototype_distance", "defect_logit"} & left
     assert {"pixel_residual", "encoder_gaussian"} <= left
+
+
+def test_a_model_that_restores_features_gets_gaussians_of_each_finer_tap_and_of_all():
+    shapes = {
+        "features": (None, 8, 12, 7),
+        "tap_1": (None, 16, 24, 2),
+        "tap_2": (None, 8, 12, 2),
+        "tap_3": (None, 4, 6, 3),
+        "z_mean": (None, 4, 6, 5),
+        **{f"features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
+        **{f"restored_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
+    }
+    experts = {expert.name: expert for expert in default_experts(shapes)}
+    assert list(experts) == [
+        "feature_residual",
+        "feature_gaussian",
+        "feature_gaussian_1",
+        "feature_gaussian_2",
+    ]
+    places = {}
+    for name in list(experts)[1:]:
+        tensor = experts[name].tensor
+        experts[name].build({tensor: shapes[tensor]})
+        places[name] = (experts[name].mean.shape[0], experts[name].whitening.shape[0])
+    # The coarsest grid for all, its own for each finer one, shared where it is finer than cells.
+    assert places == {
+        "feature_gaussian": (24, 24),
+        "feature_gaussian_1": (16 * 24, 8 * 12),
+        "feature_gaussian_2": (96, 96),
+    }

@@ -265,3 +265,18 @@ def test_places_of_a_block_share_a_covariance_and_keep_their_means(shape):
                 asked[image, y, x], train[:, y, x].mean(axis=0), np.linalg.inv(covariance)
             )
             assert result[image, y, x] == pytest.approx(expected / 2, rel=2e-3)
+
+
+def test_so_many_cells_down_and_across_are_one_place():
+    expert = CellGaussian(pool=2)
+    expert.build({"z_mean": (None, 5, 4, 3)})
+    assert expert.mean.shape == (6, 3)
+    assert expert({"z_mean": tf.zeros((2, 5, 4, 3))}).shape == (2, 3, 2, 1)
+
+
+def test_it_says_how_many_channels_it_sums_up_only_where_asked():
+    plain, counting = CellGaussian(max_channels=3), CellGaussian(max_channels=3, counts=True)
+    for expert in (plain, counting):
+        expert.build({"z_mean": (None, 2, 2, 5)})
+    assert (plain.degrees, counting.degrees) == (0, 3)
+    assert CellGaussian.from_config(counting.get_config()).counts

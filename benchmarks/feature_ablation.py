@@ -1,0 +1,180 @@
+"""What each part of `feature_vae_gan` is worth: each expert, all but one, all, and each loss term.
+
+    python benchmarks/feature_ablation.py mvtec/bottle --output feature_ablation.jsonl
+
+One model with the defaults serves all rows of experts: its detector holds every expert, those that
+are off by default included, and each row's weights are chosen anew on the synthetic defects, among
+the row's experts. The rows of loss terms each train a model. Rows are appended to the output file;
+rows that it already holds are not measured again.
+"""
+
+import argparse
+import dataclasses
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from jsonl import append_row, find_row, markdown_table, read_rows
+
+EXPERTS = "experts"
+VARIANTS = {
+    EXPERTS: {},
+    "no reconstruction term": {"reconstruction_weight": 0.0},
+    "no KL term": {"kl_weight": 0.0},
+    "KL weight 1": {"kl_weight": 1.0},
+    "no adversarial term": {"adversarial_weight": 0.0},
+    "no AdaCos term": {"adacos": "none"},
+    "AdaCos cluster": {"adacos": "cluster"},
+    "AdaCos instance": {"adacos": "instance"},
+    "no synthetic damage (AdaCos cluster)": {"corruption": 0.0, "adacos": "cluster"},
+}
+METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "balanced_accuracy")
+
+
+def main():
+    arguments = parse_arguments()
+    shared = {
+        "data": Path(arguments.data).name,
+        "image_size": arguments.image_size,
+        "epochs": arguments.epochs,
+        "seed": arguments.seed,
+    }
+    for variant in arguments.variants or VARIANTS:
+        if not find_row(read_rows(arguments.output), {**shared, "variant": variant, "row": "last"}):
+            measure(arguments, variant, shared)
+    print_tables(read_rows(arguments.output), shared)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", help="category in MVTec layout")
+    parser.add_argument("--image-size", default="256")
+    parser.add_argument("--epochs", type=int, help="those of the defaults if left out")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, help="only these")
+    parser.add_argument(
+        "--output", default="feature_ablation.jsonl", help="JSON lines to append to"
+    )
+    return parser.parse_args()
+
+
+def measure(arguments, variant, shared):
+    import keras
+
+    from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+    from kerasad.training import (
+        build_model,
+        choose_epochs,
+        compile_model,
+        fit,
+        open_category,
+        resolve_training,
+    )
+
+    print(f"--- {variant}", flush=True)
+    config = RunConfig(
+        data=DataConfig(path=arguments.data, image_size=arguments.image_size),
+        model=ModelConfig("feature_vae_gan", VARIANTS[variant]),
+        training=TrainingConfig(epochs=arguments.epochs, seed=arguments.seed),
+    )
+    keras.utils.set_random_seed(arguments.seed)
+    category = open_category(config.data, arguments.seed)
+    settings = resolve_training(config.model, config.training)
+    settings = dataclasses.replace(settings, epochs=choose_epochs(config.model, settings, category))
+    started = time.perf_counter()
+    model = build_model(config.model, category.image_shape, arguments.seed)
+    compile_model(model, settings, settings.epochs * category.steps_per_epoch)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(model, category, settings.epochs, arguments.seed, Path(folder) / "h.csv", verbose=0)
+    seconds = round(time.perf_counter() - started, 1)
+    for name, values in measure_subsets(model, category, arguments.seed, variant == EXPERTS):
+        print(f"{name}: " + " ".join(f"{values[metric]:.3f}" for metric in METRICS), flush=True)
+        row = {**shared, "variant": variant, "row": name, "train_seconds": seconds, **values}
+        append_row(arguments.output, row)
+    append_row(arguments.output, {**shared, "variant": variant, "row": "last"})
+
+
+def measure_subsets(model, category, seed, all_experts):
+    """Yields names and metrics of the fusion of the defaults and, if asked, of other experts."""
+    from kerasad import AnomalyDetector, evaluate
+    from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
+    from kerasad.scoring.expert_inputs import tensor_shapes
+    from kerasad.scoring.experts import default_experts, further_experts
+    from kerasad.scoring.experts.feature_residual import FeatureResidual
+
+    shapes = tensor_shapes(model)
+    experts = default_experts(shapes)
+    defaults = [expert.name for expert in experts]
+    if all_experts:
+        experts += [
+            FeatureResidual([scale], name=f"feature_residual_{scale}")
+            for scale in FeatureResidual.scales_of(shapes)
+        ]
+        experts += further_experts(shapes)
+    detector = AnomalyDetector(
+        model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
+    )
+    adapt_experts(detector, category.train)
+    calibrate_maps(detector, category.validation)
+    sample = draw_fusion_sample(detector, category.validation, seed)
+    names = [expert.name for expert in experts]
+    subsets = {"defaults": defaults}
+    if all_experts:
+        subsets |= {"all, off by default included": names}
+        subsets |= {
+            f"defaults without {name}": [other for other in defaults if other != name]
+            for name in defaults
+        }
+        subsets |= {name: [name] for name in names}
+    for title, subset in subsets.items():
+        choose(detector, sample, [name in subset for name in names])
+        detector.calibrate(category.calibration, verbose=0)
+        metrics = evaluate(detector, category.test, records=category.index.test, verbose=0)
+        weights = detector.calibration_summary()["experts"]
+        yield (
+            title,
+            {
+                **{name: metrics[name] for name in METRICS},
+                "weights": {
+                    name: [round(row["weight"], 3), round(row["score_weight"], 3)]
+                    for name, row in weights.items()
+                    if row["weight"] or row["score_weight"]
+                },
+            },
+        )
+
+
+def choose(detector, sample, chosen):
+    """Sets the weights that the experts `chosen` (bools) have among themselves, of others 0."""
+    from kerasad.scoring.fusion import fuse
+
+    chosen = np.array(chosen)
+    part = dataclasses.replace(
+        sample, maps=sample.maps[..., chosen], place_maps=sample.place_maps[..., chosen]
+    )
+    degrees = [expert.degrees for expert, own in zip(detector.experts, chosen, strict=True) if own]
+    for state, weights in zip(
+        (detector.fusion_weights, detector.score_weights), fuse(part, degrees), strict=True
+    ):
+        full = np.zeros(len(chosen), "float32")
+        full[chosen] = weights
+        state.assign(full)
+
+
+def print_tables(rows, shared):
+    for variants in ([EXPERTS], [name for name in VARIANTS if name != EXPERTS]):
+        lines = []
+        for row in rows:
+            is_shared = all(row.get(key) == value for key, value in shared.items())
+            if is_shared and row["variant"] in variants and row["row"] != "last":
+                title = row["row"] if row["variant"] == EXPERTS else row["variant"]
+                lines.append([title, *(row[metric] for metric in METRICS)])
+        print(markdown_table(["", *METRICS], lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

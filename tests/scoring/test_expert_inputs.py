@@ -1,0 +1,20 @@
+import numpy as np
+import tensorflow as tf
+
+from kerasad.layers.content_grid import enlarge_maps
+from kerasad.scoring.expert_inputs import to_grid
+
+MAPS = tf.constant([[[[1.0], [3.0]], [[5.0], [11.0]]]])
+
+
+def test_a_finer_map_is_averaged_in_each_cell():
+    np.testing.assert_allclose(to_grid(MAPS, (1, 1)), [[[[5.0]]]])
+    np.testing.assert_allclose(to_grid(MAPS, (2, 1)), [[[[2.0]], [[8.0]]]])
+
+
+def test_a_coarser_map_is_enlarged_as_maps_of_images_are():
+    np.testing.assert_allclose(to_grid(MAPS, (4, 6)), enlarge_maps(MAPS, (4, 6)))
+
+
+def test_a_map_of_the_right_size_stays():
+    assert to_grid(MAPS, (2, 2)) is MAPS
