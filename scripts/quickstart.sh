@@ -15,7 +15,7 @@ started=$SECONDS
 step() { printf '\n== %s\n' "$1"; }
 
 step "Training on good images only (demo/brick)"
-.venv/bin/kerasad train demo/brick --output "$run" --overwrite --image-size 64 --epochs 60 \
+.venv/bin/kerasad train demo/brick --output "$run" --overwrite --image-size 128 \
   --false-alarm-rate 0.1 --seed 0
 step "Measuring on test images with and without defects"
 .venv/bin/kerasad evaluate "$run" --data demo/brick

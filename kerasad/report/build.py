@@ -197,8 +197,11 @@ def _run_section(run: Run, config: RunConfig) -> page.Section:
     rows = [(key, _show(value)) for key, value in _flat(calibration) if "experts" not in key]
     section.tables.append({"title": "Calibration", "header": None, "rows": rows})
     if experts := calibration.get("experts"):
-        header = ["expert", "weight"]
-        rows = [(name, _show(values.get("weight"))) for name, values in experts.items()]
+        header = ["expert", "weight in the map", "weight in the score"]
+        rows = [
+            (name, _show(values.get("weight")), _show(values.get("score_weight")))
+            for name, values in experts.items()
+        ]
         section.tables.append({"title": "Experts", "header": header, "rows": rows})
     if (run.path / SPLIT).is_file():
         sizes = {part: len(files) for part, files in read_split(run.path / SPLIT).items()}

@@ -118,7 +118,7 @@ class CellGaussian(Expert):
         """Returns the map; see the class."""
         cells = self._cells(tensors[self.tensor]) - self.mean[None]
         # Whitened differences instead of a quadratic form: nothing cancels.
-        white = ops.matmul(self._by_block(cells), ops.transpose(self.whitening, (0, 2, 1)))
+        white = ops.matmul(self._by_block(cells), self.whitening)
         distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
         return ops.reshape(self._by_image(distance), (-1, *self._grid, 1))
 
@@ -206,9 +206,13 @@ class CellGaussian(Expert):
 
 
 def _whitening(products, count, num_means, ridge):
-    """Returns `W` with `W^T W = C^-1` for each block, from sums of centred products."""
+    """Returns `W` with `W W^T = C^-1` for each block, from sums of centred products.
+
+    Rows are multiplied from the left, so that nothing large is transposed in every call.
+    """
     dim = products.shape[-1]
     pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
     shrunk = (products + dim * pooled) / (count + dim)[:, None, None]
     floor = ridge * np.trace(pooled) / dim + 1e-12
-    return np.linalg.inv(np.linalg.cholesky(shrunk + floor * np.eye(dim)))
+    inverse = np.linalg.inv(np.linalg.cholesky(shrunk + floor * np.eye(dim)))
+    return np.ascontiguousarray(np.swapaxes(inverse, -1, -2))
