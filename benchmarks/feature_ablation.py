@@ -91,11 +91,17 @@ def measure(arguments, variant, shared):
     with tempfile.TemporaryDirectory() as folder:
         fit(model, category, settings.epochs, arguments.seed, Path(folder) / "h.csv", verbose=0)
     seconds = round(time.perf_counter() - started, 1)
+    written = {row["row"] for row in read_rows(arguments.output) if agrees(row, shared, variant)}
     for name, values in measure_subsets(model, category, arguments.seed, variant == EXPERTS):
         print(f"{name}: " + " ".join(f"{values[metric]:.3f}" for metric in METRICS), flush=True)
         row = {**shared, "variant": variant, "row": name, "train_seconds": seconds, **values}
-        append_row(arguments.output, row)
+        if name not in written:
+            append_row(arguments.output, row)
     append_row(arguments.output, {**shared, "variant": variant, "row": "last"})
+
+
+def agrees(row, shared, variant):
+    return find_row([row], {**shared, "variant": variant}) is not None
 
 
 def measure_subsets(model, category, seed, all_experts):
@@ -103,8 +109,12 @@ def measure_subsets(model, category, seed, all_experts):
     from kerasad import AnomalyDetector, evaluate
     from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
     from kerasad.scoring.expert_inputs import tensor_shapes
-    from kerasad.scoring.experts import default_experts, further_experts
-    from kerasad.scoring.experts.feature_residual import FeatureResidual
+    from kerasad.scoring.experts import (
+        CellMemory,
+        FeatureResidual,
+        default_experts,
+        further_experts,
+    )
 
     shapes = tensor_shapes(model)
     experts = default_experts(shapes)
@@ -115,6 +125,7 @@ def measure_subsets(model, category, seed, all_experts):
             for scale in FeatureResidual.scales_of(shapes)
         ]
         experts += further_experts(shapes)
+        experts.append(CellMemory("features", name="cell_memory"))
     detector = AnomalyDetector(
         model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
     )

@@ -28,6 +28,7 @@ NAMES = ("default", "best")
 def main():
     arguments = parse_arguments()
     shared = {
+        "model": arguments.model,
         "data": Path(arguments.data).name,
         "image_size": arguments.image_size,
         "epochs": arguments.epochs,
@@ -62,6 +63,7 @@ def different(search):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="category in MVTec layout")
+    parser.add_argument("--model", default="vae_gan", help="as of kerasad tune")
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--trials", type=int, default=10)
@@ -83,7 +85,7 @@ def run_search(arguments):
         folder = Path(arguments.search or temporary) / "search"
         words = ["tune", arguments.data, "--output", folder, "--tuner", arguments.tuner]
         words += ["--trials", arguments.trials, "--epochs", arguments.epochs]
-        words += ["--image-size", arguments.image_size]
+        words += ["--image-size", arguments.image_size, "--model", arguments.model]
         command = [sys.executable, "-c", "from kerasad.cli import main; main()", *map(str, words)]
         started = time.perf_counter()
         killed = None

@@ -43,7 +43,7 @@ def main(argv=None):
 
     hypermodel = DetectorHyperModel(
         data,
-        ModelConfig(arguments={"filters": arguments.filters}),
+        ModelConfig("vae_gan", {"filters": arguments.filters}),
         TrainingConfig(epochs=arguments.epochs, seed=arguments.seed),
     )
     # The objective is how well the detector finds synthetic defects, which no training sees, on

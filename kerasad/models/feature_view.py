@@ -78,7 +78,8 @@ class FeatureView(keras.layers.Layer):
 
         Returns:
             features: as of `call`.
-            taps: list of float32 tensors `(batch, h, w, channels)`, in the order of the taps.
+            taps: list of float32 tensors `(batch, h, w, channels)`, in the order of the taps, with
+            the means and deviations of the grid's cells taken out.
         """
         taps = self._raw_taps(images, valid)
         own = [
@@ -177,5 +178,8 @@ def _to_grid(features, grid):
     if (height, width) == tuple(grid):
         return features
     if height >= grid[0] and width >= grid[1]:
-        return downsampled_cells(features, *grid)
-    return ops.image.resize(features, grid, interpolation="bilinear")
+        means = downsampled_cells(features, *grid)
+        if tuple(means.shape[1:3]) == tuple(grid):
+            return means
+    # Coarser, or a grid that is no halving, as of networks that cut their borders off.
+    return ops.image.resize(features, grid, interpolation="bilinear", antialias=True)

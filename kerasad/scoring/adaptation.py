@@ -63,7 +63,7 @@ def _check_images(detector, images, valid):
             f"`train` must have images of the model's size {wanted}, crops if the detector cuts "
             f"tiles. Received: {size}"
         )
-    if valid is not None and not (detector.position_free or detector.cell_grid):
+    if valid is not None and detector.tiles is None and not detector.keep_aspect:
         raise InputError(
             "`train` has padded images, where a place means nothing; give the detector "
             "keep_aspect=True."
@@ -178,8 +178,9 @@ def _thinned(detector, calibrated, masks, valid):
     pixel_maps, place_maps = (detector.enlarge(maps, valid) for maps in calibrated)
     valid = np.ones_like(masks) if valid is None else valid
     return (
-        np.asarray(pixel_maps)[cut],
-        np.asarray(place_maps)[cut],
+        # Copies: views would keep the whole maps alive.
+        np.asarray(pixel_maps)[cut].copy(),
+        np.asarray(place_maps)[cut].copy(),
         np.asarray(masks)[cut][..., 0] > 0.5,
         np.asarray(valid)[cut][..., 0] > 0.5,
     )

@@ -50,7 +50,7 @@ class AnomalyDetector(keras.Model):
     Args:
         model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
             detector keeps a copy, so that further training changes nothing that was calibrated.
-        experts: list of `Expert` layers, or None for one of each that the model can serve.
+        experts: list of `Expert` layers, or None for `default_experts`.
         image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
             is larger, images are cut into tiles of the model's size.
         overlap: int. Pixels that neighbouring tiles share at least.

@@ -6,6 +6,8 @@ import numpy as np
 
 # Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
+# What the distance from what is known beforehand counts: it only decides where aims are equal.
+_TIE = 1e-4
 # In `FusionSample.kinds`.
 GOOD = -1
 
@@ -51,15 +53,20 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     if not degrees.any():
         weights = choose_weights(sample)
         return weights, weights
-    pixel_prior = np.sqrt(degrees) / np.sqrt(degrees).sum()
+    pixel_prior = np.sqrt(degrees)
+    # One that says nothing is trusted as much as the others are on average.
+    pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
+    pixel_prior /= pixel_prior.sum()
     score_prior = (np.arange(len(degrees)) == np.argmax(degrees)).astype("float64")
     return (
-        (choose_weights(sample, pixel_objective) + pixel_prior) / 2.0,
-        (choose_weights(sample, image_objective) + score_prior) / 2.0,
+        (choose_weights(sample, pixel_objective, pixel_prior) + pixel_prior) / 2.0,
+        (choose_weights(sample, image_objective, score_prior) + score_prior) / 2.0,
     )
 
 
-def choose_weights(sample: FusionSample, aim=None, steps: int = STEPS) -> np.ndarray:
+def choose_weights(
+    sample: FusionSample, aim=None, prior: np.ndarray | None = None, steps: int = STEPS
+) -> np.ndarray:
     """Returns the experts' weights, by greedy forward selection with replacement.
 
     Starting with nothing, each step adds the expert (again, if need be) whose addition to the sum
@@ -68,6 +75,7 @@ def choose_weights(sample: FusionSample, aim=None, steps: int = STEPS) -> np.nda
     Args:
         sample: maps of good and synthetically defective validation images.
         aim: function of a sample and weights, to be made large. Defaults to `objective`.
+        prior: float array `(experts,)` or None. Of weights that do alike, those nearer to it win.
         steps: int.
 
     Returns:
@@ -77,13 +85,19 @@ def choose_weights(sample: FusionSample, aim=None, steps: int = STEPS) -> np.nda
     """
     aim = aim or objective
     experts = sample.maps.shape[-1]
+
+    def value_of(counts):
+        weights = counts / counts.sum()
+        near = 0.0 if prior is None else -_TIE * np.abs(weights - prior).sum()
+        return aim(sample, weights) + near
+
     counts = np.zeros(experts)
     best_counts, best_value = None, -np.inf
     for _ in range(steps):
         values = []
         for expert in range(experts):
             counts[expert] += 1
-            values.append(aim(sample, counts / counts.sum()))
+            values.append(value_of(counts))
             counts[expert] -= 1
         winner = int(np.argmax(values))
         counts[winner] += 1

@@ -66,7 +66,8 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         """
         model_config, training = choose(hp, self.model, self.training)
         model = build_model(model_config, self.data.image_shape, training.seed)
-        compile_model(model, training, training.epochs * self.data.steps_per_epoch)
+        # Of Hyperband's short trials too, the rate falls over the epochs that are written down.
+        compile_model(model, training, self._last_epoch(hp) * self.data.steps_per_epoch)
         return model
 
     def fit(

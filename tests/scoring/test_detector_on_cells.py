@@ -67,6 +67,7 @@ CELLS = [[0.1, 0.2, 0.9], [0.3, 0.0, 0.4]]
 def test_maps_are_added_up_cell_by_cell_and_the_sum_is_enlarged():
     detector = AnomalyDetector(CellModel(), [Brightness(name="one"), Whole(name="two")])
     detector.fusion_weights.assign([0.75, 0.25])
+    detector.score_weights.assign([0.75, 0.25])
     outputs = detector.predict(images_of(CELLS), verbose=0)
     # Before it is measured, the mean is 0 and the scale 1.
     summed = 0.75 * np.arcsinh(CELLS) + 0.25 * np.arcsinh(0.9)

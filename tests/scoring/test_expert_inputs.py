@@ -18,3 +18,11 @@ def test_a_coarser_map_is_enlarged_as_maps_of_images_are():
 
 def test_a_map_of_the_right_size_stays():
     assert to_grid(MAPS, (2, 2)) is MAPS
+
+
+def test_coarse_cells_that_reach_beyond_the_grid_stay_where_they_are():
+    # Three cells of two for a grid of five: the middle one is at 2.5, not at 2.
+    maps = tf.constant([[[[0.0], [1.0], [0.0]]]])
+    row = np.asarray(to_grid(maps, (1, 5)))[0, 0, :, 0]
+    np.testing.assert_allclose(row[2], row[3], rtol=1e-5)
+    np.testing.assert_allclose(row[1], row[4], rtol=1e-5)

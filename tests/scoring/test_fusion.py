@@ -153,17 +153,23 @@ def test_experts_that_say_nothing_of_themselves_have_what_the_defects_choose():
 
 def test_weights_are_half_of_the_defects_choice_and_half_of_what_experts_say():
     # The first expert is the only one that sees defects, the last sums up most values.
-    pixel_weights, score_weights = fuse(draw_sample([6.0, 0.0, 0.0]), [4, 0, 16])
-    np.testing.assert_allclose(pixel_weights, [0.5 + 0.5 * 2 / 6, 0.0, 0.5 * 4 / 6], atol=0.05)
-    np.testing.assert_allclose(score_weights, [0.5, 0.0, 0.5], atol=0.05)
+    sample = draw_sample([1.5, -1.0, -1.0])
+    pixel_weights, score_weights = fuse(sample, [4, 1, 16])
+    prior = np.array([2, 1, 4]) / 7
+    chosen = choose_weights(sample, pixel_objective, prior)
+    assert chosen.tolist() == [1.0, 0.0, 0.0]
+    np.testing.assert_allclose(pixel_weights, (chosen + prior) / 2)
+    chosen = choose_weights(sample, image_objective, np.eye(3)[2])
+    assert 0 < chosen[2] < 1
+    np.testing.assert_allclose(score_weights, (chosen + np.eye(3)[2]) / 2)
 
 
 def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
-    sample = draw_sample([6.0, 0.0], place_strengths=[0.0, 6.0])
+    sample = draw_sample([1.5, -1.0], place_strengths=[-1.0, 1.5])
     pixel_weights, score_weights = fuse(sample, [9, 9])
-    assert pixel_weights[0] > 0.7
-    np.testing.assert_allclose(score_weights[0], 0.5, atol=0.05)
-    assert score_weights[1] > 0.45
+    np.testing.assert_allclose(pixel_weights, [0.75, 0.25])
+    # Of two that say the same of themselves, the score starts from the first.
+    assert 0.5 <= score_weights[0] < 0.75 < pixel_weights[0] + 1e-9
 
 
 def test_the_objective_counts_pixels_twice_and_images_once():
@@ -173,3 +179,18 @@ def test_the_objective_counts_pixels_twice_and_images_once():
     other = np.array([1.0, 0.0])
     expected = (2 * pixel_objective(sample, weights) + image_objective(sample, other)) / 3
     assert objective(sample, weights, other) == pytest.approx(expected)
+
+
+def test_of_experts_that_do_alike_those_that_are_known_to_be_good_count():
+    alike = draw_sample([6.0])
+    repeated = [np.repeat(maps, 3, axis=-1) for maps in (alike.maps, alike.place_maps)]
+    sample = FusionSample(*repeated, alike.masks, alike.valid, alike.kinds)
+    pixel_weights, score_weights = fuse(sample, [1, 4, 16])
+    np.testing.assert_allclose(score_weights, [0.0, 0.0, 1.0])
+    np.testing.assert_allclose(pixel_weights, np.array([1, 2, 4]) / 7, atol=0.05)
+
+
+def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
+    pixel_weights, _ = fuse(draw_sample([6.0, 6.0, 6.0]), [4, 0, 16])
+    # The prior is (2, 3, 4) / 9, and half of the weight follows it.
+    assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9

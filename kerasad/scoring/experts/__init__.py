@@ -35,7 +35,7 @@ __all__ = [
 
 
 def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
-    """Returns one of each expert that a model with these tensors can serve.
+    """Returns the experts of a detector that is given none.
 
     Args:
         shapes: dict from names of tensors to their shapes, batch included.
@@ -78,8 +78,8 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
 def further_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns one of each other expert that a model with these tensors can serve.
 
-    For a model from scratch they are the defaults; on pretrained features, none of them earns its
-    time by what `benchmarks/feature_ablation.py` measures.
+    For a model from scratch they are the defaults; on pretrained features they are off, and
+    `benchmarks/feature_ablation.py` measures what they would add.
     """
     simple = {
         "pixel_residual": PixelResidual,

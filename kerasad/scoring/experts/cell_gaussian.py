@@ -28,7 +28,7 @@ class CellGaussian(Expert):
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
-        max_side: int. Most places down and across; state grows with its square.
+        max_side: int. Most places down and across, where places mean something.
         pool: int >= 1. Cells down and across whose mean is one place, or more if `max_side` asks.
         shared: int >= 1. Places down and across that share a covariance.
         counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
@@ -86,7 +86,7 @@ class CellGaussian(Expert):
         """Creates means and whitening matrices."""
         _, height, width, channels = tensors_shape[self.tensor]
         dim = min(channels, self.max_channels)
-        self._window = (1, 1)
+        self._window = (self.pool, self.pool)
         if not self.position_free:
             self._window = tuple(
                 max(self.pool, -(-side // self.max_side)) for side in (height, width)
@@ -152,7 +152,7 @@ class CellGaussian(Expert):
             self.mean.assign((self._sum / count[:, None]).astype("float32"))
         else:
             whitening = _whitening(self._sum, count, self._places, self.ridge)
-            self.whitening.assign(whitening.astype("float32"))
+            self.whitening.assign(whitening)
         del self._sum, self._count
 
     def _cells(self, features):
@@ -212,7 +212,9 @@ def _whitening(products, count, num_means, ridge):
     """
     dim = products.shape[-1]
     pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
-    shrunk = (products + dim * pooled) / (count + dim)[:, None, None]
     floor = ridge * np.trace(pooled) / dim + 1e-12
-    inverse = np.linalg.inv(np.linalg.cholesky(shrunk + floor * np.eye(dim)))
-    return np.ascontiguousarray(np.swapaxes(inverse, -1, -2))
+    whitening = np.empty(products.shape, "float32")
+    for block, own in enumerate(products):  # one by one: all in float64 would be large
+        shrunk = (own + dim * pooled) / (count[block] + dim) + floor * np.eye(dim)
+        whitening[block] = np.linalg.inv(np.linalg.cholesky(shrunk)).T
+    return whitening
