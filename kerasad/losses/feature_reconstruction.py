@@ -8,6 +8,9 @@ from keras import ops
 
 from kerasad.errors import InputError
 
+# Squared lengths below it count as it, so that a vector of zeros has a cosine of 0.
+_SMALLEST = 1e-12
+
 
 def cosine_distance(features, restored):
     """Returns `1 - cos` of the features of each cell, float32 `(..., 1)` in [0, 2].
@@ -16,9 +19,15 @@ def cosine_distance(features, restored):
         features: float tensor `(..., channels)`.
         restored: float tensor of the same shape.
     """
-    features = ops.normalize(ops.cast(features, "float32"), axis=-1)
-    restored = ops.normalize(ops.cast(restored, "float32"), axis=-1)
-    return 1.0 - ops.sum(features * restored, axis=-1, keepdims=True)
+    features, restored = ops.cast(features, "float32"), ops.cast(restored, "float32")
+
+    def products(one, two):
+        return ops.sum(one * two, axis=-1, keepdims=True)
+
+    # The product is divided by the lengths, not the vectors: nothing large is made.
+    lengths = ops.maximum(products(features, features), _SMALLEST)
+    lengths = ops.rsqrt(lengths) * ops.rsqrt(ops.maximum(products(restored, restored), _SMALLEST))
+    return 1.0 - products(features, restored) * lengths
 
 
 def scale_slices(scales: Sequence[int]) -> list[slice]:

@@ -157,11 +157,11 @@ class CellGaussian(Expert):
 
     def _cells(self, features):
         features = ops.cast(features, "float32")
-        if self.channels is not None:
-            features = ops.take(features, self.channels, axis=-1)
         if self._window != (1, 1):
             # The last places hold fewer cells; the pool's mean leaves its own padding out.
             features = ops.average_pool(features, self._window, self._window, padding="same")
+        if self.channels is not None:
+            features = ops.take(features, self.channels, axis=-1)
         return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
 
     def _by_block(self, cells):
