@@ -233,7 +233,8 @@ def test_gaussian_of_the_detector_is_that_of_its_tensor(make_detector, good_imag
     adapt_experts(make_detector([expert]), batched(images))
     cells = images.reshape(9, 8, 4, 12, 4, 3).mean(axis=(2, 4))[..., :2].reshape(-1, 2)
     np.testing.assert_allclose(np.asarray(expert.mean)[0], cells.mean(axis=0), rtol=1e-4)
-    covariance = np.linalg.inv(np.asarray(expert.whitening)[0].T @ np.asarray(expert.whitening)[0])
+    whitening = np.asarray(expert.whitening)[0]
+    covariance = np.linalg.inv(whitening @ whitening.T)
     expected = np.cov(cells.T) + 0.01 * np.trace(np.cov(cells.T)) / 2 * np.eye(2)
     np.testing.assert_allclose(covariance, expected, rtol=0.01, atol=1e-7)
 
