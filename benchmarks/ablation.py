@@ -37,12 +37,7 @@ METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "b
 
 def main():
     arguments = parse_arguments()
-    shared = {
-        "data": Path(arguments.data).name,
-        "image_size": arguments.image_size,
-        "epochs": arguments.epochs,
-        "seed": arguments.seed,
-    }
+    shared = shared_key(arguments)
     for name in VARIANTS:
         wanted = [{**shared, "variant": name}]
         if name == "defaults":
@@ -51,6 +46,16 @@ def main():
             continue
         measure(arguments, name, shared)
     print_tables(read_rows(arguments.output), shared)
+
+
+def shared_key(arguments):
+    """Returns what all rows of one ablation have in common."""
+    return {
+        "data": Path(arguments.data).name,
+        "image_size": arguments.image_size,
+        "epochs": arguments.epochs,
+        "seed": arguments.seed,
+    }
 
 
 def parse_arguments():

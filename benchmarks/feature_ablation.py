@@ -18,31 +18,30 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from ablation import METRICS, shared_key
+from ablation import VARIANTS as OF_PIXELS
 from jsonl import append_row, find_row, markdown_table, read_rows
 
 EXPERTS = "experts"
+SHARED = (
+    "no reconstruction term",
+    "no KL term",
+    "no adversarial term",
+    "no AdaCos term",
+    "AdaCos cluster",
+    "AdaCos instance",
+)
 VARIANTS = {
     EXPERTS: {},
-    "no reconstruction term": {"reconstruction_weight": 0.0},
-    "no KL term": {"kl_weight": 0.0},
+    **{name: OF_PIXELS[name] for name in SHARED},
     "KL weight 1": {"kl_weight": 1.0},
-    "no adversarial term": {"adversarial_weight": 0.0},
-    "no AdaCos term": {"adacos": "none"},
-    "AdaCos cluster": {"adacos": "cluster"},
-    "AdaCos instance": {"adacos": "instance"},
     "no synthetic damage (AdaCos cluster)": {"corruption": 0.0, "adacos": "cluster"},
 }
-METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "balanced_accuracy")
 
 
 def main():
     arguments = parse_arguments()
-    shared = {
-        "data": Path(arguments.data).name,
-        "image_size": arguments.image_size,
-        "epochs": arguments.epochs,
-        "seed": arguments.seed,
-    }
+    shared = shared_key(arguments)
     for variant in arguments.variants or VARIANTS:
         if not find_row(read_rows(arguments.output), {**shared, "variant": variant, "row": "last"}):
             measure(arguments, variant, shared)

@@ -125,7 +125,7 @@ def train_run(
 
 def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Category) -> int:
     """The number of epochs asked for, or as many as make about the model's number of steps."""
-    return settings.epochs or math.ceil(MODELS[model.name].steps / category.steps_per_epoch)
+    return settings.epochs or math.ceil(find_model(model.name).steps / category.steps_per_epoch)
 
 
 def open_category(config: DataConfig, seed: int) -> Category:
@@ -138,10 +138,10 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     """Refuses what only the detector would refuse, after a training for nothing.
 
     Raises:
-        InputError: No labelled image for a model that learns from some, tiles that don't fit, or
-            a rate that `strict` wants guaranteed and is not.
+        InputError: An unknown model, no labelled image for one that learns from some, tiles that
+            don't fit, or a rate that `strict` wants guaranteed and is not.
     """
-    if MODELS[config.model.name].model_class.learns_from_labels:
+    if find_model(config.model.name).model_class.learns_from_labels:
         category.labelled_train_from(0)
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
@@ -160,12 +160,23 @@ def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: in
         InputError: An unknown model, an unknown argument or a value outside its range.
     """
     arguments = resolve_arguments(config, seed).arguments
-    return MODELS[config.name].model_class(image_shape=image_shape, **arguments)
+    return find_model(config.name).model_class(image_shape=image_shape, **arguments)
+
+
+def find_model(name: str) -> ModelChoice:
+    """What a name of `--model` stands for.
+
+    Raises:
+        InputError: There is no such name.
+    """
+    if name not in MODELS:
+        raise InputError(f"There is no model {name!r}; there is {', '.join(MODELS)}.")
+    return MODELS[name]
 
 
 def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
     """`settings` with what is best for the model where the user says nothing."""
-    choice = MODELS[config.name]
+    choice = find_model(config.name)
     return dataclasses.replace(
         settings,
         learning_rate=settings.learning_rate or choice.learning_rate,
@@ -192,9 +203,7 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     Raises:
         InputError: An unknown model or argument.
     """
-    if config.name not in MODELS:
-        raise InputError(f"There is no model {config.name!r}; there is {', '.join(MODELS)}.")
-    choice = MODELS[config.name]
+    choice = find_model(config.name)
     known = {**init_arguments(choice.model_class), **choice.arguments}
     for name in config.arguments:
         if name not in known:

@@ -13,7 +13,7 @@ from kerasad.data.folders import category_folders
 from kerasad.data.records import CategoryIndex, read_category
 from kerasad.errors import InputError
 from kerasad.locations import full_path, resolve_data, with_full_paths
-from kerasad.training import MODELS, resolve_arguments
+from kerasad.training import find_model, resolve_arguments
 from kerasad.version import __version__
 
 
@@ -77,7 +77,7 @@ def plan_rows(
     """
     for model in models:
         resolve_arguments(dataclasses.replace(config.model, name=model), 0)
-        learns_from_labels = getattr(MODELS[model].model_class, "learns_from_labels", False)
+        learns_from_labels = getattr(find_model(model).model_class, "learns_from_labels", False)
         if learns_from_labels and not _has_labelled(config.data):
             raise InputError(
                 f"{model} learns from some images labelled defective: set --labelled-share, or "

@@ -115,7 +115,7 @@ class AnomalyDetector(keras.Model):
             # A window much smaller than a cell would show the cells.
             self._cell_smoothing = max(self.smoothing / cell, 0.4)
         self.map_calibration = build_map_calibration(
-            self.image_size, self.cell_grid, len(self.experts), self.position_free
+            self.image_size, self.cell_grid, len(self.experts), self.keep_aspect
         )
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()

@@ -137,16 +137,17 @@ class MapCalibration(keras.layers.Layer):
         }
 
 
-def build_map_calibration(image_size, cell_grid, num_experts, position_free) -> MapCalibration:
+def build_map_calibration(image_size, cell_grid, num_experts, keep_aspect) -> MapCalibration:
     """Returns the built calibration of maps of pixels or, with a `cell_grid`, of cells.
 
-    The smoothing between places is the same then: 8 pixels, or a cell of so many.
+    The smoothing between places is the same then: 8 pixels, or a cell of so many. Places mean
+    something but in padded maps of pixels; images put together of tiles have theirs.
     """
     if cell_grid is None:
-        calibration = MapCalibration(image_size, num_experts, position_free, dtype="float32")
+        calibration = MapCalibration(image_size, num_experts, keep_aspect, dtype="float32")
     else:
         options = {"stride": 1, "sigma": 1.0, "dtype": "float32"}
-        calibration = MapCalibration(cell_grid, num_experts, position_free, **options)
+        calibration = MapCalibration(cell_grid, num_experts, **options)
     calibration.build()
     return calibration
 

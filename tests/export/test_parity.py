@@ -56,29 +56,21 @@ def test_what_is_not_a_number_never_passes(answers, name):
         compare(detector, expected, **{name: wrong})
 
 
-def test_a_decision_may_only_differ_at_the_threshold(answers):
+@pytest.mark.parametrize(
+    ("decision", "of"), [("is_anomalous", "threshold"), ("needs_review", "review_threshold")]
+)
+def test_a_decision_may_only_differ_at_its_threshold(answers, decision, of):
     detector, expected = answers
-    expected["anomaly_score"][:] = detector.threshold + 0.5 * TOLERANCE * map_scale(detector)
-    expected["is_anomalous"][:] = True
+    threshold = getattr(detector, of)
+    expected["anomaly_score"][:] = threshold + 0.5 * TOLERANCE * map_scale(detector)
+    expected[decision][:] = True
     # As near to the threshold as this, the score may round to either side.
-    ties = (detector.decision.stored_scores() >= detector.threshold).sum()
+    ties = (detector.decision.stored_scores() >= threshold).sum()
     p_value = np.full(2, (1 + ties) / 10, "float32")
-    compare(detector, expected, is_anomalous=np.array([True, False]), p_value=p_value)
-    expected["anomaly_score"][:] = detector.threshold + 2 * TOLERANCE * map_scale(detector)
-    with pytest.raises(ParityError, match=r"is_anomalous .* for 1 of 2 images"):
-        compare(detector, expected, is_anomalous=np.array([True, False]), p_value=p_value)
-
-
-def test_a_review_may_only_differ_at_a_threshold(answers):
-    detector, expected = answers
-    expected["anomaly_score"][:] = detector.review_threshold + 0.5 * TOLERANCE * map_scale(detector)
-    expected["needs_review"][:] = True
-    ties = (detector.decision.stored_scores() >= detector.review_threshold).sum()
-    p_value = np.full(2, (1 + ties) / 10, "float32")
-    compare(detector, expected, needs_review=np.array([True, False]), p_value=p_value)
-    expected["anomaly_score"][:] = detector.review_threshold + 2 * TOLERANCE * map_scale(detector)
-    with pytest.raises(ParityError, match=r"needs_review .* for 1 of 2 images"):
-        compare(detector, expected, needs_review=np.array([True, False]), p_value=p_value)
+    compare(detector, expected, **{decision: np.array([True, False])}, p_value=p_value)
+    expected["anomaly_score"][:] = threshold + 2 * TOLERANCE * map_scale(detector)
+    with pytest.raises(ParityError, match=rf"{decision} .* for 1 of 2 images"):
+        compare(detector, expected, **{decision: np.array([True, False])}, p_value=p_value)
 
 
 def test_another_p_value_never_passes(answers):

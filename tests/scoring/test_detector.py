@@ -244,6 +244,15 @@ def test_tiles_give_what_the_whole_image_would(make_model, good_images):
     assert predict(tiled, images)["attention_map"].shape == (3, 40, 56, 1)
 
 
+def test_images_put_together_of_tiles_keep_their_places_but_padded_ones_have_none(make_model):
+    options = {"image_size": (40, 56), "overlap": 4}
+    for keep_aspect in (False, True):
+        detector = AnomalyDetector(
+            make_model((16, 16, 3)), [PixelResidual()], keep_aspect=keep_aspect, **options
+        )
+        assert detector.map_calibration.position_free == keep_aspect
+
+
 def test_tiled_detector_learns_from_crops_and_keeps_images_apart(make_model, good_images, batched):
     detector = adapted(
         make_model((16, 16, 3)), good_images(16, 32, 40), batched, image_size=(32, 40), overlap=4

@@ -5,7 +5,7 @@ import pytest
 from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
-from kerasad.errors import TrainingDivergedError
+from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.hypermodel import _check_weights
 
@@ -85,3 +85,8 @@ def test_weights_broken_by_the_last_step_are_noticed(data, small):
     model.encoder.weights[0].assign(np.full(model.encoder.weights[0].shape, np.inf))
     with pytest.raises(TrainingDivergedError, match="1 weights that are not finite"):
         _check_weights(model)
+
+
+def test_an_unknown_model_is_refused_by_name(data):
+    with pytest.raises(InputError, match="There is no model 'gan'; there is feature_vae_gan"):
+        DetectorHyperModel(data, ModelConfig("gan"))
