@@ -70,7 +70,7 @@ def test_the_best_configuration_of_a_search_trains_a_run(plate, config, tmp_path
 
 @pytest.mark.slow
 def test_a_search_whose_trials_all_failed_says_why(plate, config, small, tmp_path):
-    wild = {**small.arguments, "reconstruction_weight": 1e38}
+    wild = {**small.arguments, "reconstruction_weight": 1e39}  # infinite in float32
     values = json.loads(config.read_text()) | {"model": {"arguments": wild}}
     config.write_text(json.dumps(values))
     result = tune(plate, tmp_path / "search", config, "--trials", 1)

@@ -60,11 +60,12 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     scales = FeatureResidual.scales_of(shapes)
     grid = shapes["features"][1]
     sides = {scale: shapes[f"tap_{scale}"][1] for scale in scales}
-    options = {"max_channels": 128, "max_side": 64, "counts": True, **common}
+    options = {"max_channels": 128, "max_side": 256, "counts": True, **common}
     pool = max(1, round(grid / min(sides.values())))
     experts = [
         FeatureResidual(scales, name="feature_residual", **common),
-        CellGaussian("features", pool=pool, name="feature_gaussian", **options),
+        # Sharing a covariance makes it a quarter as much to read, which is what its time goes to.
+        CellGaussian("features", pool=pool, shared=2, name="feature_gaussian", **options),
     ]
     for scale, side in sides.items():
         if side > min(sides.values()):

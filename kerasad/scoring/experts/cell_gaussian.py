@@ -20,7 +20,8 @@ class CellGaussian(Expert):
     borrows from the others. If `position_free`, all places are one. Else places are at most
     `max_side` down and across; where the tensor has more cells, each place is the mean of some.
     With `shared` above 1, the places of each block of `shared x shared` have one covariance, of the
-    cells of all, and each its own mean: state is smaller by the square of it.
+    cells of all, and each its own mean: state is smaller by the square of it. `shared` doubles
+    until the covariances take no more than `max_bytes`.
 
     More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
     and saved with the expert.
@@ -30,8 +31,10 @@ class CellGaussian(Expert):
         max_channels: int. Largest `d`; state and time grow with its square.
         max_side: int. Most places down and across, where places mean something.
         pool: int >= 1. Cells down and across whose mean is one place, or more if `max_side` asks.
-        shared: int >= 1. Places down and across that share a covariance.
+        shared: int >= 1. Places down and across that share a covariance, or more if `max_bytes`
+            asks.
         counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
+        max_bytes: int. Most bytes of all covariances.
         ridge: float > 0.
         seed: int.
 
@@ -51,6 +54,7 @@ class CellGaussian(Expert):
         pool=1,
         shared=1,
         counts=False,
+        max_bytes=2**24,
         ridge=0.01,
         seed=0,
         **kwargs,
@@ -64,6 +68,7 @@ class CellGaussian(Expert):
         self.pool = pool
         self.shared = shared
         self.counts = counts
+        self.max_bytes = max_bytes
         self.ridge = ridge
         self.seed = seed
 
@@ -97,9 +102,12 @@ class CellGaussian(Expert):
         self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
-        self._blocks = (1, 1)
+        self._blocks, self._side = (1, 1), self.shared
         if not self.position_free:
-            self._blocks = tuple(-(-side // self.shared) for side in self._grid)
+            self._blocks = self._blocks_of(self._side)
+            while math.prod(self._blocks) > max(1, self.max_bytes // (4 * dim * dim)):
+                self._side *= 2
+                self._blocks = self._blocks_of(self._side)
         self.whitening = self.add_weight(
             (math.prod(self._blocks), dim, dim), "zeros", name="whitening", **options
         )
@@ -164,13 +172,16 @@ class CellGaussian(Expert):
             features = ops.take(features, self.channels, axis=-1)
         return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
 
+    def _blocks_of(self, side):
+        return tuple(-(-places // side) for places in self._grid)
+
     def _by_block(self, cells):
         """Returns cells `(batch, places, d)` as `(blocks, cells of a block, d)`."""
         if self._places == 1:
             return ops.reshape(cells, (1, -1, cells.shape[-1]))
-        if self.shared == 1:
+        if self._side == 1:
             return ops.transpose(cells, (1, 0, 2))
-        (down, across), side, dim = self._blocks, self.shared, cells.shape[-1]
+        (down, across), side, dim = self._blocks, self._side, cells.shape[-1]
         cells = ops.reshape(cells, (-1, *self._grid, dim))
         missing = (side * down - self._grid[0], side * across - self._grid[1])
         if any(missing):
@@ -182,9 +193,9 @@ class CellGaussian(Expert):
         """Returns values `(blocks, cells of a block)` as `(batch, places)`."""
         if self._places == 1:
             return values
-        if self.shared == 1:
+        if self._side == 1:
             return ops.transpose(values)
-        (down, across), side = self._blocks, self.shared
+        (down, across), side = self._blocks, self._side
         values = ops.reshape(values, (down, across, -1, side, side))
         values = ops.transpose(values, (2, 0, 3, 1, 4))
         values = ops.reshape(values, (-1, side * down, side * across))
@@ -200,6 +211,7 @@ class CellGaussian(Expert):
             "pool": self.pool,
             "shared": self.shared,
             "counts": self.counts,
+            "max_bytes": self.max_bytes,
             "ridge": self.ridge,
             "seed": self.seed,
         }

@@ -267,6 +267,22 @@ def test_places_of_a_block_share_a_covariance_and_keep_their_means(shape):
             assert result[image, y, x] == pytest.approx(expected / 2, rel=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("max_bytes", "blocks"),
+    [(24 * 36, 24), (24 * 36 - 1, 6), (6 * 36 - 1, 2), (0, 1)],
+)
+def test_places_share_covariances_until_they_fit_the_bytes(max_bytes, blocks):
+    expert = CellGaussian(max_bytes=max_bytes)
+    expert.build({"z_mean": (None, 4, 6, 3)})  # 3 x 3 values of 4 bytes at each of 24 places
+    assert expert.whitening.shape == (blocks, 3, 3)
+    assert expert.mean.shape == (24, 3)
+    again = CellGaussian.from_config(expert.get_config())
+    again.build({"z_mean": (None, 4, 6, 3)})
+    assert again.whitening.shape == expert.whitening.shape
+    again.set_weights(expert.get_weights())
+    assert again({"z_mean": tf.zeros((2, 4, 6, 3))}).shape == (2, 4, 6, 1)
+
+
 def test_so_many_cells_down_and_across_are_one_place():
     expert = CellGaussian(pool=2)
     expert.build({"z_mean": (None, 5, 4, 3)})

@@ -1,0 +1,94 @@
+"""What a prediction takes beside the bare backbone's forward pass, in one process, in turns.
+
+    python benchmarks/prediction_speed.py runs/bottle --output prediction_speed.jsonl
+
+From decoded images of the detector's size to map, score and decision, as arrays. Each round times
+the backbone, cut behind its last tap and folded as models hold it, and then every run's detector;
+a row holds the medians over the rounds in milliseconds an image, and the ratio to the backbone.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from jsonl import append_row, markdown_table
+
+OUTPUTS = ("anomaly_map", "anomaly_score", "is_anomalous", "p_value")
+COLUMNS = ("run", "batch", "backbone_ms", "milliseconds", "ratio", "megabytes")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs on a backbone")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=10, help="calls of each in a round")
+    parser.add_argument("--output", default="prediction_speed.jsonl", help="JSON lines to append")
+    arguments = parser.parse_args()
+    detectors = {run: load(run) for run in arguments.runs}
+    rows = [
+        append_row(arguments.output, row)
+        for batch in arguments.batches
+        for row in measure(detectors, batch, arguments.rounds, arguments.repeats)
+    ]
+    print(markdown_table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows]))
+
+
+def load(run):
+    from kerasad.runs import open_run
+
+    return open_run(run).load_detector()
+
+
+def measure(detectors, batch, rounds, repeats):
+    """Returns one row for each run; all must have images of one size and one backbone."""
+    first, *others = detectors.values()
+    if any(other.image_size != first.image_size for other in others) or first.tiles:
+        raise SystemExit("The runs must have images of one size, and no tiles.")
+    image = np.random.default_rng(0).random((batch, *first.image_size, 3), "float32")
+    calls = {"backbone": tf.function(backbone_of(first))}
+    calls |= {run: tf.function(outputs_of(detector)) for run, detector in detectors.items()}
+    seconds = {name: [] for name in calls}
+    for number in range(rounds + 1):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            for _ in range(repeats):
+                for value in call(tf.constant(image)).values():
+                    value.numpy()
+            if number:  # the first round traces and warms up
+                seconds[name].append((time.perf_counter() - started) / repeats / batch)
+    medians = {name: 1000 * statistics.median(values) for name, values in seconds.items()}
+    return [
+        {
+            "run": run.name,
+            "batch": batch,
+            "backbone_ms": round(medians["backbone"], 2),
+            "milliseconds": round(medians[run], 2),
+            "ratio": round(medians[run] / medians["backbone"], 3),
+            "megabytes": round((run / "detector.keras").stat().st_size / 2**20, 1),
+        }
+        for run in detectors
+    ]
+
+
+def backbone_of(detector):
+    backbone = detector.model.view.backbone
+    return lambda images: backbone(images, training=False)
+
+
+def outputs_of(detector):
+    def call(images):
+        outputs = detector(images, training=False)
+        return {name: outputs[name] for name in OUTPUTS}
+
+    return call
+
+
+if __name__ == "__main__":
+    main()
