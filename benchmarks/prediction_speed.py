@@ -48,12 +48,14 @@ def load(run):
 
 def measure(detectors, batch, rounds, repeats):
     """Returns one row for each run; all must have images of one size and one backbone."""
+    from kerasad.tracing import compiled
+
     first, *others = detectors.values()
     if any(other.image_size != first.image_size for other in others) or first.tiles:
         raise SystemExit("The runs must have images of one size, and no tiles.")
     image = np.random.default_rng(0).random((batch, *first.image_size, 3), "float32")
-    calls = {"backbone": tf.function(backbone_of(first))}
-    calls |= {run: tf.function(outputs_of(detector)) for run, detector in detectors.items()}
+    calls = {"backbone": compiled(backbone_of(first))}
+    calls |= {run: compiled(outputs_of(detector)) for run, detector in detectors.items()}
     seconds = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():

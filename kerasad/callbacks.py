@@ -8,13 +8,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU
 from kerasad.metrics.curves import area_under_roc
+from kerasad.tracing import compiled
 
 SUMS = ("loss", "encoder_loss", "decoder_loss")
 """Logs that add other logs up: they are named only when no term of theirs is to blame."""
@@ -139,7 +139,7 @@ class SyntheticLocalization(keras.callbacks.Callback):
         """Takes up the model, and how its residual is computed."""
         super().set_model(model)
         if hasattr(model, "residual_map"):
-            self._residual = tf.function(model.residual_map, reduce_retracing=True)
+            self._residual = compiled(model.residual_map, reduce_retracing=True)
         else:
             self._residual = self._residual_of_prediction
 

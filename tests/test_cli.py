@@ -526,11 +526,8 @@ def test_a_folder_that_is_no_run_is_named(verb, tmp_path):
     assert "is not a run" in refused(verb, tmp_path, *more)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(
-    count, config, tmp_path
-):
-    for number in range(count):
+def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(config, tmp_path):
+    for number in range(2):
         write_image(tmp_path / "good" / f"{number}.png", number)
     options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8, "--config", config]
     arguments = ["train", tmp_path / "good", "--output", tmp_path / "run", *options]

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad.scoring import adaptation
-
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
@@ -44,10 +42,7 @@ def test_the_recipe_trains_measures_and_saves_both_files(data, tmp_path, capsys)
 
 
 @pytest.mark.slow
-def test_the_tuning_recipe_searches_and_saves_the_detector_of_the_best(
-    data, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setattr(adaptation, "FUSION_DEFECTS", 8)
+def test_the_tuning_recipe_searches_and_saves_the_detector_of_the_best(data, tmp_path, capsys):
     arguments = [str(data), "--output", str(tmp_path / "out"), "--trials", "1", "--epochs", "1"]
     load_script("tune_mvtec").main([*arguments, "--image-size", "16x16", "--filters", "2"])
 

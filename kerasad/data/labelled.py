@@ -14,6 +14,7 @@ from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.data.image_record import ImageRecord
 from kerasad.data.records import CategoryIndex, read_images
 from kerasad.errors import InputError
+from kerasad.tracing import map_dataset
 
 # One labelled image comes with so many good ones, however few there are of it.
 GOOD_TO_LABELLED = 8
@@ -124,4 +125,5 @@ def mix_labelled(
         labels = tf.concat([tf.zeros(tf.shape(images)[0]), tf.ones(tf.shape(more)[0])], axis=0)
         return pack_inputs(x, valid), labels
 
-    return tf.data.Dataset.zip(train, defective).map(join).prefetch(2)
+    pairs = tf.data.Dataset.zip(train, defective)
+    return map_dataset(pairs, join, parallel=False).prefetch(2)

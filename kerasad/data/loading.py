@@ -14,6 +14,7 @@ from kerasad.data.pipeline import make_dataset
 from kerasad.data.records import ImageRecord, Problem, read_category, read_images
 from kerasad.data.source import ImageSource
 from kerasad.errors import InputError
+from kerasad.tracing import map_dataset
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 
@@ -49,9 +50,9 @@ class ImageStream:
             return pack_inputs(*geometry.resize(image)), index, tf.ensure_shape(usable, ())
 
         dataset = tf.data.Dataset.from_tensor_slices(np.arange(len(self.records), dtype="int32"))
-        dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        dataset = map_dataset(dataset, load)
         dataset = dataset.filter(lambda x, index, usable: usable)
-        dataset = dataset.map(lambda x, index, usable: (x, index))
+        dataset = map_dataset(dataset, lambda x, index, usable: (x, index), parallel=False)
         self.dataset = dataset.batch(batch_size).prefetch(_PREFETCHED_BATCHES)
 
     @property

@@ -30,6 +30,7 @@ from kerasad.data.plans import (
     plan_windows,
 )
 from kerasad.data.source import ImageSource
+from kerasad.tracing import map_dataset
 
 _PREFETCHED_BATCHES = 2
 
@@ -83,10 +84,12 @@ def make_train_dataset(
     shape = draw(0).shape
     # Python once an epoch. (`from_generator` would do, but it also makes the whole process return
     # freed memory to the system at once, which costs every training step page faults.)
-    plan = tf.data.Dataset.from_tensors(0).map(
+    plan = map_dataset(
+        tf.data.Dataset.from_tensors(0),
         lambda _: tf.ensure_shape(
             tf.numpy_function(lambda: draw(next(epochs)), [], tf.int32), shape
-        )
+        ),
+        parallel=False,
     )
     plan = plan.unbatch().apply(tf.data.experimental.assert_cardinality(shape[0]))
     cut = _cropper(source, crop_size, features)
@@ -189,7 +192,7 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
         return pack_inputs(image, valid), targets
 
     dataset = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype="int32"))
-    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = map_dataset(dataset, load)
     return dataset.batch(batch_size).prefetch(_PREFETCHED_BATCHES)
 
 
@@ -201,7 +204,7 @@ def _make_static(source, plan, batch_size, cut):
 def _make_dataset(source, plan, num_visits, batch_size, cut):
     """Turns rows of a plan into batches; `cut` makes a stack of model inputs of one row."""
     crops_a_visit = max(1, (plan.element_spec.shape[0] - 1) // 2)
-    dataset = plan.map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+    dataset = map_dataset(plan, cut).unbatch()
     count = tf.data.experimental.assert_cardinality(num_visits * crops_a_visit)
     return dataset.apply(count).batch(batch_size).prefetch(_PREFETCHED_BATCHES)
 

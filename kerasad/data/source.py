@@ -15,6 +15,7 @@ from kerasad.data.decoding import PIXEL_LIMIT, decode_bytes_in_graph, decode_fil
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.records import ImageRecord
 from kerasad.errors import InputError
+from kerasad.tracing import compiled, map_dataset
 
 _SILENT_SECONDS = 3.0
 
@@ -139,9 +140,7 @@ class ImageSource:
             empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=False)
             cache = tf.Variable(empty, trainable=False, name="image_cache")
         del empty
-        images = tf.data.Dataset.range(self.num_cached).map(
-            self._read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        images = map_dataset(tf.data.Dataset.range(self.num_cached), self._read)
         progress = _SlowProgress(self.num_cached)
         with name_bad_files(self.records[: self.num_cached], self.max_value, self.pixel_limit):
             for index, image in enumerate(images):
@@ -190,7 +189,7 @@ def name_bad_files(
 @functools.cache
 def _decoder(pixel_limit, max_value):
     """The decoder as a graph that is traced once, not once for each dataset."""
-    return tf.function(
+    return compiled(
         lambda data: decode_bytes_in_graph(data, pixel_limit, max_value),
         input_signature=[tf.TensorSpec((), tf.string)],
     )

@@ -68,11 +68,16 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     scale = ColourScale.from_threshold(detector.pixel_threshold)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *geometry.image_shape), name="images")])
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec((None, *geometry.image_shape), name="images")],
+    )
     def serve_images(images):
         return _chosen(detector(_check_images(images, geometry)))
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
     def serve_bytes(image_bytes):
         image_bytes = tf.ensure_shape(image_bytes, (None,))
         images, sizes = _read_files(image_bytes, geometry, decoding)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kerasad.data.category import Category
 from kerasad.data.geometry import unpack_inputs
 from kerasad.models.feature_view import FeatureStatistics
+from kerasad.tracing import compiled
 
 # Values of half precision end here.
 _LARGEST = 65504.0
@@ -31,7 +32,7 @@ def cache_features(model, category: Category) -> tf.Variable | None:
     shape = (len(category.split.train), *model.view.grid, sum(model.view.scales))
     if category.crop_size is not None or 2 * math.prod(shape) > category.bytes_left_by_train:
         return None
-    raw_features = tf.function(model.view.raw_features, reduce_retracing=True)
+    raw_features = compiled(model.view.raw_features, reduce_retracing=True)
     statistics = FeatureStatistics()
     with tf.device("CPU:0"):
         empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float16, init=False)

@@ -18,6 +18,7 @@ from kerasad.models.feature_networks import (
 from kerasad.models.feature_view import FeatureStatistics, FeatureView
 from kerasad.models.networks import downsampled_cells, seed_weights
 from kerasad.models.vae_gan_tensors import compute_attention, finish_tensors
+from kerasad.tracing import compiled
 
 _BATCH = 16
 
@@ -67,7 +68,7 @@ def adapt_view(model, data, max_images: int) -> None:
     """Sets means and deviations of a model's features; see `VAEGAN.adapt`."""
     if model.view is None:
         raise InputError("`adapt` measures the features of a backbone, and this model has none.")
-    raw_features = tf.function(model.view.raw_features, reduce_retracing=True)
+    raw_features = compiled(model.view.raw_features, reduce_retracing=True)
     statistics = FeatureStatistics()
     for inputs in _batches(data):
         images, valid = unpack_inputs(inputs)

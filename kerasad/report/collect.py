@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasad.data.geometry import pack_inputs
 from kerasad.metrics import PixelMetrics
 from kerasad.report.examples import Example, Group, make_groups, overlap
+from kerasad.tracing import compiled
 
 MAX_LATENTS = 1000
 """Latent codes kept for t-SNE, whose cost grows faster than the number of its points."""
@@ -105,10 +106,11 @@ def make_latent_reader(model) -> Callable[..., np.ndarray]:
     height, width = model.image_shape[:2]
 
     # In a graph, what the latent doesn't need of the model's other tensors isn't computed.
-    @tf.function(reduce_retracing=True)
     def encode(inputs):
         means = model.tensors(inputs)["z_mean"]
         return tf.reduce_mean(means, axis=tuple(range(1, len(means.shape) - 1)))
+
+    encode = compiled(encode, reduce_retracing=True)
 
     def read(inputs, anomaly_map: np.ndarray | None = None) -> np.ndarray:
         images, valid = numpy_inputs(inputs)

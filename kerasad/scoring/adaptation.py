@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
@@ -12,6 +11,7 @@ from kerasad.errors import InputError
 from kerasad.models.networks import downsampled_cells
 from kerasad.scoring.fusion import GOOD, FusionSample
 from kerasad.scoring.streaming import iterate_inputs
+from kerasad.tracing import compiled
 
 # The choice of weights sees about so many synthetic defects, on maps of at most this side.
 FUSION_DEFECTS = 128
@@ -35,7 +35,7 @@ def adapt_experts(detector, train, verbose: int = 0) -> None:
             size, or they are padded and the experts learn by position.
     """
     experts = detector.experts
-    tensors_of = tf.function(detector.model.tensors, reduce_retracing=True)
+    tensors_of = compiled(detector.model.tensors, reduce_retracing=True)
     for index in range(max((expert.passes for expert in experts), default=0)):
         learning = [expert for expert in experts if index < expert.passes]
         for expert in learning:
@@ -191,7 +191,7 @@ def _compiled_maps(detector):
     # Past Keras, which would track it as a part of the model.
     own = vars(detector)
     if "_compiled_maps" not in own:
-        own["_compiled_maps"] = tf.function(
+        own["_compiled_maps"] = compiled(
             lambda inputs: detector.expert_maps(*unpack_inputs(inputs))[0], reduce_retracing=True
         )
     return own["_compiled_maps"]

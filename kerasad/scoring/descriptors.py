@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.models.networks import downsampled_cells
+from kerasad.tracing import compiled
 
 TENSORS = ("features", "encoder_features", "images")
 """What descriptors are made of: the first of these that a model has."""
@@ -110,7 +111,7 @@ def _compiled_descriptors(detector):
     own = vars(detector)
     if "_compiled_descriptors" not in own:
         # In a graph, what these sums do not need of the model's other tensors is not computed.
-        own["_compiled_descriptors"] = tf.function(
+        own["_compiled_descriptors"] = compiled(
             lambda inputs: _describe(detector, *unpack_inputs(inputs)), reduce_retracing=True
         )
     return own["_compiled_descriptors"]

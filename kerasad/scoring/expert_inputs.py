@@ -6,6 +6,7 @@ from keras import ops
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import enlarge_maps
 from kerasad.models.networks import downsampled_cells
+from kerasad.tracing import compiled
 
 
 def check_experts(experts, shapes: dict) -> None:
@@ -59,5 +60,5 @@ def to_grid(maps, grid):
 def tensor_shapes(model) -> dict:
     """Returns the shapes of the model's tensors, batch as None, without running it."""
     spec = tf.TensorSpec((None, *model.image_shape), "float32")
-    traced = tf.function(model.tensors).get_concrete_function(spec)
+    traced = compiled(model.tensors).get_concrete_function(spec)
     return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}

@@ -39,7 +39,9 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     and synthetic ones favour fine scales. For pixels that is `w ~ sqrt(d)`: of independent
     Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
     over places, it is the expert of most values alone: the joint model of all channels, on the
-    grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
+    grid with the fewest places for noise to be largest at; and it stays alone if what is chosen
+    tells defective images better by no more than one standard error, see `image_gain`. Else, both
+    are `choose_weights`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -58,9 +60,11 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
     pixel_prior /= pixel_prior.sum()
     score_prior = (np.arange(len(degrees)) == np.argmax(degrees)).astype("float64")
+    score_choice = choose_weights(sample, image_objective, score_prior)
+    gain, error = image_gain(sample, score_choice, score_prior)
     return (
         (choose_weights(sample, pixel_objective, pixel_prior) + pixel_prior) / 2.0,
-        (choose_weights(sample, image_objective, score_prior) + score_prior) / 2.0,
+        (score_choice + score_prior) / 2.0 if gain > error else score_prior,
     )
 
 
@@ -139,11 +143,60 @@ def pixel_objective(sample: FusionSample, weights: np.ndarray) -> float:
 
 def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the image AUROC, see `objective`."""
-    place_map = sample.place_maps @ np.asarray(weights, "float32")
-    scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
-    defective = sample.masks.any(axis=(1, 2))
+    scores, defective = _scores(sample, weights), sample.masks.any(axis=(1, 2))
     values = [_auroc(_ranked(defective[rows], scores[rows])) for rows in _rows_of_kinds(sample)]
     return float(np.mean(values))
+
+
+def image_gain(sample: FusionSample, weights: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Returns by how much `weights` tell defective images better than `other`, and how surely.
+
+    The AUROC of kind `k` is the mean over its defective images of the share of good images with a
+    lower score, `v`, and as well the mean over good images of the share of defective ones with a
+    higher score, `u`. With `d` for the difference between both weights, `G` good images, `n_k`
+    defective ones of each of `K` kinds, and `u` averaged over the kinds,
+    `error^2 = var(d u) / G + sum_k var(d v_k) / (n_k K^2)`.
+
+    Args:
+        sample: maps of good and synthetically defective validation images.
+        weights: float array `(experts,)`.
+        other: float array `(experts,)`.
+
+    Returns:
+        gain: float, the difference of the AUROCs averaged over kinds.
+        error: float, its standard error; inf with fewer than two good images, or of any kind.
+
+    Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for one kind. That defective
+    images are made of the good ones is left out of account.
+    """
+    good = sample.kinds == GOOD
+    kinds = np.setdiff1d(sample.kinds, [GOOD])
+    counts = [good.sum(), *((sample.kinds == kind).sum() for kind in kinds)]
+    if len(kinds) == 0 or counts[0] == 0:
+        return 0.0, np.inf
+    shares = []  # for each of both weights: v of each kind, and u
+    for own in (weights, other):
+        scores = _scores(sample, own)
+        wins = [_wins(scores[sample.kinds == kind], scores[good]) for kind in kinds]
+        shares.append(([each.mean(axis=1) for each in wins], np.mean([w.mean(0) for w in wins], 0)))
+    (own_v, own_u), (other_v, other_u) = shares
+    gains = [one - two for one, two in zip(own_v, other_v, strict=True)]
+    gain = float(np.mean([part.mean() for part in gains]))
+    if min(counts) < 2:
+        return gain, np.inf
+    variance = np.var(own_u - other_u, ddof=1) / good.sum()
+    variance += sum(np.var(part, ddof=1) / len(part) for part in gains) / len(kinds) ** 2
+    return gain, float(np.sqrt(variance))
+
+
+def _scores(sample, weights):
+    place_map = sample.place_maps @ np.asarray(weights, "float32")
+    return np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
+
+
+def _wins(high, low):
+    """Returns 1 where a value of `high` is above one of `low`, 1/2 where equal, else 0."""
+    return (high[:, None] > low) + 0.5 * (high[:, None] == low)
 
 
 def _rows_of_kinds(sample):

@@ -10,6 +10,7 @@ from kerasad.errors import InputError
 from kerasad.scoring import AnomalyDetector, adaptation
 from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
 from kerasad.scoring.fusion import fuse, objective
+from kerasad.tracing import map_dataset
 
 OBJECTIVE = keras_tuner.Objective("synthetic_localization", direction="max")
 """Mean of pixel AUROC, best pooled IoU and image AUROC, see `synthetic_localization`."""
@@ -96,7 +97,7 @@ def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset
 
     def part(remainder):
         chosen = images.filter(lambda index, _: index % 2 == remainder)
-        return chosen.map(lambda _, inputs: inputs).batch(size)
+        return map_dataset(chosen, lambda _, inputs: inputs, parallel=False).batch(size)
 
     even, odd = part(0), part(1)
     return (even, odd) if next(iter(odd), None) is not None else (dataset, dataset)

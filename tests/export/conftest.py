@@ -14,7 +14,6 @@ from kerasad import VAEGAN, AnomalyDetector
 from kerasad.cli import main
 from kerasad.export.execution import SessionModel
 from kerasad.export.signatures import Decoding, build_served
-from kerasad.scoring import adaptation
 from kerasad.scoring.experts import CellGaussian, PixelResidual, SSIMResidual
 
 SIDE = 32
@@ -35,7 +34,7 @@ def draw_images(count, height, width, seed=0):
 
 
 def make_detector(name):
-    model = VAEGAN((SIDE, SIDE, 3), filters=4, latent_dim=4, embedding_dim=8, seed=0)
+    model = VAEGAN((SIDE, SIDE, 3), filters=4, depth=2, latent_dim=4, embedding_dim=8, seed=0)
     experts = [
         PixelResidual(name="residual", position_free=True),
         SSIMResidual(7, name="ssim", position_free=True),
@@ -59,9 +58,7 @@ def served(tmp_path_factory):
 
     def make(name):
         if name not in made:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(adaptation, "FUSION_DEFECTS", 8)
-                detector = make_detector(name)
+            detector = make_detector(name)
             folder = tmp_path_factory.mktemp("served") / name
             module, signatures = build_served(detector, Decoding(PIXEL_LIMIT))
             tf.saved_model.save(module, str(folder), signatures=signatures)
@@ -116,11 +113,9 @@ def run(tmp_path_factory):
         "training": {"epochs": 1, "false_alarm_rate": 0.34},
     }
     (root / "tiny.json").write_text(json.dumps(config))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adaptation, "FUSION_DEFECTS", 8)
-        result = run_verb(
-            "train", root / "plates", "--output", root / "run", "--config", root / "tiny.json"
-        )
+    result = run_verb(
+        "train", root / "plates", "--output", root / "run", "--config", root / "tiny.json"
+    )
     assert result.exit_code == 0, result.output + str(result.exception)
     return root / "run"
 

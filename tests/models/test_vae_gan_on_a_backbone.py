@@ -69,7 +69,7 @@ def test_cached_features_give_the_same_target_as_computed_ones(trained):
     np.testing.assert_allclose(cached, computed, atol=0.02)
 
 
-@pytest.mark.parametrize("adacos", ["cluster", "instance", "none"])
+@pytest.mark.parametrize("adacos", ["cluster", "instance"])
 def test_it_trains_with_every_mode_of_adacos(adacos):
     model = make_model(adacos=adacos, num_clusters=3)
     model.compile()
@@ -99,9 +99,8 @@ def test_cavga_takes_no_backbone():
         kerasad.models.CAVGA((32, 32, 3), backbone="efficientnet_lite0")
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_it_trains_under_mixed_precision_with_features_in_full(policy):
-    model = make_model(dtype=policy)
+def test_it_trains_under_mixed_precision_with_features_in_full():
+    model = make_model(dtype="mixed_float16")
     model.compile()
     history = model.fit(make_images(), batch_size=4, verbose=0).history
     assert np.isfinite(history["loss"]).all()
@@ -130,8 +129,8 @@ def test_the_small_picture_of_a_padded_image_lies_where_the_image_does(trained):
     assert np.ptp(picture[:, :height, :width]) > 0
 
 
-@pytest.mark.parametrize("size", [(32, 32), (24, 40)])
-def test_the_small_picture_is_never_larger_than_the_image(size):
+def test_the_small_picture_is_never_larger_than_the_image():
+    size = (24, 40)
     model = kerasad.VAEGAN(
         (*size, 3), backbone="efficientnet_lite0", filters=4, latent_dim=4, embedding_dim=8, seed=0
     )

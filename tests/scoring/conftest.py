@@ -6,8 +6,6 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from kerasad.scoring import adaptation
-
 
 @keras.saving.register_keras_serializable(package="tests")
 class GreyModel(keras.Model):
@@ -64,11 +62,3 @@ def batched():
         return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
 
     return make
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _few_defects():
-    """Weights are chosen on a handful of defects, to save time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adaptation, "FUSION_DEFECTS", 8)
-        yield

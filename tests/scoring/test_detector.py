@@ -47,7 +47,7 @@ def adapted(model, images, batched, **options):
 
 
 @pytest.fixture(scope="module")
-def calibrated_once(make_model, good_images, batched, _few_defects):
+def calibrated_once(make_model, good_images, batched):
     detector = adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched)
     detector.calibrate(batched(good_images(19, *SHAPE[:2], seed=1)), verbose=0)
     return detector

@@ -20,7 +20,9 @@ NAMES = ["plain", "tiled", "padded", "half"]
 
 
 def make_model(**options):
-    return VAEGAN((SIDE, SIDE, 3), filters=4, latent_dim=4, embedding_dim=8, seed=0, **options)
+    return VAEGAN(
+        (SIDE, SIDE, 3), filters=4, depth=2, latent_dim=4, embedding_dim=8, seed=0, **options
+    )
 
 
 def few_experts():
@@ -60,7 +62,7 @@ def draw_inputs(name, images):
 
 
 @pytest.fixture(scope="module")
-def detectors(good_images, batched, _few_defects):
+def detectors(good_images, batched):
     made = {name: build() for name, build in BUILDERS.items()}
     train = batched(good_images(6, SIDE, SIDE))
     for detector in made.values():

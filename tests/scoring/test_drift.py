@@ -124,7 +124,7 @@ def test_a_level_that_no_p_value_reaches_is_refused():
 
 
 @pytest.fixture(scope="module")
-def detector(make_model, good_images, batched, _few_defects):
+def detector(make_model, good_images, batched):
     made = AnomalyDetector(make_model(SHAPE), [PixelResidual(name="residual")])
     images = good_images(12, *SHAPE[:2])
     made.adapt(batched(images[:6]), batched(images[6:]), verbose=0)

@@ -6,6 +6,7 @@ from kerasad.scoring.fusion import (
     FusionSample,
     choose_weights,
     fuse,
+    image_gain,
     image_objective,
     objective,
     pixel_objective,
@@ -194,3 +195,61 @@ def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
     pixel_weights, _ = fuse(draw_sample([6.0, 6.0, 6.0]), [4, 0, 16])
     # The prior is (2, 3, 4) / 9, and half of the weight follows it.
     assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9
+
+
+def make_scores(good, *kinds):
+    """A sample of images of one pixel; rows of each argument are images, columns are experts."""
+    scores = np.concatenate([np.asarray(part, "float32") for part in (good, *kinds)])
+    numbers = [GOOD, *range(len(kinds))]
+    kinds = np.repeat(numbers, [len(part) for part in (good, *kinds)])
+    maps = scores[:, None, None]
+    masks = (kinds != GOOD)[:, None, None]
+    return FusionSample(maps, maps, masks, np.ones_like(masks), kinds)
+
+
+def test_a_gain_and_its_error_are_those_by_hand():
+    # Shares of good images below a defect: 2/3, 1 and twice 1/3 for the first expert, and 1/3, 1
+    # and twice 1/3 for the second.
+    good = [[0, 0], [1, 1], [2, 2]]
+    sample = make_scores(good, [[1.5, 0.5], [3, 3]], [[0.5, 0.5], [0.5, 0.5]])
+    gain, error = image_gain(sample, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    assert gain == pytest.approx((1 / 6 + 0) / 2)
+    # Differences: of the first kind's images 1/3 and 0, of the good ones 0, 1/4 and 0.
+    variance = (1 / 18) / (2 * 2**2) + (1 / 48) / 3
+    assert error == pytest.approx(np.sqrt(variance))
+
+
+def test_a_gain_is_the_difference_of_the_objectives_and_its_error_that_of_resampled_images():
+    generator = np.random.default_rng(0)
+    good, bad = generator.normal(size=(40, 2)), generator.normal(1.0, 1.0, size=(60, 2))
+    sample = make_scores(good, bad)
+    one, other = np.array([0.8, 0.2]), np.array([0.0, 1.0])
+    gain, error = image_gain(sample, one, other)
+    difference = image_objective(sample, one) - image_objective(sample, other)
+    assert gain == pytest.approx(difference)
+    gains = []
+    for _ in range(400):
+        rows = [generator.integers(0, len(part), len(part)) for part in (good, bad)]
+        drawn = make_scores(good[rows[0]], bad[rows[1]])
+        gains.append(image_gain(drawn, one, other)[0])
+    assert error == pytest.approx(np.std(gains), rel=0.15)
+
+
+def test_weights_that_do_alike_gain_nothing_for_sure():
+    sample = draw_sample([3.0, 3.0])
+    assert image_gain(sample, np.array([0.5, 0.5]), np.array([0.5, 0.5])) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("kinds", [(), ([[1.0, 2.0]],)], ids=["no defect", "one defect"])
+def test_too_few_defects_make_no_gain_sure(kinds):
+    sample = make_scores([[0.0, 3.0], [0.5, 0.0]], *kinds)
+    assert image_gain(sample, np.array([1.0, 0.0]), np.array([0.0, 1.0]))[1] == np.inf
+
+
+@pytest.mark.parametrize(("lift", "alone"), [(0.0, True), (4.0, False)])
+def test_the_score_is_that_of_the_most_values_until_others_are_surely_better(lift, alone):
+    generator = np.random.default_rng(1)
+    good = generator.normal(size=(30, 2))
+    bad = generator.normal(size=(30, 2)) + [1.5, lift]
+    _, weights = fuse(make_scores(good, bad), [9, 1])
+    assert (weights.tolist() == [1.0, 0.0]) is alone

@@ -6,7 +6,6 @@ from helpers import TINY_MODEL
 from PIL import Image
 
 from kerasad.config import ModelConfig
-from kerasad.scoring import adaptation
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +25,3 @@ def plate(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.clip(pixels, 0, 255).astype("uint8")).save(path)
     return root
-
-
-@pytest.fixture(autouse=True)
-def _few_defects(monkeypatch):
-    """Weights are chosen, and models judged, on a handful of defects."""
-    monkeypatch.setattr(adaptation, "FUSION_DEFECTS", 8)

@@ -24,7 +24,11 @@ def fit(self, hp, model, *, callbacks, epochs, initial_epoch):
 def config(small, tmp_path):
     path = tmp_path / "small.json"
     data = {"image_size": "16x16", "batch_size": 4}
-    values = {"data": data, "model": {"arguments": small.arguments}, "training": {"epochs": 1}}
+    values = {
+        "data": data,
+        "model": {"name": small.name, "arguments": small.arguments},
+        "training": {"epochs": 1},
+    }
     path.write_text(json.dumps(values))
     return path
 
@@ -71,7 +75,7 @@ def test_the_best_configuration_of_a_search_trains_a_run(plate, config, tmp_path
 @pytest.mark.slow
 def test_a_search_whose_trials_all_failed_says_why(plate, config, small, tmp_path):
     wild = {**small.arguments, "reconstruction_weight": 1e39}  # infinite in float32
-    values = json.loads(config.read_text()) | {"model": {"arguments": wild}}
+    values = json.loads(config.read_text()) | {"model": {"name": small.name, "arguments": wild}}
     config.write_text(json.dumps(values))
     result = tune(plate, tmp_path / "search", config, "--trials", 1)
     assert result.exit_code == 1
