@@ -152,20 +152,23 @@ def draw_fusion_samples(
     rounds = len(KINDS) * -(-num_defects // (total * len(KINDS)))
     rows = [[] for _ in calibrations]
 
-    def add(images, masks, valid, kind):
-        maps, kinds = maps_of(pack_inputs(images, valid)), np.full(len(images), kind)
-        for calibration, part in zip(calibrations, rows, strict=True):
-            part.append((*_thinned(detector, calibration(maps), masks, valid), kinds))
+    starts = np.cumsum([0, *(len(images) for images, _ in batches)])
 
-    for images, valid in batches:
-        add(images, np.zeros_like(images[..., :1]), valid, GOOD)
+    def add(images, masks, valid, kind, start):
+        maps = maps_of(pack_inputs(images, valid))
+        columns = np.full(len(images), kind), start + np.arange(len(images))
+        for calibration, part in zip(calibrations, rows, strict=True):
+            part.append((*_thinned(detector, calibration(maps), masks, valid), *columns))
+
+    for (images, valid), start in zip(batches, starts[:-1], strict=True):
+        add(images, np.zeros_like(images[..., :1]), valid, GOOD, start)
     turns = [(turn, number) for turn in range(rounds) for number in range(len(batches))]
     for turn, number in iterate_inputs(turns, verbose, "choosing weights"):
         images, valid = batches[number]
         kind = turn % len(KINDS)
         family = ChoosingDefects(kinds=(KINDS[kind],))
         defective, mask = family.draw(images, seed=seed + 1000 * turn + number, valid=valid)
-        add(defective, mask, valid, kind)
+        add(defective, mask, valid, kind, starts[number])
     return [
         FusionSample(*(np.concatenate(column) for column in zip(*part, strict=True)))
         for part in rows

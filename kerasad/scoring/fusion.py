@@ -1,6 +1,6 @@
 """Chooses how much each expert counts, on synthetic defects of the choosing family."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -8,6 +8,10 @@ import numpy as np
 STEPS = 15
 # What the distance from what is known beforehand counts: it only decides where aims are equal.
 _TIE = 1e-4
+# Groups of images that the error of a gain is measured with.
+GROUPS = 10
+# So many standard errors are taken for more than chance.
+SURE = 2.0
 # In `FusionSample.kinds`.
 GOOD = -1
 
@@ -22,6 +26,7 @@ class FusionSample:
         masks: bool `(n, h, w)`.
         valid: bool `(n, h, w)`; False where padded.
         kinds: int `(n,)`, the kind of each image's defect, `GOOD` without one.
+        sources: int `(n,)`, the validation image that each is or was made of.
     """
 
     maps: np.ndarray
@@ -29,19 +34,20 @@ class FusionSample:
     masks: np.ndarray
     valid: np.ndarray
     kinds: np.ndarray
+    sources: np.ndarray
 
 
 def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     """Returns the experts' weights for pixels and for the score of an image.
 
     Where experts say how many values they sum up (`Expert.degrees`), what the synthetic defects
-    choose is shrunk half-way to what is known without any: nobody knows the kind of real defects,
-    and synthetic ones favour fine scales. For pixels that is `w ~ sqrt(d)`: of independent
-    Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
-    over places, it is the expert of most values alone: the joint model of all channels, on the
-    grid with the fewest places for noise to be largest at; and it stays alone if what is chosen
-    tells defective images better by no more than one standard error, see `image_gain`. Else, both
-    are `choose_weights`.
+    choose is shrunk half-way to what is known without any, and all the way if it is better by no
+    more than two standard errors, see `measure_gain` (two, because it is the best of many): nobody
+    knows the kind of real defects, and synthetic ones favour fine scales. What is known is, for
+    pixels, `w ~ sqrt(d)`: of independent Gaussians, the sum of squared distances standardized
+    expert by expert. For the score, a maximum over places, it is the expert of most values alone:
+    the joint model of all channels, on the grid with the fewest places for noise to be largest at.
+    Else, both are `choose_weights`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -60,12 +66,16 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
     pixel_prior /= pixel_prior.sum()
     score_prior = (np.arange(len(degrees)) == np.argmax(degrees)).astype("float64")
-    score_choice = choose_weights(sample, image_objective, score_prior)
-    gain, error = image_gain(sample, score_choice, score_prior)
     return (
-        (choose_weights(sample, pixel_objective, pixel_prior) + pixel_prior) / 2.0,
-        (score_choice + score_prior) / 2.0 if gain > error else score_prior,
+        _shrunk(sample, pixel_objective, pixel_prior),
+        _shrunk(sample, image_objective, score_prior),
     )
+
+
+def _shrunk(sample, aim, prior):
+    choice = choose_weights(sample, aim, prior)
+    gain, error = measure_gain(sample, aim, choice, prior)
+    return (choice + prior) / 2.0 if gain > SURE * error else prior
 
 
 def choose_weights(
@@ -143,60 +153,48 @@ def pixel_objective(sample: FusionSample, weights: np.ndarray) -> float:
 
 def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the image AUROC, see `objective`."""
-    scores, defective = _scores(sample, weights), sample.masks.any(axis=(1, 2))
+    place_map = sample.place_maps @ np.asarray(weights, "float32")
+    scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
+    defective = sample.masks.any(axis=(1, 2))
     values = [_auroc(_ranked(defective[rows], scores[rows])) for rows in _rows_of_kinds(sample)]
     return float(np.mean(values))
 
 
-def image_gain(sample: FusionSample, weights: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Returns by how much `weights` tell defective images better than `other`, and how surely.
+def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float]:
+    """Returns by how much an aim is better with `weights` than with `other`, and how surely.
 
-    The AUROC of kind `k` is the mean over its defective images of the share of good images with a
-    lower score, `v`, and as well the mean over good images of the share of defective ones with a
-    higher score, `u`. With `d` for the difference between both weights, `G` good images, `n_k`
-    defective ones of each of `K` kinds, and `u` averaged over the kinds,
-    `error^2 = var(d u) / G + sum_k var(d v_k) / (n_k K^2)`.
+    `error^2 = (g - 1) / g * sum_i (gain_i - mean)^2`, with `gain_i` the gain without the `i`-th of
+    `g` groups of validation images, and without the defective images made of these; `mean` is that
+    of the `gain_i`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
+        aim: function of a sample and weights, such as `pixel_objective`.
         weights: float array `(experts,)`.
         other: float array `(experts,)`.
 
     Returns:
-        gain: float, the difference of the AUROCs averaged over kinds.
-        error: float, its standard error; inf with fewer than two good images, or of any kind.
+        gain: float.
+        error: float, its standard error; inf with a single validation image.
 
-    Reference: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for one kind. That defective
-    images are made of the good ones is left out of account.
+    Reference: the delete-a-group jackknife, see Kott, Journal of Official Statistics 17 (2001).
     """
-    good = sample.kinds == GOOD
-    kinds = np.setdiff1d(sample.kinds, [GOOD])
-    counts = [good.sum(), *((sample.kinds == kind).sum() for kind in kinds)]
-    if len(kinds) == 0 or counts[0] == 0:
-        return 0.0, np.inf
-    shares = []  # for each of both weights: v of each kind, and u
-    for own in (weights, other):
-        scores = _scores(sample, own)
-        wins = [_wins(scores[sample.kinds == kind], scores[good]) for kind in kinds]
-        shares.append(([each.mean(axis=1) for each in wins], np.mean([w.mean(0) for w in wins], 0)))
-    (own_v, own_u), (other_v, other_u) = shares
-    gains = [one - two for one, two in zip(own_v, other_v, strict=True)]
-    gain = float(np.mean([part.mean() for part in gains]))
-    if min(counts) < 2:
-        return gain, np.inf
-    variance = np.var(own_u - other_u, ddof=1) / good.sum()
-    variance += sum(np.var(part, ddof=1) / len(part) for part in gains) / len(kinds) ** 2
-    return gain, float(np.sqrt(variance))
+
+    def gain_of(part):
+        return aim(part, weights) - aim(part, other)
+
+    images = np.unique(sample.sources)
+    if len(images) < 2:
+        return gain_of(sample), np.inf
+    groups = [images[start::GROUPS] for start in range(min(GROUPS, len(images)))]
+    gains = [gain_of(_without(sample, group)) for group in groups]
+    error = np.sqrt((len(gains) - 1) * np.var(gains))
+    return gain_of(sample), float(error)
 
 
-def _scores(sample, weights):
-    place_map = sample.place_maps @ np.asarray(weights, "float32")
-    return np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
-
-
-def _wins(high, low):
-    """Returns 1 where a value of `high` is above one of `low`, 1/2 where equal, else 0."""
-    return (high[:, None] > low) + 0.5 * (high[:, None] == low)
+def _without(sample, sources):
+    rows = ~np.isin(sample.sources, sources)
+    return FusionSample(*(getattr(sample, field.name)[rows] for field in fields(sample)))
 
 
 def _rows_of_kinds(sample):

@@ -6,8 +6,8 @@ from kerasad.scoring.fusion import (
     FusionSample,
     choose_weights,
     fuse,
-    image_gain,
     image_objective,
+    measure_gain,
     objective,
     pixel_objective,
 )
@@ -31,7 +31,8 @@ def draw_sample(strengths, place_strengths=None, seed=0, images=12, side=16):
     maps = draw(strengths)
     place_maps = maps if place_strengths is None else draw(place_strengths)
     kinds = np.where(np.arange(images) < images // 2, GOOD, 2)
-    return FusionSample(maps, place_maps, masks, np.ones_like(masks), kinds)
+    sources = np.arange(images) % (images // 2)
+    return FusionSample(maps, place_maps, masks, np.ones_like(masks), kinds, sources)
 
 
 def with_padding(sample, value):
@@ -47,6 +48,7 @@ def with_padding(sample, value):
         pad(sample.masks, False),
         pad(sample.valid, False),
         sample.kinds,
+        sample.sources,
     )
 
 
@@ -166,7 +168,7 @@ def test_weights_are_half_of_the_defects_choice_and_half_of_what_experts_say():
 
 
 def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
-    sample = draw_sample([1.5, -1.0], place_strengths=[-1.0, 1.5])
+    sample = draw_sample([1.5, -1.0], [-1.0, 4.0], images=40)
     pixel_weights, score_weights = fuse(sample, [9, 9])
     np.testing.assert_allclose(pixel_weights, [0.75, 0.25])
     # Of two that say the same of themselves, the score starts from the first.
@@ -185,7 +187,7 @@ def test_the_objective_counts_pixels_twice_and_images_once():
 def test_of_experts_that_do_alike_those_that_are_known_to_be_good_count():
     alike = draw_sample([6.0])
     repeated = [np.repeat(maps, 3, axis=-1) for maps in (alike.maps, alike.place_maps)]
-    sample = FusionSample(*repeated, alike.masks, alike.valid, alike.kinds)
+    sample = FusionSample(*repeated, alike.masks, alike.valid, alike.kinds, alike.sources)
     pixel_weights, score_weights = fuse(sample, [1, 4, 16])
     np.testing.assert_allclose(score_weights, [0.0, 0.0, 1.0])
     np.testing.assert_allclose(pixel_weights, np.array([1, 2, 4]) / 7, atol=0.05)
@@ -197,53 +199,55 @@ def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
     assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9
 
 
-def make_scores(good, *kinds):
-    """A sample of images of one pixel; rows of each argument are images, columns are experts."""
-    scores = np.concatenate([np.asarray(part, "float32") for part in (good, *kinds)])
-    numbers = [GOOD, *range(len(kinds))]
-    kinds = np.repeat(numbers, [len(part) for part in (good, *kinds)])
-    maps = scores[:, None, None]
-    masks = (kinds != GOOD)[:, None, None]
-    return FusionSample(maps, maps, masks, np.ones_like(masks), kinds)
+def make_scores(good, bad, kinds=None):
+    """A sample of images of one pixel, a defective one made of each good one; columns: experts."""
+    scores = np.concatenate([good, bad]).astype("float32")
+    kinds = np.zeros(len(bad), int) if kinds is None else np.array(kinds)
+    kinds = np.concatenate([np.full(len(good), GOOD), kinds])
+    maps, masks = scores[:, None, None], (kinds != GOOD)[:, None, None]
+    sources = np.concatenate([np.arange(len(good)), np.arange(len(bad)) % max(1, len(good))])
+    return FusionSample(maps, maps, masks, np.ones_like(masks), kinds, sources)
 
 
 def test_a_gain_and_its_error_are_those_by_hand():
-    # Shares of good images below a defect: 2/3, 1 and twice 1/3 for the first expert, and 1/3, 1
-    # and twice 1/3 for the second.
-    good = [[0, 0], [1, 1], [2, 2]]
-    sample = make_scores(good, [[1.5, 0.5], [3, 3]], [[0.5, 0.5], [0.5, 0.5]])
-    gain, error = image_gain(sample, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    assert gain == pytest.approx((1 / 6 + 0) / 2)
-    # Differences: of the first kind's images 1/3 and 0, of the good ones 0, 1/4 and 0.
-    variance = (1 / 18) / (2 * 2**2) + (1 / 48) / 3
-    assert error == pytest.approx(np.sqrt(variance))
+    # The first expert's defects are above all of three good images but one pair, the second's above
+    # none but one: AUROCs 8/9 and 1/9. Without images 0, 1, 2: 3/4 and 1/4, 1 and 1/4, 3/4 and 0.
+    sample = make_scores([[0.0, 4.0], [2.0, 5.0], [1.0, 3.0]], [[3.0, 1.0], [1.5, 2.0], [4.0, 3.5]])
+    one, other = np.eye(2)
+    assert image_objective(sample, one) == pytest.approx(8 / 9)
+    assert image_objective(sample, other) == pytest.approx(1 / 9)
+    gain, error = measure_gain(sample, image_objective, one, other)
+    assert gain == pytest.approx(7 / 9)
+    assert error == pytest.approx(np.sqrt(2 * np.var([0.5, 0.75, 0.75])))
 
 
-def test_a_gain_is_the_difference_of_the_objectives_and_its_error_that_of_resampled_images():
-    generator = np.random.default_rng(0)
-    good, bad = generator.normal(size=(40, 2)), generator.normal(1.0, 1.0, size=(60, 2))
-    sample = make_scores(good, bad)
-    one, other = np.array([0.8, 0.2]), np.array([0.0, 1.0])
-    gain, error = image_gain(sample, one, other)
-    difference = image_objective(sample, one) - image_objective(sample, other)
-    assert gain == pytest.approx(difference)
-    gains = []
-    for _ in range(400):
-        rows = [generator.integers(0, len(part), len(part)) for part in (good, bad)]
-        drawn = make_scores(good[rows[0]], bad[rows[1]])
-        gains.append(image_gain(drawn, one, other)[0])
-    assert error == pytest.approx(np.std(gains), rel=0.15)
+def test_the_error_of_a_gain_is_that_over_samples_drawn_anew():
+    gains, errors = [], []
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        good, bad = generator.normal(size=(40, 2)), generator.normal(1.0, 1.0, size=(40, 2))
+        sample = make_scores(good, bad)
+        gain, error = measure_gain(sample, image_objective, np.array([0.8, 0.2]), np.eye(2)[1])
+        gains.append(gain)
+        errors.append(error**2)
+    assert np.sqrt(np.mean(errors)) == pytest.approx(np.std(gains), rel=0.2)
 
 
-def test_weights_that_do_alike_gain_nothing_for_sure():
-    sample = draw_sample([3.0, 3.0])
-    assert image_gain(sample, np.array([0.5, 0.5]), np.array([0.5, 0.5])) == (0.0, 0.0)
+def test_defects_leave_with_the_image_they_were_made_of():
+    # Only the defect made of the second image is told apart.
+    sample = make_scores([[0.0], [0.0]], [[0.0], [1.0]])
+    values = []
+    measure_gain(sample, lambda part, _: values.append(len(part.kinds)) or 0.0, [1.0], [1.0])
+    assert values == [2] * 4 + [4] * 2
 
 
-@pytest.mark.parametrize("kinds", [(), ([[1.0, 2.0]],)], ids=["no defect", "one defect"])
-def test_too_few_defects_make_no_gain_sure(kinds):
-    sample = make_scores([[0.0, 3.0], [0.5, 0.0]], *kinds)
-    assert image_gain(sample, np.array([1.0, 0.0]), np.array([0.0, 1.0]))[1] == np.inf
+def test_equal_weights_gain_nothing_and_one_image_makes_no_gain_sure():
+    half = np.array([0.5, 0.5])
+    assert measure_gain(draw_sample([3.0, 3.0]), pixel_objective, half, half) == (0.0, 0.0)
+    sample = make_scores([[0.0, 3.0]], [[1.0, 2.0], [1.0, 4.0]])
+    gain, error = measure_gain(sample, image_objective, *np.eye(2))
+    assert gain > 0
+    assert error == np.inf
 
 
 @pytest.mark.parametrize(("lift", "alone"), [(0.0, True), (4.0, False)])

@@ -64,15 +64,13 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     pool = max(1, round(grid / min(sides.values())))
     experts = [
         FeatureResidual(scales, name="feature_residual", **common),
-        # Sharing a covariance makes it a quarter as much to read, which is what its time goes to.
-        CellGaussian("features", pool=pool, shared=2, name="feature_gaussian", **options),
+        CellGaussian("features", pool=pool, name="feature_gaussian", **options),
     ]
     for scale, side in sides.items():
         if side > min(sides.values()):
-            # Neighbours on a fine grid see nearly the same; sharing keeps state and time small.
-            shared = 2 if side > grid else 1
-            name = f"feature_gaussian_{scale}"
-            experts.append(CellGaussian(f"tap_{scale}", shared=shared, name=name, **options))
+            # A place is no smaller than a cell: below, neighbours see nearly the same, and noise.
+            pool, name = max(1, round(side / grid)), f"feature_gaussian_{scale}"
+            experts.append(CellGaussian(f"tap_{scale}", pool=pool, name=name, **options))
     return experts
 
 

@@ -54,7 +54,7 @@ class CellGaussian(Expert):
         pool=1,
         shared=1,
         counts=False,
-        max_bytes=2**24,
+        max_bytes=2**25,
         ridge=0.01,
         seed=0,
         **kwargs,

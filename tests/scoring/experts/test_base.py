@@ -127,9 +127,9 @@ def test_a_model_that_restores_features_gets_gaussians_of_each_finer_tap_and_of_
         tensor = experts[name].tensor
         experts[name].build({tensor: shapes[tensor]})
         places[name] = (experts[name].mean.shape[0], experts[name].whitening.shape[0])
-    # The coarsest grid for all, its own for each finer one; that of cells shares no covariance.
+    # The coarsest grid for all; the cells' for each finer one.
     assert places == {
-        "feature_gaussian": (24, 6),
-        "feature_gaussian_1": (16 * 24, 8 * 12),
+        "feature_gaussian": (24, 24),
+        "feature_gaussian_1": (96, 96),
         "feature_gaussian_2": (96, 96),
     }
