@@ -75,7 +75,7 @@ DATA_OPTIONS = combine_options(
         "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
     ),
 )
-EPOCHS_OPTION = click.option("--epochs", type=int, help="[default: 400 to 600 steps, by the model]")
+EPOCHS_OPTION = click.option("--epochs", type=int, help="[default: 300 to 600 steps, by the model]")
 TRAINING_OPTIONS = combine_options(
     EPOCHS_OPTION,
     click.option("--seed", type=int, help=show_default(TrainingConfig, "seed")),

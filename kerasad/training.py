@@ -58,7 +58,7 @@ class ModelChoice:
 
 MODELS: dict[str, ModelChoice] = {
     "feature_vae_gan": ModelChoice(
-        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=400
+        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=300
     ),
     "vae_gan": ModelChoice(VAEGAN),
     "cavga_d": ModelChoice(CAVGA, {"encoder_type": "dcgan"}),

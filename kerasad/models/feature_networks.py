@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from kerasad.models.networks import latent_heads
@@ -26,6 +27,15 @@ class PlaceBias(layers.Layer):
     def call(self, cells):
         """Returns `(batch, h, w, channels)` plus the vectors."""
         return cells + self.bias
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class DepthToSpace(layers.Layer):
+    """Makes 2 x 2 cells of each cell, of a quarter of its channels each."""
+
+    def call(self, cells):
+        """Returns `(batch, 2 h, 2 w, channels / 4)` of `(batch, h, w, channels)`."""
+        return tf.nn.depth_to_space(cells, 2)
 
 
 def build_feature_encoder(view_shape, latent_dim: int, width: int) -> keras.Model:
@@ -70,7 +80,9 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     x = PlaceBias(name="place")(x)
     x = layers.LeakyReLU(0.1, name="widen_activation")(x)
     x = _residual(x, width, "hidden")
-    x = layers.Conv2DTranspose(channels, 2, strides=2, dtype="float32", name="restored")(x)
+    # A transposed convolution whose windows do not overlap, as one matrix product: less time.
+    x = layers.Conv2D(4 * channels, 1, dtype="float32", name="restored_blocks")(x)
+    x = DepthToSpace(dtype="float32", name="restored")(x)
     surplus = (x.shape[1] - height, x.shape[2] - columns)
     if any(surplus):
         x = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name="crop")(x)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasad.models.feature_networks import DepthToSpace
 from kerasad.models.networks import (
     build_decoder,
     build_discriminator,
@@ -186,3 +187,10 @@ def test_the_log_variance_has_an_upper_bound_and_is_linear_far_below_it(latent):
         bias.assign([value, value])
         found = encoder(random_images((16, 16, 3)))["z_log_var"]
         np.testing.assert_allclose(found, np.full(found.shape, expected), atol=0.003)
+
+
+def test_each_cell_becomes_four_of_a_quarter_of_its_channels():
+    cells = np.arange(16.0).reshape(1, 1, 2, 8)
+    layer = DepthToSpace.from_config(DepthToSpace(name="blocks").get_config())
+    expected = [[[0, 1], [2, 3], [8, 9], [10, 11]], [[4, 5], [6, 7], [12, 13], [14, 15]]]
+    np.testing.assert_array_equal(layer(cells)[0], expected)
