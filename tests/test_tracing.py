@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasad.tracing import compiled, map_dataset
+
+
+def test_a_compiled_function_is_a_graph_with_the_same_answer():
+    graphs = []
+
+    def double(x):
+        graphs.append(tf.inside_function())
+        return 2 * x
+
+    function = compiled(double, reduce_retracing=True)
+    assert [float(function(tf.constant(x))) for x in (1.0, 3.0)] == [2.0, 6.0]
+    assert graphs == [True]
+
+
+def test_a_tensor_in_an_if_is_an_error_instead_of_a_rewritten_function():
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        compiled(lambda x: 1.0 if x > 0 else 2.0)(tf.constant(1.0))
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_elements_are_mapped_in_order_and_tuples_are_several_arguments(parallel):
+    numbers = np.arange(40)
+    dataset = tf.data.Dataset.from_tensor_slices((numbers, 2 * numbers))
+    mapped = map_dataset(dataset, lambda one, two: one + two, parallel)
+    np.testing.assert_array_equal(list(mapped.as_numpy_iterator()), 3 * numbers)
