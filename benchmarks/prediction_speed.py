@@ -47,12 +47,15 @@ def load(run):
 
 
 def measure(detectors, batch, rounds, repeats):
-    """Returns one row for each run; all must have images of one size and one backbone."""
+    """Returns one row for each run; the backbone is that of the first."""
     from kerasad.tracing import compiled
 
     first, *others = detectors.values()
-    if any(other.image_size != first.image_size for other in others) or first.tiles:
-        raise SystemExit("The runs must have images of one size, and no tiles.")
+    for detector in detectors.values():
+        if detector.cell_grid is None:
+            raise SystemExit("The runs must be of a model on a backbone, without tiles.")
+    if any(other.image_size != first.image_size for other in others):
+        raise SystemExit("The runs must have images of one size.")
     image = np.random.default_rng(0).random((batch, *first.image_size, 3), "float32")
     calls = {"backbone": compiled(backbone_of(first))}
     calls |= {run: compiled(outputs_of(detector)) for run, detector in detectors.items()}

@@ -31,8 +31,6 @@ from kerasad.models.arguments import init_arguments
 from kerasad.models.feature_cache import cache_features
 from kerasad.scoring import AnomalyDetector
 from kerasad.scoring.conformal import conformal_rules
-from kerasad.scoring.expert_inputs import tensor_shapes
-from kerasad.scoring.experts import default_experts
 from kerasad.scoring.summary import ON_CROPS_NOTE
 from kerasad.scoring.tiling import TileGrid
 
@@ -272,13 +270,9 @@ def make_detector(
     model: keras.Model, category: Category, config: RunConfig, verbose: int = 1
 ) -> AnomalyDetector:
     """The calibrated detector of a trained model."""
-    settings, experts = config.training, None
-    if category.split.calibration_on_crops:
-        # Scales and thresholds come from windows of one photo, which lie anywhere in it.
-        experts = default_experts(tensor_shapes(model), position_free=True)
+    settings = config.training
     detector = AnomalyDetector(
         model,
-        experts,
         image_size=category.full_shape[:2],
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,

@@ -1,15 +1,16 @@
 """The default model from the command's first step to the last, on small pictures."""
 
-import dataclasses
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasad import runs
 from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.export import export_saved_model
 from kerasad.run_steps import evaluate_run, report_run
-from kerasad.training import make_detector, open_category, train_run, watched_epochs
+from kerasad.training import train_run, watched_epochs
 
 SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8}
 
@@ -74,14 +75,17 @@ def test_an_exported_version_answers_as_the_detector(run, tmp_path):
     assert (tmp_path / "plate" / "1" / "saved_model.pb").is_file()
 
 
-def test_a_model_of_crops_is_scored_in_tiles(run, data):
-    crops = DataConfig(str(data), image_size="64x96", batch_size=4, crop_size="64x64")
-    config = dataclasses.replace(run.config, data=crops)
-    category = open_category(crops, seed=0)
-    detector = make_detector(run.load_model(), category, config, verbose=0)
+def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
+    config = RunConfig(
+        DataConfig(str(data), image_size="64x96", batch_size=4, crop_size="64x64"),
+        ModelConfig(arguments=SMALL),
+        TrainingConfig(epochs=1, false_alarm_rate=0.34),
+    )
+    run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
+    detector = run.load_detector()
     assert detector.cell_grid is None
     assert detector.position_free
-    assert np.isfinite(detector.threshold)
+    assert json.loads((run.path / runs.CALIBRATION).read_text())["threshold"] is not None
 
 
 @pytest.mark.parametrize(

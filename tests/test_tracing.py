@@ -22,6 +22,11 @@ def test_a_tensor_in_an_if_is_an_error_instead_of_a_rewritten_function():
         compiled(lambda x: 1.0 if x > 0 else 2.0)(tf.constant(1.0))
 
 
+def test_nor_is_a_function_of_a_dataset_rewritten():
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        map_dataset(tf.data.Dataset.range(3), lambda x: x if x > 0 else -x)
+
+
 @pytest.mark.parametrize("parallel", [True, False])
 def test_elements_are_mapped_in_order_and_tuples_are_several_arguments(parallel):
     numbers = np.arange(40)

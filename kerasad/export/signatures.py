@@ -8,6 +8,7 @@ from kerasad.data.geometry import Geometry, make_valid, pack_inputs
 from kerasad.data.graph_decoding import decode_bytes_in_graph
 from kerasad.export.overlay import draw_overlay_in_graph, enlargement_in_graph
 from kerasad.report.overlay import ColourScale, enlargement
+from kerasad.tracing import compiled
 
 SERVING_DEFAULT = "serving_default"
 SERVING_BYTES = "serving_bytes"
@@ -68,16 +69,9 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     scale = ColourScale.from_threshold(detector.pixel_threshold)
 
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec((None, *geometry.image_shape), name="images")],
-    )
     def serve_images(images):
         return _chosen(detector(_check_images(images, geometry)))
 
-    @tf.function(
-        autograph=False, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
     def serve_bytes(image_bytes):
         image_bytes = tf.ensure_shape(image_bytes, (None,))
         images, sizes = _read_files(image_bytes, geometry, decoding)
@@ -94,9 +88,11 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
         )
         return outputs
 
+    pixels = tf.TensorSpec((None, *geometry.image_shape), name="images")
+    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
     signatures = {
-        SERVING_DEFAULT: serve_images.get_concrete_function(),
-        SERVING_BYTES: serve_bytes.get_concrete_function(),
+        SERVING_DEFAULT: compiled(serve_images).get_concrete_function(pixels),
+        SERVING_BYTES: compiled(serve_bytes).get_concrete_function(files),
     }
     module = tf.Module(name="kerasad")
     read = {id(v): v for function in signatures.values() for v in function.graph.variables}

@@ -31,7 +31,10 @@ class PlaceBias(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class DepthToSpace(layers.Layer):
-    """Makes 2 x 2 cells of each cell, of a quarter of its channels each."""
+    """Makes 2 x 2 cells of each cell, of a quarter of its channels each.
+
+    `y[2 i + a, 2 j + b, k] = x[i, j, (2 a + b) C / 4 + k]`, with `C` the channels of `x`.
+    """
 
     def call(self, cells):
         """Returns `(batch, 2 h, 2 w, channels / 4)` of `(batch, h, w, channels)`."""
@@ -80,7 +83,8 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     x = PlaceBias(name="place")(x)
     x = layers.LeakyReLU(0.1, name="widen_activation")(x)
     x = _residual(x, width, "hidden")
-    # A transposed convolution whose windows do not overlap, as one matrix product: less time.
+    # As a transposed convolution whose windows do not overlap, with a bias for each of the four
+    # cells, but one matrix product, which takes less time.
     x = layers.Conv2D(4 * channels, 1, dtype="float32", name="restored_blocks")(x)
     x = DepthToSpace(dtype="float32", name="restored")(x)
     surplus = (x.shape[1] - height, x.shape[2] - columns)

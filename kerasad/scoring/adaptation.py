@@ -156,7 +156,10 @@ def draw_fusion_samples(
 
     def add(images, masks, valid, kind, start):
         maps = maps_of(pack_inputs(images, valid))
-        columns = np.full(len(images), kind), start + np.arange(len(images))
+        sources = start + np.arange(len(images))
+        if getattr(validation, "on_crops", False):  # all of one photo
+            sources = np.zeros_like(sources)
+        columns = np.full(len(images), kind), sources
         for calibration, part in zip(calibrations, rows, strict=True):
             part.append((*_thinned(detector, calibration(maps), masks, valid), *columns))
 

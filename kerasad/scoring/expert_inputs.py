@@ -51,7 +51,11 @@ def to_grid(maps, grid):
     if (height, width) == tuple(grid):
         return maps
     if height >= grid[0] and width >= grid[1]:
-        return downsampled_cells(maps, *grid)
+        means = downsampled_cells(maps, *grid)
+        if tuple(means.shape[1:3]) == tuple(grid):
+            return means
+        # No whole number of finer cells, as of networks that cut their borders off.
+        return ops.image.resize(maps, grid, interpolation="bilinear", antialias=True)
     # Where the grid has no whole number of finer cells, the last coarse ones reach beyond it.
     covered = tuple(side * -(-of // side) for side, of in zip((height, width), grid, strict=True))
     return enlarge_maps(maps, covered)[:, : grid[0], : grid[1]]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import special
 
 # Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
@@ -10,8 +11,8 @@ STEPS = 15
 _TIE = 1e-4
 # Groups of images that the error of a gain is measured with.
 GROUPS = 10
-# So many standard errors are taken for more than chance.
-SURE = 2.0
+# How sure it must be that a choice is more than chance: that of two standard errors of many.
+SURE = float(special.ndtr(2.0))
 # In `FusionSample.kinds`.
 GOOD = -1
 
@@ -42,12 +43,12 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
 
     Where experts say how many values they sum up (`Expert.degrees`), what the synthetic defects
     choose is shrunk half-way to what is known without any, and all the way if it is better by no
-    more than two standard errors, see `measure_gain` (two, because it is the best of many): nobody
-    knows the kind of real defects, and synthetic ones favour fine scales. What is known is, for
-    pixels, `w ~ sqrt(d)`: of independent Gaussians, the sum of squared distances standardized
-    expert by expert. For the score, a maximum over places, it is the expert of most values alone:
-    the joint model of all channels, on the grid with the fewest places for noise to be largest at.
-    Else, both are `choose_weights`.
+    more than two standard errors, or as many more as Student's t asks of few images, see
+    `measure_gain`; two, because it is the best of many. Nobody knows the kind of real defects, and
+    synthetic ones favour fine scales. What is known is, for pixels, `w ~ sqrt(d)`: of independent
+    Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
+    over places, it is the expert of most values alone: the joint model of all channels, on the
+    grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -74,8 +75,8 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
 
 def _shrunk(sample, aim, prior):
     choice = choose_weights(sample, aim, prior)
-    gain, error = measure_gain(sample, aim, choice, prior)
-    return (choice + prior) / 2.0 if gain > SURE * error else prior
+    gain, error, degrees = measure_gain(sample, aim, choice, prior)
+    return (choice + prior) / 2.0 if gain > special.stdtrit(degrees, SURE) * error else prior
 
 
 def choose_weights(
@@ -160,7 +161,7 @@ def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     return float(np.mean(values))
 
 
-def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float]:
+def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float, int]:
     """Returns by how much an aim is better with `weights` than with `other`, and how surely.
 
     `error^2 = (g - 1) / g * sum_i (gain_i - mean)^2`, with `gain_i` the gain without the `i`-th of
@@ -175,7 +176,9 @@ def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, floa
 
     Returns:
         gain: float.
-        error: float, its standard error; inf with a single validation image.
+        error: float, its standard error; inf with fewer than three validation images, of which two
+            are alike too often by chance.
+        degrees: int, the error's degrees of freedom, `g - 1`.
 
     Reference: the delete-a-group jackknife, see Kott, Journal of Official Statistics 17 (2001).
     """
@@ -184,12 +187,12 @@ def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, floa
         return aim(part, weights) - aim(part, other)
 
     images = np.unique(sample.sources)
-    if len(images) < 2:
-        return gain_of(sample), np.inf
+    if len(images) < 3:
+        return gain_of(sample), np.inf, 1
     groups = [images[start::GROUPS] for start in range(min(GROUPS, len(images)))]
     gains = [gain_of(_without(sample, group)) for group in groups]
     error = np.sqrt((len(gains) - 1) * np.var(gains))
-    return gain_of(sample), float(error)
+    return gain_of(sample), float(error), len(gains) - 1
 
 
 def _without(sample, sources):

@@ -155,6 +155,7 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
     assert sample.masks.shape == sample.valid.shape == (18, 32, 48)
     assert sample.masks.any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 15
     assert sample.kinds.tolist() == [-1] * 3 + [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    assert sample.sources.tolist() == [0, 1, 2] * 6
     assert sample.valid.all()
     good = detector.expert_maps(tf.constant(good_images(3, 32, 48)))[0]
     np.testing.assert_allclose(
@@ -162,6 +163,13 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
     )
     outside = ~sample.masks[3:6]
     np.testing.assert_allclose(sample.maps[3:6, ..., 0][outside], sample.maps[:3, ..., 0][outside])
+
+
+def test_windows_of_one_photo_have_one_source(make_detector, good_images, batched):
+    windows = batched(good_images(3, 32, 48), 2)
+    windows.on_crops = True
+    sample = draw_fusion_sample(make_detector([PixelResidual()]), windows, seed=0)
+    assert sample.sources.tolist() == [0] * 18
 
 
 def test_fusion_sample_is_limited_whatever_the_number_of_images(

@@ -26,3 +26,11 @@ def test_coarse_cells_that_reach_beyond_the_grid_stay_where_they_are():
     row = np.asarray(to_grid(maps, (1, 5)))[0, 0, :, 0]
     np.testing.assert_allclose(row[2], row[3], rtol=1e-5)
     np.testing.assert_allclose(row[1], row[4], rtol=1e-5)
+
+
+def test_places_of_no_whole_number_of_cells_become_as_many_as_there_are_cells():
+    ramp = tf.reshape(tf.range(37.0), (1, 1, 37, 1))
+    row = np.asarray(to_grid(ramp, (1, 35)))[0, 0, :, 0]
+    assert row.shape == (35,)
+    # The middle of cell k is at (k + 1/2) 37 / 35 places.
+    np.testing.assert_allclose(row[1:-1], (np.arange(1, 34) + 0.5) * 37 / 35 - 0.5, atol=0.05)

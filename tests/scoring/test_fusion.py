@@ -156,7 +156,7 @@ def test_experts_that_say_nothing_of_themselves_have_what_the_defects_choose():
 
 def test_weights_are_half_of_the_defects_choice_and_half_of_what_experts_say():
     # The first expert is the only one that sees defects, the last sums up most values.
-    sample = draw_sample([1.5, -1.0, -1.0])
+    sample = draw_sample([1.5, -1.0, -1.0], images=40)
     pixel_weights, score_weights = fuse(sample, [4, 1, 16])
     prior = np.array([2, 1, 4]) / 7
     chosen = choose_weights(sample, pixel_objective, prior)
@@ -172,7 +172,10 @@ def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
     pixel_weights, score_weights = fuse(sample, [9, 9])
     np.testing.assert_allclose(pixel_weights, [0.75, 0.25])
     # Of two that say the same of themselves, the score starts from the first.
-    assert 0.0 < score_weights[1] < 0.5
+    prior = np.array([1.0, 0.0])
+    chosen = choose_weights(sample, image_objective, prior)
+    assert chosen[1] > 0
+    np.testing.assert_allclose(score_weights, (chosen + prior) / 2)
 
 
 def test_the_objective_counts_pixels_twice_and_images_once():
@@ -199,11 +202,10 @@ def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
     assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9
 
 
-def make_scores(good, bad, kinds=None):
+def make_scores(good, bad):
     """A sample of images of one pixel, a defective one made of each good one; columns: experts."""
     scores = np.concatenate([good, bad]).astype("float32")
-    kinds = np.zeros(len(bad), int) if kinds is None else np.array(kinds)
-    kinds = np.concatenate([np.full(len(good), GOOD), kinds])
+    kinds = np.repeat([GOOD, 0], [len(good), len(bad)])
     maps, masks = scores[:, None, None], (kinds != GOOD)[:, None, None]
     sources = np.concatenate([np.arange(len(good)), np.arange(len(bad)) % max(1, len(good))])
     return FusionSample(maps, maps, masks, np.ones_like(masks), kinds, sources)
@@ -216,8 +218,9 @@ def test_a_gain_and_its_error_are_those_by_hand():
     one, other = np.eye(2)
     assert image_objective(sample, one) == pytest.approx(8 / 9)
     assert image_objective(sample, other) == pytest.approx(1 / 9)
-    gain, error = measure_gain(sample, image_objective, one, other)
+    gain, error, degrees = measure_gain(sample, image_objective, one, other)
     assert gain == pytest.approx(7 / 9)
+    assert degrees == 2
     assert error == pytest.approx(np.sqrt(2 * np.var([0.5, 0.75, 0.75])))
 
 
@@ -227,27 +230,28 @@ def test_the_error_of_a_gain_is_that_over_samples_drawn_anew():
         generator = np.random.default_rng(seed)
         good, bad = generator.normal(size=(40, 2)), generator.normal(1.0, 1.0, size=(40, 2))
         sample = make_scores(good, bad)
-        gain, error = measure_gain(sample, image_objective, np.array([0.8, 0.2]), np.eye(2)[1])
+        weights = np.array([0.8, 0.2])
+        gain, error, _ = measure_gain(sample, image_objective, weights, np.eye(2)[1])
         gains.append(gain)
         errors.append(error**2)
     assert np.sqrt(np.mean(errors)) == pytest.approx(np.std(gains), rel=0.2)
 
 
 def test_defects_leave_with_the_image_they_were_made_of():
-    # Only the defect made of the second image is told apart.
-    sample = make_scores([[0.0], [0.0]], [[0.0], [1.0]])
-    values = []
-    measure_gain(sample, lambda part, _: values.append(len(part.kinds)) or 0.0, [1.0], [1.0])
-    assert values == [2] * 4 + [4] * 2
+    sample = make_scores([[0.0], [1.0], [2.0]], [[3.0], [4.0], [5.0]])
+    left = []
+    measure_gain(sample, lambda part, _: left.append(part.maps.ravel().tolist()) or 0.0, [1], [1])
+    assert left[::2] == [[1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 3, 4], [0, 1, 2, 3, 4, 5]]
 
 
-def test_equal_weights_gain_nothing_and_one_image_makes_no_gain_sure():
+def test_equal_weights_gain_nothing_and_two_images_make_no_gain_sure():
     half = np.array([0.5, 0.5])
-    assert measure_gain(draw_sample([3.0, 3.0]), pixel_objective, half, half) == (0.0, 0.0)
-    sample = make_scores([[0.0, 3.0]], [[1.0, 2.0], [1.0, 4.0]])
-    gain, error = measure_gain(sample, image_objective, *np.eye(2))
-    assert gain > 0
-    assert error == np.inf
+    assert measure_gain(draw_sample([3.0, 3.0]), pixel_objective, half, half)[:2] == (0.0, 0.0)
+    # Without either image the gain is the same.
+    sample = make_scores([[0.0, 3.0], [0.0, 3.0]], [[1.0, 2.0], [1.0, 2.0]])
+    gain, error, _ = measure_gain(sample, image_objective, *np.eye(2))
+    assert (gain, error) == (1.0, np.inf)
+    assert fuse(sample, [1, 4])[1].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(("lift", "alone"), [(0.0, True), (4.0, False)])
@@ -255,5 +259,7 @@ def test_the_score_is_that_of_the_most_values_until_others_are_surely_better(lif
     generator = np.random.default_rng(1)
     good = generator.normal(size=(30, 2))
     bad = generator.normal(size=(30, 2)) + [1.5, lift]
-    _, weights = fuse(make_scores(good, bad), [9, 1])
-    assert (weights.tolist() == [1.0, 0.0]) is alone
+    sample, prior = make_scores(good, bad), np.eye(2)[0]
+    _, weights = fuse(sample, [9, 1])
+    half = (choose_weights(sample, image_objective, prior) + prior) / 2
+    np.testing.assert_allclose(weights, prior if alone else half)

@@ -53,8 +53,8 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns what a detector of a model on pretrained features is made of.
 
     A Gaussian of all channels together on the grid of the coarsest tap, which knows best whether
-    something is wrong; one for each finer tap on its own grid, which know where; and the angle to
-    the restored features.
+    something is wrong; one for each finer tap on the grid of cells, which know where; and the angle
+    to the restored features.
     """
     common = {"position_free": position_free}
     scales = FeatureResidual.scales_of(shapes)

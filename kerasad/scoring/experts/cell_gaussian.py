@@ -62,6 +62,7 @@ class CellGaussian(Expert):
         super().__init__(**kwargs)
         check_whole("pool", pool, 1)
         check_whole("shared", shared, 1)
+        check_whole("max_bytes", max_bytes, 0)
         self.tensor = tensor
         self.max_channels = max_channels
         self.max_side = max_side
@@ -93,8 +94,9 @@ class CellGaussian(Expert):
         dim = min(channels, self.max_channels)
         self._window = (self.pool, self.pool)
         if not self.position_free:
+            # Whole pools, so that places lie on the cells of coarser grids.
             self._window = tuple(
-                max(self.pool, -(-side // self.max_side)) for side in (height, width)
+                self.pool * -(-side // (self.pool * self.max_side)) for side in (height, width)
             )
         self._grid = tuple(
             -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.distance import mahalanobis
 
+from kerasad.errors import InputError
 from kerasad.scoring.experts import CellGaussian
 
 
@@ -281,6 +282,27 @@ def test_places_share_covariances_until_they_fit_the_bytes(max_bytes, blocks):
     assert again.whitening.shape == expert.whitening.shape
     again.set_weights(expert.get_weights())
     assert again({"z_mean": tf.zeros((2, 4, 6, 3))}).shape == (2, 4, 6, 1)
+
+
+def test_covariances_shared_for_want_of_bytes_are_those_shared_on_demand():
+    train, asked = draw_features(30, 4, 6), draw_features(3, 4, 6, seed=1)
+    bound = adapt(CellGaussian(max_bytes=4 * 4 * 4 * 6), train, batch=7)
+    shared = adapt(CellGaussian(shared=2), train, batch=7)
+    assert bound.whitening.shape == shared.whitening.shape == (6, 4, 4)
+    np.testing.assert_array_equal(distances(bound, asked), distances(shared, asked))
+
+
+@pytest.mark.parametrize("wrong", [None, "1 MB", -1])
+def test_bytes_that_are_none_are_refused(wrong):
+    with pytest.raises(InputError, match="`max_bytes`"):
+        CellGaussian(max_bytes=wrong)
+
+
+def test_places_are_whole_pools_where_there_would_be_too_many():
+    expert = CellGaussian(pool=2, max_side=3)
+    expert.build({"z_mean": (None, 9, 4, 3)})
+    # Nine cells are five pools, so two of them make a place.
+    assert expert({"z_mean": tf.zeros((1, 9, 4, 3))}).shape == (1, 3, 2, 1)
 
 
 def test_so_many_cells_down_and_across_are_one_place():
