@@ -4,8 +4,9 @@
 
 One model with the defaults serves all rows of experts: its detector holds every expert, those that
 are off by default included, and each row's weights are chosen anew on the synthetic defects, among
-the row's experts. The rows of loss terms each train a model. Rows are appended to the output file;
-rows that it already holds are not measured again.
+the row's experts. The rows of loss terms each train a model, and stand with the fusion of its
+defaults and with its own residual alone, since Gaussians owe the losses nothing. Rows are appended
+to the output file; rows that it already holds are not measured again.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from ablation import VARIANTS as OF_PIXELS
 from jsonl import append_row, find_row, markdown_table, read_rows
 
 EXPERTS = "experts"
+RESIDUAL = "feature_residual"
 SHARED = (
     "no reconstruction term",
     "no KL term",
@@ -104,7 +106,7 @@ def agrees(row, shared, variant):
 
 
 def measure_subsets(model, category, seed, all_experts):
-    """Yields names and metrics of the fusion of the defaults and, if asked, of other experts."""
+    """Yields names and metrics of the defaults, the residual alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
     from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
     from kerasad.scoring.expert_inputs import tensor_shapes
@@ -132,7 +134,7 @@ def measure_subsets(model, category, seed, all_experts):
     calibrate_maps(detector, category.validation)
     sample = draw_fusion_sample(detector, category.validation, seed)
     names = [expert.name for expert in experts]
-    subsets = {"defaults": defaults}
+    subsets = {"defaults": defaults, RESIDUAL: [RESIDUAL]}
     if all_experts:
         subsets |= {"all, off by default included": names}
         subsets |= {
@@ -182,6 +184,8 @@ def print_tables(rows, shared):
             is_shared = all(row.get(key) == value for key, value in shared.items())
             if is_shared and row["variant"] in variants and row["row"] != "last":
                 title = row["row"] if row["variant"] == EXPERTS else row["variant"]
+                if row["variant"] != EXPERTS and row["row"] == RESIDUAL:
+                    title += f", {RESIDUAL} alone"
                 lines.append([title, *(row[metric] for metric in METRICS)])
         print(markdown_table(["", *METRICS], lines) + "\n")
 
