@@ -2,15 +2,13 @@
 
     python benchmarks/prediction_speed.py runs/bottle --output prediction_speed.jsonl
 
-From decoded images of the detector's size to map, score and decision, as arrays. Each round times
+From decoded images of the detector's size to map, score and decision, as arrays. Each turn times
 the backbone, cut behind its last tap and folded as models hold it, and then every run's detector;
-a row holds the medians over the rounds in milliseconds an image, and the ratio to the backbone.
+a row holds the medians over the turns in milliseconds an image, and the ratio to the backbone.
 """
 
 import argparse
 import os
-import statistics
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 from jsonl import append_row, markdown_table
+from peers_exchange import time_calls
 
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_anomalous", "p_value")
 COLUMNS = ("run", "batch", "backbone_ms", "milliseconds", "ratio", "megabytes")
@@ -27,15 +26,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs on a backbone")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=10, help="calls of each in a round")
+    parser.add_argument("--repeats", type=int, default=200, help="calls of each, in turns")
     parser.add_argument("--output", default="prediction_speed.jsonl", help="JSON lines to append")
     arguments = parser.parse_args()
     detectors = {run: load(run) for run in arguments.runs}
     rows = [
         append_row(arguments.output, row)
         for batch in arguments.batches
-        for row in measure(detectors, batch, arguments.rounds, arguments.repeats)
+        for row in measure(detectors, batch, arguments.repeats)
     ]
     print(markdown_table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows]))
 
@@ -46,7 +44,7 @@ def load(run):
     return open_run(run).load_detector()
 
 
-def measure(detectors, batch, rounds, repeats):
+def measure(detectors, batch, repeats):
     """Returns one row for each run; the backbone is that of the first."""
     from kerasad.tracing import compiled
 
@@ -56,19 +54,12 @@ def measure(detectors, batch, rounds, repeats):
             raise SystemExit("The runs must be of a model on a backbone, without tiles.")
     if any(other.image_size != first.image_size for other in others):
         raise SystemExit("The runs must have images of one size.")
-    image = np.random.default_rng(0).random((batch, *first.image_size, 3), "float32")
-    calls = {"backbone": compiled(backbone_of(first))}
-    calls |= {run: compiled(outputs_of(detector)) for run, detector in detectors.items()}
-    seconds = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            started = time.perf_counter()
-            for _ in range(repeats):
-                for value in call(tf.constant(image)).values():
-                    value.numpy()
-            if number:  # the first round traces and warms up
-                seconds[name].append((time.perf_counter() - started) / repeats / batch)
-    medians = {name: 1000 * statistics.median(values) for name, values in seconds.items()}
+    images = np.random.default_rng(0).random((batch, *first.image_size, 3), "float32")
+    functions = {"backbone": compiled(backbone_of(first))}
+    functions |= {run: compiled(outputs_of(detector)) for run, detector in detectors.items()}
+    calls = {name: as_arrays(function) for name, function in functions.items()}
+    times = time_calls(calls, images, {batch: repeats})
+    medians = {name: values[str(batch)] for name, values in times.items()}
     return [
         {
             "run": run.name,
@@ -80,6 +71,10 @@ def measure(detectors, batch, rounds, repeats):
         }
         for run in detectors
     ]
+
+
+def as_arrays(function):
+    return lambda batch: [value.numpy() for value in function(tf.constant(batch)).values()]
 
 
 def backbone_of(detector):

@@ -1,7 +1,7 @@
 """Functions as graphs, made of what is written: this package writes its control flow as operations.
 
 AutoGraph would rewrite every function that they call, Keras' own included, to find Python's `if`
-and `for` over tensors. There are none, and looking takes much of the time of a short training.
+and `for` over tensors. There are none, and looking for them would take time in every process.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from keras import ops
 from kerasad.backbones import build_backbone
 from kerasad.layers.content_grid import align_cells
 from kerasad.losses import scale_slices
-from kerasad.models.networks import downsampled_cells
+from kerasad.models.networks import averaged_cells, downsampled_cells
 
 STRIDE = 8
 """Pixels between the cells of the grid, down and across, if a tap has such a grid."""
@@ -178,8 +178,5 @@ def _to_grid(features, grid):
     if (height, width) == tuple(grid):
         return features
     if height >= grid[0] and width >= grid[1]:
-        means = downsampled_cells(features, *grid)
-        if tuple(means.shape[1:3]) == tuple(grid):
-            return means
-    # Coarser, or a grid that is no halving, as of networks that cut their borders off.
+        return averaged_cells(features, grid)
     return ops.image.resize(features, grid, interpolation="bilinear", antialias=True)

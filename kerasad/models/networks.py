@@ -250,6 +250,18 @@ def downsampled_cells(values, height, width):
     return ops.average_pool(values, window, strides=window, padding="same")
 
 
+def averaged_cells(cells, grid):
+    """Returns `(batch, H, W, c)` cells on a grid `(height, width)` that is no finer, as means.
+
+    Of whole cells where so many of them make one of the grid; else resampled with antialiasing, as
+    the features of networks that cut their borders off ask for.
+    """
+    means = downsampled_cells(cells, *grid)
+    if tuple(means.shape[1:3]) == tuple(grid):
+        return means
+    return ops.image.resize(cells, grid, interpolation="bilinear", antialias=True)
+
+
 def seed_weights(network: keras.layers.Layer, seed: int) -> None:
     """Draws all weights that start at random anew, from their own seeds.
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import enlarge_maps
-from kerasad.models.networks import downsampled_cells
+from kerasad.models.networks import averaged_cells
 from kerasad.tracing import compiled
 
 
@@ -51,11 +51,7 @@ def to_grid(maps, grid):
     if (height, width) == tuple(grid):
         return maps
     if height >= grid[0] and width >= grid[1]:
-        means = downsampled_cells(maps, *grid)
-        if tuple(means.shape[1:3]) == tuple(grid):
-            return means
-        # No whole number of finer cells, as of networks that cut their borders off.
-        return ops.image.resize(maps, grid, interpolation="bilinear", antialias=True)
+        return averaged_cells(maps, grid)
     # Where the grid has no whole number of finer cells, the last coarse ones reach beyond it.
     covered = tuple(side * -(-of // side) for side, of in zip((height, width), grid, strict=True))
     return enlarge_maps(maps, covered)[:, : grid[0], : grid[1]]

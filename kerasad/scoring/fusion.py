@@ -3,7 +3,6 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy import special
 
 # Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
@@ -11,8 +10,8 @@ STEPS = 15
 _TIE = 1e-4
 # Groups of images that the error of a gain is measured with.
 GROUPS = 10
-# How sure it must be that a choice is more than chance: that of two standard errors of many.
-SURE = float(special.ndtr(2.0))
+# So many standard errors are more than chance, of many groups.
+SURE = 2.0
 # In `FusionSample.kinds`.
 GOOD = -1
 
@@ -74,9 +73,11 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shrunk(sample, aim, prior):
+    from scipy.special import ndtr, stdtrit
+
     choice = choose_weights(sample, aim, prior)
     gain, error, degrees = measure_gain(sample, aim, choice, prior)
-    return (choice + prior) / 2.0 if gain > special.stdtrit(degrees, SURE) * error else prior
+    return (choice + prior) / 2.0 if gain > stdtrit(degrees, ndtr(SURE)) * error else prior
 
 
 def choose_weights(

@@ -97,7 +97,9 @@ def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset
 
     def part(remainder):
         chosen = images.filter(lambda index, _: index % 2 == remainder)
-        return map_dataset(chosen, lambda _, inputs: inputs, parallel=False).batch(size)
+        half = map_dataset(chosen, lambda _, inputs: inputs, parallel=False).batch(size)
+        half.on_crops = getattr(dataset, "on_crops", False)
+        return half
 
     even, odd = part(0), part(1)
     return (even, odd) if next(iter(odd), None) is not None else (dataset, dataset)

@@ -32,6 +32,13 @@ def test_halves_of_padded_images_keep_their_validity():
         assert numbers(batch["valid"] for batch in part) == [10 * value for value in expected]
 
 
+def test_halves_of_windows_of_one_photo_say_so():
+    windows = batched(np.zeros((4, 1), "float32"))
+    assert [half.on_crops for half in deal_out(windows)] == [False, False]
+    windows.on_crops = True
+    assert [half.on_crops for half in deal_out(windows)] == [True, True]
+
+
 def test_one_image_is_both_halves():
     assert [numbers(part) for part in deal_out(batched(np.full((1, 1), 7.0)))] == [[7], [7]]
 
