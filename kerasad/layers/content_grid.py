@@ -81,8 +81,15 @@ def enlarge_maps(maps, size, valid=None, smoothing: float = SMOOTHING):
             )
         )
     # Channels first, so that both products are of matrices as large as they can be.
-    maps = ops.transpose(ops.cast(maps, "float32"), (0, 3, 1, 2))
+    _, height, width, channels = maps.shape
+    maps = ops.cast(maps, "float32")
+    if channels == 1:  # moved without a copy
+        maps = ops.reshape(maps, (-1, 1, height, width))
+    else:
+        maps = ops.transpose(maps, (0, 3, 1, 2))
     maps = ops.matmul(ops.matmul(down, maps), ops.swapaxes(across, -1, -2))
+    if channels == 1:
+        return ops.reshape(maps, (-1, *size, 1))
     return ops.transpose(maps, (0, 2, 3, 1))
 
 

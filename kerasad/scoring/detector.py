@@ -150,13 +150,14 @@ class AnomalyDetector(keras.Model):
         weights, score_weights = (
             ops.reshape(state, (-1, 1)) for state in (self.fusion_weights, self.score_weights)
         )
-        sums = [
-            ops.matmul(pixel_maps, weights),
-            ops.matmul(place_maps, score_weights),
-            attention_map,
-        ]
-        anomaly_map, place_map, attention_map = ops.split(
-            self.enlarge(ops.concatenate(sums, axis=-1), valid), 3, axis=-1
+        # Each enlarged on its own: one that nobody asks for takes no time.
+        anomaly_map, place_map, attention_map = (
+            self.enlarge(maps, valid)
+            for maps in (
+                ops.matmul(pixel_maps, weights),
+                ops.matmul(place_maps, score_weights),
+                attention_map,
+            )
         )
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)

@@ -69,8 +69,8 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     for scale, side in sides.items():
         if side > min(sides.values()):
             # A place is no smaller than a cell: below, neighbours see nearly the same, and noise.
-            pool, name = max(1, round(side / grid)), f"feature_gaussian_{scale}"
-            experts.append(CellGaussian(f"tap_{scale}", pool=pool, name=name, **options))
+            tensor = f"features_{scale}" if side >= grid else f"tap_{scale}"
+            experts.append(CellGaussian(tensor, name=f"feature_gaussian_{scale}", **options))
     return experts
 
 
