@@ -56,7 +56,7 @@ def _view_shape(model):
 
 
 def _width(model):
-    return 3 * model.filters
+    return 2 * model.filters
 
 
 def view_images(model, images, valid):

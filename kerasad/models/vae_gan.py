@@ -58,8 +58,8 @@ class VAEGAN(TwoPlayerModel):
             none.
         latent: `"conv"` (a code for each cell) or `"dense"` (one for the image).
         latent_dim: int. Channels of the code.
-        filters: int. Channels after the first halving, in each of the networks; on a backbone a
-            third of the channels of hidden layers.
+        filters: int. Channels after the first halving, in each of the networks; on a backbone
+            half of the channels of hidden layers.
         depth: int >= 2 or None. Number of halvings; None chooses by size, see `default_depth`.
         adacos: `"pretext"`, `"cluster"`, `"instance"` or `"none"`.
         adacos_scale: `"dynamic"` or `"fixed"`.

@@ -46,8 +46,8 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     `measure_gain`; two, because it is the best of many. Nobody knows the kind of real defects, and
     synthetic ones favour fine scales. What is known is, for pixels, `w ~ sqrt(d)`: of independent
     Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
-    over places, it is the expert of most values alone: the joint model of all channels, on the
-    grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
+    over places, they are the experts of most values alone, alike: joint models of all channels, on
+    the grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -65,7 +65,8 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     # One that says nothing is trusted as much as the others are on average.
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
     pixel_prior /= pixel_prior.sum()
-    score_prior = (np.arange(len(degrees)) == np.argmax(degrees)).astype("float64")
+    score_prior = (degrees == degrees.max()).astype("float64")
+    score_prior /= score_prior.sum()
     return (
         _shrunk(sample, pixel_objective, pixel_prior),
         _shrunk(sample, image_objective, score_prior),

@@ -171,10 +171,10 @@ def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
     sample = draw_sample([1.5, -1.0], [-1.0, 4.0], images=40)
     pixel_weights, score_weights = fuse(sample, [9, 9])
     np.testing.assert_allclose(pixel_weights, [0.75, 0.25])
-    # Of two that say the same of themselves, the score starts from the first.
-    prior = np.array([1.0, 0.0])
+    # Of two that say the same of themselves, both have the same share of the prior.
+    prior = np.array([0.5, 0.5])
     chosen = choose_weights(sample, image_objective, prior)
-    assert chosen[1] > 0
+    assert chosen[1] > 0.5
     np.testing.assert_allclose(score_weights, (chosen + prior) / 2)
 
 
@@ -200,6 +200,11 @@ def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
     pixel_weights, _ = fuse(draw_sample([6.0, 6.0, 6.0]), [4, 0, 16])
     # The prior is (2, 3, 4) / 9, and half of the weight follows it.
     assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9
+
+
+def test_experts_of_most_values_share_the_score():
+    _, score_weights = fuse(draw_sample([0.0, 0.0, 0.0]), [16, 4, 16])
+    np.testing.assert_allclose(score_weights, [0.5, 0.0, 0.5])
 
 
 def make_scores(good, bad):

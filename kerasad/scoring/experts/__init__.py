@@ -52,9 +52,9 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
 def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns what a detector of a model on pretrained features is made of.
 
-    A Gaussian of all channels together on the grid of the coarsest tap, which knows best whether
-    something is wrong; one for each finer tap on the grid of cells, which know where; and the angle
-    to the restored features.
+    A Gaussian and a memory of all channels together on the grid of the coarsest tap, which know
+    best whether something is wrong, where places mean something and where not; a Gaussian for each
+    finer tap on the grid of cells, which know where; and the angle to the restored features.
     """
     common = {"position_free": position_free}
     scales = FeatureResidual.scales_of(shapes)
@@ -65,6 +65,14 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     experts = [
         FeatureResidual(scales, name="feature_residual", **common),
         CellGaussian("features", pool=pool, name="feature_gaussian", **options),
+        CellMemory(
+            "features",
+            max_channels=128,
+            query_stride=pool,
+            counts=True,
+            name="feature_memory",
+            **common,
+        ),
     ]
     for scale, side in sides.items():
         if side > min(sides.values()):

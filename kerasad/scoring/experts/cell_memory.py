@@ -46,6 +46,7 @@ class CellMemory(Expert):
         query_stride: int >= 1. Cells from one compared cell to the next; windows are widened to
             `pool + query_stride - 1`, so that none is left out.
         neighbors: int >= 1. The root mean square distance of so many nearest cells is returned.
+        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
         seed: int. Of the sample.
 
     Returns:
@@ -69,6 +70,7 @@ class CellMemory(Expert):
         pool=3,
         query_stride=1,
         neighbors=1,
+        counts=False,
         seed=0,
         **kwargs,
     ):
@@ -92,12 +94,18 @@ class CellMemory(Expert):
         self.pool = pool
         self.query_stride = query_stride
         self.neighbors = neighbors
+        self.counts = counts
         self.seed = seed
 
     @property
     def requires(self):
         """The one tensor that is compared."""
         return (self.tensor,)
+
+    @property
+    def degrees(self):
+        """The number of channels that are compared."""
+        return self.cells.shape[-1] if self.counts else 0
 
     @classmethod
     def available(cls, shapes, tensor="features"):
@@ -123,6 +131,8 @@ class CellMemory(Expert):
             )
         shape = (self._chunks * self._rows, dim)
         self.cells = self.add_weight(shape, "zeros", name="cells", **options)
+        # Half the square of each; before `finish`, the zeros of the first row are the only cell.
+        self.halves = self.add_weight((shape[0],), _only_first, name="halves", **options)
         self.count = self.add_weight((), "zeros", name="count", **options)
 
     def call(self, tensors):
@@ -170,9 +180,7 @@ class CellMemory(Expert):
     def _products(self, queries, chunk):
         first = chunk * self._rows
         cells = ops.slice(self.cells, (first, 0), (self._rows, self.cells.shape[1]))
-        # Before `finish` the zeros of the first row count as a cell.
-        absent = ops.cast(first + ops.arange(self._rows), "float32") >= ops.maximum(self.count, 1.0)
-        halves = 0.5 * ops.sum(ops.square(cells), axis=-1) + _ABSENT * ops.cast(absent, "float32")
+        halves = ops.slice(self.halves, (first,), (self._rows,))
         return self._largest(ops.matmul(queries, ops.transpose(cells)) - halves)
 
     def _largest(self, products):
@@ -216,7 +224,11 @@ class CellMemory(Expert):
         stored = np.zeros(self.cells.shape, "float16")
         count = min(len(pool), self.capacity)
         stored[:count] = pool[:count]
-        self.cells.assign(stored.astype("float32"))
+        stored = stored.astype("float32")
+        halves = np.full(len(stored), _ABSENT, "float32")
+        halves[:count] = 0.5 * np.sum(np.square(stored[:count]), axis=1)
+        self.cells.assign(stored)
+        self.halves.assign(halves)
         self.count.assign(float(count))
 
     def save_own_variables(self, store):
@@ -241,8 +253,13 @@ class CellMemory(Expert):
             "pool": self.pool,
             "query_stride": self.query_stride,
             "neighbors": self.neighbors,
+            "counts": self.counts,
             "seed": self.seed,
         }
+
+
+def _only_first(shape, dtype):
+    return ops.convert_to_tensor(np.where(np.arange(shape[0]) == 0, 0.0, _ABSENT), dtype)
 
 
 def _principal_directions(centred, count):

@@ -105,7 +105,7 @@ def test_default_experts_of_a_dense_code_without_adacos_leave_out_what_it_lacks(
     assert {"pixel_residual", "encoder_gaussian"} <= left
 
 
-def test_a_model_that_restores_features_gets_gaussians_of_each_finer_tap_and_of_all():
+def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_all():
     shapes = {
         "features": (None, 8, 12, 7),
         "tap_1": (None, 16, 24, 2),
@@ -119,17 +119,25 @@ def test_a_model_that_restores_features_gets_gaussians_of_each_finer_tap_and_of_
     assert list(experts) == [
         "feature_residual",
         "feature_gaussian",
+        "feature_memory",
         "feature_gaussian_1",
         "feature_gaussian_2",
     ]
-    places = {}
-    for name in list(experts)[1:]:
-        tensor = experts[name].tensor
-        experts[name].build({tensor: shapes[tensor]})
-        places[name] = (experts[name].mean.shape[0], experts[name].whitening.shape[0])
+    maps = {}
+    for name, expert in experts.items():
+        inputs = {
+            tensor: np.ones((1, *shapes[tensor][1:]), "float32") for tensor in expert.requires
+        }
+        expert.build({tensor: shapes[tensor] for tensor in expert.requires})
+        maps[name] = tuple(expert(inputs).shape[1:3])
     # The coarsest grid for all; the cells' for each finer one.
-    assert places == {
-        "feature_gaussian": (24, 24),
-        "feature_gaussian_1": (96, 96),
-        "feature_gaussian_2": (96, 96),
+    assert maps == {
+        "feature_residual": (8, 12),
+        "feature_gaussian": (4, 6),
+        "feature_memory": (4, 6),
+        "feature_gaussian_1": (8, 12),
+        "feature_gaussian_2": (8, 12),
     }
+    # Joint models of all channels are trusted alike.
+    degrees = {name: expert.degrees for name, expert in experts.items()}
+    assert degrees["feature_gaussian"] == degrees["feature_memory"] == 7

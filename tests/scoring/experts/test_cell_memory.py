@@ -107,6 +107,11 @@ def test_rows_without_a_cell_are_never_nearest():
     np.testing.assert_allclose(distances(expert, asked).ravel(), expected, rtol=2e-3)
 
 
+def test_a_memory_is_trusted_by_the_channels_it_compares_if_it_shall_be():
+    expert = adapt(CellMemory(capacity=20, max_channels=3, counts=True), draw_features())
+    assert (expert.degrees, adapt(CellMemory(capacity=20), draw_features()).degrees) == (3, 0)
+
+
 def test_fewer_cells_than_neighbors_are_averaged_as_they_are():
     train = draw_features(count=1, height=1, width=2)
     asked = draw_features(count=1, height=1, width=2, seed=1)
