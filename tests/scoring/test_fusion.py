@@ -168,7 +168,7 @@ def test_weights_are_half_of_the_defects_choice_and_half_of_what_experts_say():
 
 
 def test_pixels_and_scores_are_chosen_by_maps_of_their_own():
-    sample = draw_sample([1.5, -1.0], [-1.0, 4.0], images=40)
+    sample = draw_sample([1.5, -1.0], [-1.0, 1.5], images=80)
     pixel_weights, score_weights = fuse(sample, [9, 9])
     np.testing.assert_allclose(pixel_weights, [0.75, 0.25])
     # Of two that say the same of themselves, both have the same share of the prior.
