@@ -16,6 +16,8 @@ from kerasad.tracing import compiled
 # The choice of weights sees about so many synthetic defects, on maps of at most this side.
 FUSION_DEFECTS = 128
 FUSION_SIDE = 64
+# Of large images fewer: drawing a defect and scoring it take time by the pixel.
+FUSION_PIXELS = 2**25
 # Images that it holds at most, in bytes.
 FUSION_BYTES = 2**28
 
@@ -128,8 +130,9 @@ def draw_fusion_samples(
         calibrations: list of `MapCalibration`, which standardize the maps.
         validation: dataset of inputs.
         seed: int. Seed of the defects.
-        num_defects: int. At least so many defects are drawn, on at most half as many images; each
-            image has as many as others, and as many of each kind.
+        num_defects: int. At least so many defects are drawn, on at most half as many images, but on
+            no more than `FUSION_PIXELS` pixels, or one of each kind; each image has as many as
+            others, and as many of each kind.
         verbose: 0 or 1.
 
     Raises:
@@ -137,7 +140,9 @@ def draw_fusion_samples(
     """
     maps_of = _compiled_maps(detector)
     batches = []
-    image_bytes = 4 * 3 * math.prod(detector.image_size)
+    pixels = math.prod(detector.image_size)
+    num_defects = max(1, min(num_defects, FUSION_PIXELS // pixels))
+    image_bytes = 4 * 3 * pixels
     images_left = max(1, min(num_defects // 2, FUSION_BYTES // image_bytes))
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)

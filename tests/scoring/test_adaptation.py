@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad import AnomalyDetector, InputError
+from kerasad.data.synthetic_choosing import KINDS
 from kerasad.scoring import adaptation
 from kerasad.scoring.adaptation import (
     adapt_experts,
@@ -13,6 +14,7 @@ from kerasad.scoring.adaptation import (
     draw_fusion_samples,
 )
 from kerasad.scoring.experts import CellGaussian, Expert, PixelResidual
+from kerasad.scoring.fusion import GOOD
 from kerasad.scoring.map_calibration import MapCalibration
 
 
@@ -219,6 +221,21 @@ def test_several_calibrations_share_images_and_defects(make_detector, good_image
     np.testing.assert_array_equal(one.maps, alone.maps)
     np.testing.assert_array_equal(one.masks, two.masks)
     assert (one.maps != two.maps).any()
+
+
+def test_large_images_have_fewer_defects_but_of_each_kind(
+    make_detector, good_images, batched, monkeypatch
+):
+    detector, data = make_detector([PixelResidual()]), batched(good_images(1, 32, 48))
+    calibrations = [detector.map_calibration]
+
+    def drawn(pixels):
+        monkeypatch.setattr(adaptation, "FUSION_PIXELS", pixels)
+        sample = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=8)[0]
+        return np.bincount(sample.kinds[sample.kinds != GOOD]).tolist()
+
+    assert drawn(8 * 32 * 48) == [2] * len(KINDS)
+    assert drawn(5 * 32 * 48) == drawn(100) == [1] * len(KINDS)
 
 
 def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batched):
