@@ -41,10 +41,9 @@ class TileGrid:
     def __init__(self, image_size: tuple[int, int], tile_size: tuple[int, int], overlap: int):
         self.image_size = image_size
         self.tile_size = tile_size
-        rows = tile_starts(image_size[0], tile_size[0], overlap)
-        columns = tile_starts(image_size[1], tile_size[1], overlap)
-        self.starts = [(row, column) for row in rows for column in columns]
-        self._windows = [self._window(start) for start in self.starts]
+        self._rows = tile_starts(image_size[0], tile_size[0], overlap)
+        self._columns = tile_starts(image_size[1], tile_size[1], overlap)
+        self.starts = [(row, column) for row in self._rows for column in self._columns]
 
     def cut(self, images):
         """Returns the tiles, `(tiles, batch, tile_height, tile_width, c)`."""
@@ -62,15 +61,14 @@ class TileGrid:
         Returns:
             merged: float tensor `(batch, height, width, c)`.
         """
-        total = 0.0
-        for tile, (row, col), window in zip(
-            ops.unstack(maps, len(self.starts), axis=0), self.starts, self._windows, strict=True
-        ):
-            below = self.image_size[0] - self.tile_size[0] - row
-            right = self.image_size[1] - self.tile_size[1] - col
-            weighted = tile * ops.convert_to_tensor(window, dtype=maps.dtype)
-            total = total + ops.pad(weighted, [[0, 0], [row, below], [col, right], [0, 0]])
-        return total
+        tiles = ops.unstack(maps, len(self.starts), axis=0)
+        # Strips first: a map of the whole image for each tile would take memory and most time.
+        across = len(self._columns)
+        strips = [
+            _blend(tiles[first : first + across], self._columns, self.image_size[1], axis=2)
+            for first in range(0, len(tiles), across)
+        ]
+        return _blend(strips, self._rows, self.image_size[0], axis=1)
 
     def map(self, function, images, shape):
         """Returns what a function makes of each tile, merged; one tile after the other.
@@ -88,22 +86,24 @@ class TileGrid:
         )
         return self.merge(made)
 
-    def _window(self, start):
-        # Each tile's share of a pixel; the shares of all tiles sum to 1 there.
-        own = np.zeros(self.image_size)
-        total = np.zeros(self.image_size)
-        ramp = np.outer(_ramp(self.tile_size[0]), _ramp(self.tile_size[1]))
-        for row, col in self.starts:
-            area = np.s_[row : row + self.tile_size[0], col : col + self.tile_size[1]]
-            total[area] += ramp
-            if (row, col) == start:
-                own[area] = ramp
-        row, col = start
-        share = own / total
-        cut = share[row : row + self.tile_size[0], col : col + self.tile_size[1]]
-        return cut[None, :, :, None].astype("float32")
 
+def _blend(parts, starts, length, axis):
+    """Returns parts put at their starts along an axis of that length, overlaps blended linearly.
 
-def _ramp(length):
-    position = np.arange(length)
-    return np.minimum(position, length - 1 - position) + 1.0
+    The share of a part at a place is its distance from the part's border, over the sum of those of
+    all parts there. In two dimensions shares are products of those of rows and columns.
+    """
+    size = parts[0].shape[axis]
+    position = np.arange(size)
+    ramp = np.minimum(position, size - 1 - position) + 1.0
+    total = np.zeros(length)
+    for start in starts:
+        total[start : start + size] += ramp
+    blended = 0.0
+    for part, start in zip(parts, starts, strict=True):
+        share = (ramp / total[start : start + size]).astype("float32")
+        shape, padding = [1] * 4, [[0, 0]] * 4
+        shape[axis], padding[axis] = size, [start, length - size - start]
+        weighted = part * ops.convert_to_tensor(share.reshape(shape), dtype=part.dtype)
+        blended = blended + ops.pad(weighted, padding)
+    return blended
