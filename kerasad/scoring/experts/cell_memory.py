@@ -105,7 +105,7 @@ class CellMemory(Expert):
     @property
     def degrees(self):
         """The number of channels that are compared."""
-        return self.cells.shape[-1] if self.counts else 0
+        return self.cells.shape[-1] - 1 if self.counts else 0
 
     @classmethod
     def available(cls, shapes, tensor="features"):
@@ -129,10 +129,9 @@ class CellMemory(Expert):
             self.directions = self.add_weight(
                 (channels, dim), "zeros", name="directions", **options
             )
-        shape = (self._chunks * self._rows, dim)
-        self.cells = self.add_weight(shape, "zeros", name="cells", **options)
-        # Half the square of each; before `finish`, the zeros of the first row are the only cell.
-        self.halves = self.add_weight((shape[0],), _only_first, name="halves", **options)
+        # Beside each stored cell minus half its square, so that one matrix product compares them.
+        shape = (self._chunks * self._rows, dim + 1)
+        self.cells = self.add_weight(shape, _only_zero, name="cells", **options)
         self.count = self.add_weight((), "zeros", name="count", **options)
 
     def call(self, tensors):
@@ -140,7 +139,8 @@ class CellMemory(Expert):
         pooled = self._pooled(tensors[self.tensor], self.query_stride)
         queries = self._scaled(ops.reshape(pooled, (-1, pooled.shape[-1])))
         # The nearest cell has the largest q.m - |m|^2 / 2. All are centred, so little cancels.
-        nearest = self._largest_products(queries)
+        ones = ops.ones_like(queries[:, :1])
+        nearest = self._largest_products(ops.concatenate([queries, ones], axis=-1))
         present = ops.cast(nearest > -0.5 * _ABSENT, "float32")
         mean = ops.sum(nearest * present, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1.0)
         squares = ops.sum(ops.square(queries), axis=-1) - 2.0 * mean
@@ -178,10 +178,8 @@ class CellMemory(Expert):
         )[1]
 
     def _products(self, queries, chunk):
-        first = chunk * self._rows
-        cells = ops.slice(self.cells, (first, 0), (self._rows, self.cells.shape[1]))
-        halves = ops.slice(self.halves, (first,), (self._rows,))
-        return self._largest(ops.matmul(queries, ops.transpose(cells)) - halves)
+        cells = ops.slice(self.cells, (chunk * self._rows, 0), (self._rows, self.cells.shape[1]))
+        return self._largest(ops.matmul(queries, ops.transpose(cells)))
 
     def _largest(self, products):
         if self.neighbors == 1:
@@ -221,26 +219,31 @@ class CellMemory(Expert):
             pool = pool @ directions
         if self.coreset == "k_center":
             pool = pool[greedy_k_center(pool, self.capacity)]
-        stored = np.zeros(self.cells.shape, "float16")
-        count = min(len(pool), self.capacity)
-        stored[:count] = pool[:count]
-        stored = stored.astype("float32")
-        halves = np.full(len(stored), _ABSENT, "float32")
-        halves[:count] = 0.5 * np.sum(np.square(stored[:count]), axis=1)
-        self.cells.assign(stored)
-        self.halves.assign(halves)
-        self.count.assign(float(count))
+        stored = pool[: self.capacity].astype("float16").astype("float32")
+        self.cells.assign(self._with_halves(stored))
+        self.count.assign(float(len(stored)))
+
+    def _with_halves(self, stored):
+        """Returns what `cells` holds of these stored cells."""
+        cells = np.zeros(self.cells.shape, "float32")
+        cells[:, -1] = -_ABSENT
+        cells[: len(stored), :-1] = stored
+        cells[: len(stored), -1] = -0.5 * np.sum(np.square(stored), axis=1)
+        return cells
 
     def save_own_variables(self, store):
-        """Stores the state, cells as float16, which they are rounded to already."""
+        """Stores the state: of `cells` those that there are, as float16, which they fit in."""
         for variable in self.variables:
-            dtype = "float16" if variable is self.cells else "float32"
-            store[variable.name] = np.asarray(variable).astype(dtype)
+            if variable is not self.cells:
+                store[variable.name] = np.asarray(variable)
+        stored = np.asarray(self.cells)[: max(int(self.count), 1), :-1]
+        store["cells"] = stored.astype("float16")
 
     def load_own_variables(self, store):
         """Takes up the state."""
         for variable in self.variables:
-            variable.assign(np.asarray(store[variable.name]).astype("float32"))
+            value = np.asarray(store[variable.name]).astype("float32")
+            variable.assign(self._with_halves(value) if variable is self.cells else value)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
@@ -258,8 +261,11 @@ class CellMemory(Expert):
         }
 
 
-def _only_first(shape, dtype):
-    return ops.convert_to_tensor(np.where(np.arange(shape[0]) == 0, 0.0, _ABSENT), dtype)
+def _only_zero(shape, dtype):
+    """Returns what is there before `finish`: a cell of zeros, and no other."""
+    cells = np.zeros(shape, "float32")
+    cells[1:, -1] = -_ABSENT
+    return ops.convert_to_tensor(cells, dtype)
 
 
 def _principal_directions(centred, count):
