@@ -1,0 +1,124 @@
+"""Writes a copy of a category whose photos lie each in another way, to see what places are worth.
+
+    python benchmarks/moved_copy.py mvtec/bottle moved/bottle --zoom 0.75 0.9 --shift 0.06
+    python benchmarks/moved_copy.py magnetic_tile moved/tile --turn quarters --max-train 200
+    python benchmarks/main_job.py moved/bottle --seeds 0
+
+Detectors that learn each place of the image for itself gain from parts that lie alike, as in many
+public data sets. Here every photo, good or defective, is turned, zoomed and shifted as was drawn
+for it; what comes into view beyond its border repeats the border. Masks go along. Quarter turns
+alone, with a mirror image half of the time, move pixels and change none.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from peers_data import choose
+
+TURNS = ("none", "quarters", "any")
+
+
+def main():
+    arguments = parse_arguments()
+    copy_category(
+        arguments.data,
+        arguments.output,
+        turn=arguments.turn,
+        zoom=arguments.zoom,
+        shift=arguments.shift,
+        max_train=arguments.max_train,
+        seed=arguments.seed,
+    )
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", help="category in MVTec layout")
+    parser.add_argument("output", help="folder of the copy; must not exist")
+    parser.add_argument("--turn", choices=TURNS, default="any")
+    parser.add_argument("--zoom", type=float, nargs=2, default=(1.0, 1.0), help="from, to")
+    parser.add_argument("--shift", type=float, default=0.0, help="at most, of the longer side")
+    parser.add_argument("--max-train", type=int, help="so many of the good images train")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_train=None, seed=0):
+    """Writes the copy, as PNG files in MVTec layout.
+
+    Args:
+        data: path of a category.
+        output: path that does not exist.
+        turn: str, see `TURNS`.
+        zoom: pair of floats > 0, between which each photo's scale is drawn.
+        shift: float >= 0, most of a shift as a share of the longer side.
+        max_train: int or None. Good images are left out at random until a run trains on so many.
+        seed: int.
+    """
+    from kerasad.data.decoding import decode_file, decode_mask
+    from kerasad.data.records import read_category
+    from kerasad.locations import resolve_data
+
+    output = Path(output)
+    if output.exists():
+        raise SystemExit(f"{output} exists: delete it or name another folder.")
+    index = read_category(resolve_data(data))
+    for record in (*choose(index.good, max_train), *index.test):
+        # Of its content, so that leaving photos out or adding some changes no other.
+        generator = np.random.default_rng([seed, int(record.content_hash[:8], 16)])
+        move = draw_move(generator, turn, zoom, shift)
+        path = (output / record.relative_path).with_suffix(".png")
+        write_png(path, move(decode_file(record), mask=False))
+        if record.mask_path is not None:
+            mask = output / "ground_truth" / record.defect / f"{path.stem}_mask.png"
+            write_png(mask, move(decode_mask(record.mask_path), mask=True))
+
+
+def draw_move(generator, turn, zoom, shift):
+    """Returns a function that moves pictures `(height, width, channels)`, always alike."""
+    quarters, mirrored = int(generator.integers(4)), bool(generator.integers(2))
+    degrees, scale = generator.uniform(-180.0, 180.0), generator.uniform(*zoom)
+    offset = generator.uniform(-shift, shift, 2)
+
+    def move(picture, mask):
+        if turn == "quarters":
+            picture = np.rot90(picture, quarters)
+            picture = picture[:, ::-1] if mirrored else picture
+        angle = np.deg2rad(degrees) if turn == "any" else 0.0
+        if angle == 0.0 and scale == 1.0 and not offset.any():
+            return picture
+        return resampled(picture, angle, scale, offset, mask)
+
+    return move
+
+
+def resampled(picture, angle, scale, offset, mask):
+    from skimage.transform import SimilarityTransform, warp
+
+    height, width = picture.shape[:2]
+    center = np.array([width - 1, height - 1]) / 2.0
+    transform = (
+        SimilarityTransform(translation=-center)
+        + SimilarityTransform(scale=scale, rotation=angle)
+        + SimilarityTransform(translation=center + max(height, width) * offset)
+    )
+    moved = warp(
+        picture.astype("float32"),
+        transform.inverse,
+        order=1,
+        mode="constant" if mask else "edge",
+    )
+    return moved > 0.5 if mask else moved
+
+
+def write_png(path, picture):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.uint8(np.round(255.0 * np.clip(picture, 0.0, 1.0)))
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
+
+
+if __name__ == "__main__":
+    main()

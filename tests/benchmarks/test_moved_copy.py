@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def category(tmp_path):
+    """A category whose defects are the bright pixels, and its masks."""
+    root = tmp_path / "plate"
+    generator = np.random.default_rng(0)
+    for folder in ("train/good", "test/good", "test/spot", "ground_truth/spot"):
+        (root / folder).mkdir(parents=True)
+    for name in ("train/good/0", "train/good/1", "test/good/0", "test/spot/0"):
+        pixels = generator.integers(0, 90, (48, 64), dtype="uint8")
+        if "spot" in name:
+            pixels[30:40, 44:60] = 255
+            Image.fromarray(np.uint8(255 * (pixels > 128))).save(
+                root / "ground_truth/spot/0_mask.png"
+            )
+        Image.fromarray(pixels).save(root / f"{name}.png")
+    return root
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"turn": "quarters"},
+        {"turn": "any", "zoom": (0.7, 0.8), "shift": 0.05},
+        {"turn": "none", "shift": 0.1},
+    ],
+    ids=["quarters", "any", "shifted"],
+)
+def test_masks_move_with_their_photos(load, category, tmp_path, options):
+    copy = tmp_path / "copy"
+    load("moved_copy").copy_category(category, copy, seed=3, **options)
+    photo, mask = read(copy / "test/spot/0.png"), read(copy / "ground_truth/spot/0_mask.png")
+    assert mask.shape == photo.shape[:2]
+    overlap = (photo[..., 0] > 128) & (mask > 128)
+    assert overlap.sum() > 0.9 * max((photo[..., 0] > 128).sum(), (mask > 128).sum()) > 0
+    original = read(category / "test/spot/0.png")
+    assert photo.shape[:2] != original.shape or not np.array_equal(photo[..., 0], original)
+
+
+def test_quarter_turns_change_no_pixel(load, category, tmp_path):
+    copy = tmp_path / "copy"
+    load("moved_copy").copy_category(category, copy, turn="quarters")
+    photo, original = read(copy / "train/good/0.png")[..., 0], read(category / "train/good/0.png")
+    ways = [np.rot90(way, turn) for way in (original, original[:, ::-1]) for turn in range(4)]
+    assert any(np.array_equal(photo, way) for way in ways)
+
+
+def test_a_folder_that_exists_is_refused(load, category, tmp_path):
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(SystemExit, match="exists"):
+        load("moved_copy").copy_category(category, tmp_path / "copy")
