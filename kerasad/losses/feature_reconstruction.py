@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasad.errors import InputError
@@ -19,15 +20,7 @@ def cosine_distance(features, restored):
         features: float tensor `(..., channels)`.
         restored: float tensor of the same shape.
     """
-    features, restored = ops.cast(features, "float32"), ops.cast(restored, "float32")
-
-    def products(one, two):
-        return ops.sum(one * two, axis=-1, keepdims=True)
-
-    # The product is divided by the lengths, not the vectors: nothing large is made.
-    lengths = ops.maximum(products(features, features), _SMALLEST)
-    lengths = ops.rsqrt(lengths) * ops.rsqrt(ops.maximum(products(restored, restored), _SMALLEST))
-    return 1.0 - products(features, restored) * lengths
+    return _angles(features, restored, lambda values: ops.sum(values, axis=-1, keepdims=True))
 
 
 def scale_slices(scales: Sequence[int]) -> list[slice]:
@@ -44,9 +37,19 @@ def scale_angles(features, restored, scales: Sequence[int]):
         restored: float tensor of the same shape.
         scales: channels of each scale.
     """
-    slices = scale_slices(scales)
-    angles = [cosine_distance(features[..., part], restored[..., part]) for part in slices]
-    return sum(angles) / len(slices)
+    # A matrix product sums up each scale: gradients of slices would be padded and added up.
+    members = np.repeat(np.eye(len(scales), dtype="float32"), scales, axis=0)
+    angles = _angles(features, restored, lambda values: ops.matmul(values, members))
+    return ops.mean(angles, axis=-1, keepdims=True)
+
+
+def _angles(features, restored, sums):
+    """Returns `1 - cos`, with the function that sums up channels."""
+    features, restored = ops.cast(features, "float32"), ops.cast(restored, "float32")
+    # The product is divided by the lengths, not the vectors: nothing large is made.
+    lengths = ops.maximum(sums(features * features), _SMALLEST)
+    lengths = ops.rsqrt(lengths) * ops.rsqrt(ops.maximum(sums(restored * restored), _SMALLEST))
+    return 1.0 - sums(features * restored) * lengths
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.losses import FeatureReconstructionLoss, cosine_distance
+from kerasad.losses import FeatureReconstructionLoss, cosine_distance, scale_angles, scale_slices
 
 
 def test_loss_is_squared_error_plus_the_mean_angle_of_the_scales_by_hand():
@@ -17,6 +17,16 @@ def test_cosine_distance_ignores_the_size_of_features():
     features = np.random.default_rng(0).normal(size=(2, 3, 3, 5)).astype("float32")
     np.testing.assert_allclose(cosine_distance(features, 3.0 * features), 0.0, atol=1e-6)
     np.testing.assert_allclose(cosine_distance(features, -features), 2.0, atol=1e-6)
+
+
+def test_the_angle_of_scales_is_the_mean_of_each_alone():
+    generator = np.random.default_rng(1)
+    features, restored = generator.normal(size=(2, 2, 3, 4, 7)).astype("float32")
+    scales = [1, 4, 2]
+    parts = [cosine_distance(features[..., s], restored[..., s]) for s in scale_slices(scales)]
+    angles = scale_angles(features, restored, scales)
+    assert angles.shape == (2, 3, 4, 1)
+    np.testing.assert_allclose(angles, np.mean(parts, axis=0), atol=1e-6)
 
 
 def test_a_loss_without_scales_is_refused():
