@@ -5,8 +5,9 @@
 One model with the defaults serves all rows of experts: its detector holds every expert, those that
 are off by default included, and each row's weights are chosen anew on the synthetic defects, among
 the row's experts. The rows of loss terms each train a model, and stand with the fusion of its
-defaults and with its own residual alone, since Gaussians owe the losses nothing. Rows are appended
-to the output file; rows that it already holds are not measured again.
+defaults and with the angle to the restored features alone, since Gaussians of features owe the
+losses nothing. Rows are appended to the output file; rows that it already holds are not measured
+again.
 """
 
 import argparse
@@ -106,7 +107,7 @@ def agrees(row, shared, variant):
 
 
 def measure_subsets(model, category, seed, all_experts):
-    """Yields names and metrics of the defaults, the residual alone and, if asked, all others."""
+    """Yields names and metrics of the defaults, `RESIDUAL` alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
     from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
     from kerasad.scoring.expert_inputs import tensor_shapes
@@ -120,13 +121,16 @@ def measure_subsets(model, category, seed, all_experts):
     shapes = tensor_shapes(model)
     experts = default_experts(shapes)
     defaults = [expert.name for expert in experts]
+    others = further_experts(shapes)
     if all_experts:
+        experts += others
         experts += [
-            FeatureResidual([scale], name=f"feature_residual_{scale}")
+            FeatureResidual([scale], name=f"{RESIDUAL}_{scale}")
             for scale in FeatureResidual.scales_of(shapes)
         ]
-        experts += further_experts(shapes)
         experts.append(CellMemory("features", name="cell_memory"))
+    else:
+        experts += [expert for expert in others if expert.name == RESIDUAL]
     detector = AnomalyDetector(
         model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
     )

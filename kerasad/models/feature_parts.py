@@ -167,8 +167,9 @@ def describe(model, images, valid=None) -> dict:
     Returns:
         tensors: dict of float32 tensors: `features` and `restored_features` `(batch, h, w,
         channels)`, the standardized features and what the decoder makes of them; the same of each
-        tap as `features_1`, `restored_features_1`, ...; `tap_1`, ..., the features of each tap on a
-        grid of its own, `(batch, h_1, w_1, channels_1)`; `z_mean` and `z_log_var` `(batch, h / 2,
+        tap as `features_1`, `restored_features_1`, ..., and their difference as
+        `residual_features_1`, ...; `tap_1`, ..., the features of each tap on a grid of its own,
+        `(batch, h_1, w_1, channels_1)`; `z_mean` and `z_log_var` `(batch, h / 2,
         w / 2, latent_dim)`; of the discriminator `discriminator_features`, `embedding` and
         `discriminator_logits` `(batch, h, w, 1)`, and the first two of the restored features under
         `reconstruction_discriminator_features` and `reconstruction_embedding`; `attention_map`;
@@ -196,5 +197,6 @@ def describe(model, images, valid=None) -> dict:
     for index, channels in enumerate(scale_slices(model.view.scales), start=1):
         tensors[f"features_{index}"] = features[..., channels]
         tensors[f"restored_features_{index}"] = restored[..., channels]
+        tensors[f"residual_features_{index}"] = features[..., channels] - restored[..., channels]
         tensors[f"tap_{index}"] = taps[index - 1]
     return finish_tensors(model, tensors)

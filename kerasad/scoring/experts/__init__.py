@@ -1,5 +1,7 @@
 """Anomaly-map experts, one concept a file."""
 
+import math
+
 from kerasad.scoring.experts.adacos_distance import (
     DefectLogit,
     EmbeddingResidual,
@@ -54,20 +56,26 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
 
     A Gaussian and a memory of all channels together on the grid of the coarsest tap, which know
     best whether something is wrong, where places mean something and where not; a Gaussian for each
-    finer tap on the grid of cells, which know where; and the angle to the restored features.
+    finer tap on the grid of cells, which know where; and a Gaussian of what the model fails to
+    restore, the same at all places, of the tap that comes nearest to the grid of cells: finer ones
+    are averaged there, coarser ones enlarged.
     """
     common = {"position_free": position_free}
-    scales = FeatureResidual.scales_of(shapes)
     grid = shapes["features"][1]
-    sides = {scale: shapes[f"tap_{scale}"][1] for scale in scales}
-    options = {"max_channels": 128, "max_side": 256, "counts": True, **common}
-    pool = max(1, round(grid / min(sides.values())))
+    sides = {scale: shapes[f"tap_{scale}"][1] for scale in FeatureResidual.scales_of(shapes)}
+    coarsest = min(sides.values())
+    own = min(sides, key=lambda scale: abs(math.log(sides[scale] / grid)))
+    options = {"max_channels": 96, "max_side": 256, "counts": True}
+    pool = max(1, round(grid / coarsest))
     experts = [
-        FeatureResidual(scales, name="feature_residual", **common),
-        CellGaussian("features", pool=pool, name="feature_gaussian", **options),
+        CellGaussian(
+            f"residual_features_{own}", position_free=True, name="residual_gaussian", **options
+        ),
+        CellGaussian("features", pool=pool, name="feature_gaussian", **options, **common),
         CellMemory(
             "features",
-            max_channels=128,
+            capacity=3000,
+            max_channels=96,
             query_stride=pool,
             counts=True,
             name="feature_memory",
@@ -75,10 +83,11 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
         ),
     ]
     for scale, side in sides.items():
-        if side > min(sides.values()):
+        if side > coarsest:
             # A place is no smaller than a cell: below, neighbours see nearly the same, and noise.
             tensor = f"features_{scale}" if side >= grid else f"tap_{scale}"
-            experts.append(CellGaussian(tensor, name=f"feature_gaussian_{scale}", **options))
+            name = f"feature_gaussian_{scale}"
+            experts.append(CellGaussian(tensor, name=name, **options, **common))
     return experts
 
 
@@ -112,4 +121,9 @@ def further_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     ):
         if CellGaussian.available(shapes, tensor):
             experts.append(CellGaussian(tensor, position_free=position_free, name=name))
+    if FeatureResidual.available(shapes):
+        scales = FeatureResidual.scales_of(shapes)
+        experts.append(
+            FeatureResidual(scales, position_free=position_free, name="feature_residual")
+        )
     return experts

@@ -114,10 +114,11 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
         "z_mean": (None, 4, 6, 5),
         **{f"features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
         **{f"restored_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
+        **{f"residual_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
     }
     experts = {expert.name: expert for expert in default_experts(shapes)}
     assert list(experts) == [
-        "feature_residual",
+        "residual_gaussian",
         "feature_gaussian",
         "feature_memory",
         "feature_gaussian_1",
@@ -132,12 +133,15 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
         maps[name] = tuple(expert(inputs).shape[1:3])
     # The coarsest grid for all; the cells' for each finer one.
     assert maps == {
-        "feature_residual": (8, 12),
+        "residual_gaussian": (8, 12),
         "feature_gaussian": (4, 6),
         "feature_memory": (4, 6),
         "feature_gaussian_1": (8, 12),
         "feature_gaussian_2": (8, 12),
     }
+    # The tap on the grid of cells, alike at all places.
+    assert experts["residual_gaussian"].tensor == "residual_features_2"
+    assert experts["residual_gaussian"].mean.shape == (1, 2)
     # Joint models of all channels are trusted alike.
     degrees = {name: expert.degrees for name, expert in experts.items()}
     assert degrees["feature_gaussian"] == degrees["feature_memory"] == 7
