@@ -134,7 +134,7 @@ def measure_subsets(model, category, seed, all_experts):
     detector = AnomalyDetector(
         model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
     )
-    adapt_experts(detector, category.train)
+    adapt_experts(detector, category.train_for_experts)
     calibrate_maps(detector, category.validation)
     sample = draw_fusion_sample(detector, category.validation, seed)
     names = [expert.name for expert in experts]

@@ -277,7 +277,9 @@ def make_detector(
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
     )
-    detector.adapt(category.train, category.validation, seed=settings.seed, verbose=verbose)
+    detector.adapt(
+        category.train_for_experts, category.validation, seed=settings.seed, verbose=verbose
+    )
     detector.calibrate(
         category.calibration,
         false_alarm_rate=settings.false_alarm_rate,

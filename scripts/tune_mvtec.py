@@ -75,7 +75,7 @@ def main(argv=None):
     detector = kerasad.AnomalyDetector(
         model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
     )
-    detector.adapt(data.train, data.validation, seed=arguments.seed)
+    detector.adapt(data.train_for_experts, data.validation, seed=arguments.seed)
     detector.calibrate(
         data.calibration, false_alarm_rate=0.05, on_crops=data.split.calibration_on_crops
     )

@@ -121,6 +121,14 @@ class Category:
         """The training images, each once, whole and in the order of `split.train`."""
         return pipeline.make_dataset(self._train_source, self._whole_batch_size)
 
+    @property
+    def train_for_experts(self) -> tf.data.Dataset:
+        """What the experts of a detector learn from: `train_in_order`, or `train` if it is crops.
+
+        An epoch of `train` may repeat an image to fill a batch, another one in each pass.
+        """
+        return self.train if self.crop_size else self.train_in_order
+
     def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
         """`train_from` with labelled images: (x, labels), see `mix_labelled`.
 

@@ -16,8 +16,10 @@ from kerasad.tracing import compiled
 # The choice of weights sees about so many synthetic defects, on maps of at most this side.
 FUSION_DEFECTS = 128
 FUSION_SIDE = 64
-# Of large images fewer: drawing a defect and scoring it take time by the pixel.
+# Of large images fewer: drawing a defect and scoring it take time by the pixel. But a gain has an
+# error to be measured by from so many images on.
 FUSION_PIXELS = 2**25
+FUSION_IMAGES = 3
 # Images that it holds at most, in bytes.
 FUSION_BYTES = 2**28
 
@@ -130,9 +132,9 @@ def draw_fusion_samples(
         calibrations: list of `MapCalibration`, which standardize the maps.
         validation: dataset of inputs.
         seed: int. Seed of the defects.
-        num_defects: int. At least so many defects are drawn, on at most half as many images, but on
-            no more than `FUSION_PIXELS` pixels, or one of each kind; each image has as many as
-            others, and as many of each kind.
+        num_defects: int. At least so many defects are drawn, on at most half as many images; but on
+            no more than `FUSION_PIXELS` pixels, or one of each kind on each of `FUSION_IMAGES`.
+            Each image has as many as others, and as many of each kind.
         verbose: 0 or 1.
 
     Raises:
@@ -141,9 +143,10 @@ def draw_fusion_samples(
     maps_of = _compiled_maps(detector)
     batches = []
     pixels = math.prod(detector.image_size)
-    num_defects = max(1, min(num_defects, FUSION_PIXELS // pixels))
     image_bytes = 4 * 3 * pixels
-    images_left = max(1, min(num_defects // 2, FUSION_BYTES // image_bytes))
+    # Each takes at least one defect of each kind.
+    images_left = min(num_defects // 2, max(FUSION_IMAGES, FUSION_PIXELS // pixels // len(KINDS)))
+    images_left = max(1, min(images_left, FUSION_BYTES // image_bytes))
     for inputs, _ in iterate_inputs(validation):
         images, valid = detector.prepare(inputs)
         images = np.asarray(images)[:images_left]
@@ -154,7 +157,9 @@ def draw_fusion_samples(
     total = sum(len(images) for images, _ in batches)
     if not total:
         raise InputError(READ_ONCE)
-    rounds = len(KINDS) * -(-num_defects // (total * len(KINDS)))
+    all_kinds = total * len(KINDS)
+    rounds = -(-num_defects // all_kinds)
+    rounds = len(KINDS) * max(1, min(rounds, FUSION_PIXELS // pixels // all_kinds))
     rows = [[] for _ in calibrations]
 
     starts = np.cumsum([0, *(len(images) for images, _ in batches)])

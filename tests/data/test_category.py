@@ -140,6 +140,15 @@ def test_a_run_keeps_its_geometry_on_other_data(folder):
     assert unpack_inputs(next(iter(data.calibration)))[1].shape[1:] == (32, 64, 1)
 
 
+def test_experts_learn_from_each_image_once_or_from_crops(folder):
+    data = load_category(folder, (32, 32), batch_size=3)
+    assert len(data.split.train) == 7
+    assert len(collect(data.train)) == 8  # no batch of one
+    assert pictures(collect(data.train_for_experts)) == files(data.split.train)
+    crops = load_category(folder, "64x64", batch_size=8, crop_size=32).train_for_experts
+    assert collect(crops).shape[1:] == (32, 32, 3)
+
+
 def test_crops_are_for_fitting_and_whole_images_for_the_rest(folder):
     data = load_category(folder, "64x64", batch_size=8, crop_size=32, crops_per_image=3)
     assert (data.image_shape, data.full_shape) == ((32, 32, 3), (64, 64, 3))

@@ -226,16 +226,20 @@ def test_several_calibrations_share_images_and_defects(make_detector, good_image
 def test_large_images_have_fewer_defects_but_of_each_kind(
     make_detector, good_images, batched, monkeypatch
 ):
-    detector, data = make_detector([PixelResidual()]), batched(good_images(1, 32, 48))
+    detector, data = make_detector([PixelResidual()]), batched(good_images(12, 32, 48))
     calibrations = [detector.map_calibration]
 
-    def drawn(pixels):
-        monkeypatch.setattr(adaptation, "FUSION_PIXELS", pixels)
-        sample = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=8)[0]
-        return np.bincount(sample.kinds[sample.kinds != GOOD]).tolist()
+    def drawn(allowed):
+        monkeypatch.setattr(adaptation, "FUSION_PIXELS", allowed * 32 * 48)
+        sample = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=40)[0]
+        defects = np.bincount(sample.kinds[sample.kinds != GOOD]).tolist()
+        return np.sum(sample.kinds == GOOD), defects
 
-    assert drawn(8 * 32 * 48) == [2] * len(KINDS)
-    assert drawn(5 * 32 * 48) == drawn(100) == [1] * len(KINDS)
+    assert drawn(1000) == (12, [12] * len(KINDS))
+    assert drawn(59) == (11, [11] * len(KINDS))
+    assert drawn(20) == (4, [4] * len(KINDS))
+    # So many that the error of a gain can be measured.
+    assert drawn(1) == (3, [3] * len(KINDS))
 
 
 def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batched):

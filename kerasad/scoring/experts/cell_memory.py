@@ -243,7 +243,9 @@ class CellMemory(Expert):
         """Takes up the state."""
         for variable in self.variables:
             value = np.asarray(store[variable.name]).astype("float32")
-            variable.assign(self._with_halves(value) if variable is self.cells else value)
+            if variable is self.cells:
+                value = self._with_halves(value[: max(int(store["count"][()]), 1)])
+            variable.assign(value)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
