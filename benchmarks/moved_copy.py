@@ -6,8 +6,9 @@
 
 Detectors that learn each place of the image for itself gain from parts that lie alike, as in many
 public data sets. Here every photo, good or defective, is turned, zoomed and shifted as was drawn
-for it; what comes into view beyond its border repeats the border. Masks go along. Quarter turns
-alone, with a mirror image half of the time, move pixels and change none.
+for it; what comes into view beyond its border repeats the border. Masks go along; where a defect
+would leave the photo, another move is drawn. Quarter turns alone, with a mirror image half of the
+time, move pixels and change none.
 """
 
 import argparse
@@ -17,6 +18,9 @@ import numpy as np
 from peers_data import choose
 
 TURNS = ("none", "quarters", "any")
+# Share of a defect's area that must stay in the photo, and moves that are drawn for it.
+KEPT = 0.9
+TRIES = 100
 
 
 def main():
@@ -67,16 +71,23 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
     for record in (*choose(index.good, max_train), *index.test):
         # Of its content, so that leaving photos out or adding some changes no other.
         generator = np.random.default_rng([seed, int(record.content_hash[:8], 16)])
-        move = draw_move(generator, turn, zoom, shift)
         path = (output / record.relative_path).with_suffix(".png")
+        mask = None if record.mask_path is None else decode_mask(record.mask_path)
+        for _ in range(TRIES):
+            move, scale = draw_move(generator, turn, zoom, shift)
+            moved_mask = None if mask is None else move(mask, mask=True)
+            if mask is None or moved_mask.sum() >= KEPT * scale**2 * mask.sum():
+                break
+        else:
+            raise SystemExit(f"{record.path}: the defect leaves the photo with every move drawn.")
         write_png(path, move(decode_file(record), mask=False))
-        if record.mask_path is not None:
-            mask = output / "ground_truth" / record.defect / f"{path.stem}_mask.png"
-            write_png(mask, move(decode_mask(record.mask_path), mask=True))
+        if mask is not None:
+            folder = output / "ground_truth" / record.defect
+            write_png(folder / f"{path.stem}_mask.png", moved_mask)
 
 
 def draw_move(generator, turn, zoom, shift):
-    """Returns a function that moves pictures `(height, width, channels)`, always alike."""
+    """Returns a function that moves pictures `(height, width, channels)` alike, and its scale."""
     quarters, mirrored = int(generator.integers(4)), bool(generator.integers(2))
     degrees, scale = generator.uniform(-180.0, 180.0), generator.uniform(*zoom)
     offset = generator.uniform(-shift, shift, 2)
@@ -90,7 +101,7 @@ def draw_move(generator, turn, zoom, shift):
             return picture
         return resampled(picture, angle, scale, offset, mask)
 
-    return move
+    return move, scale
 
 
 def resampled(picture, angle, scale, offset, mask):

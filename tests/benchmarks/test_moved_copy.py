@@ -46,6 +46,18 @@ def test_masks_move_with_their_photos(load, category, tmp_path, options):
     assert photo.shape[:2] != original.shape or not np.array_equal(photo[..., 0], original)
 
 
+def test_a_defect_in_the_corner_stays_in_the_photo(load, category, tmp_path):
+    pixels = np.zeros((48, 144), "uint8")
+    pixels[:6, :20] = 255
+    for path in ("test/spot/0.png", "ground_truth/spot/0_mask.png"):
+        Image.fromarray(pixels).save(category / path)
+    for seed in range(5):
+        copy = tmp_path / f"copy{seed}"
+        load("moved_copy").copy_category(category, copy, zoom=(0.8, 1.0), shift=0.05, seed=seed)
+        kept = (read(copy / "ground_truth/spot/0_mask.png") > 128).sum()
+        assert kept >= 0.9 * 0.8**2 * 120
+
+
 def test_quarter_turns_change_no_pixel(load, category, tmp_path):
     copy = tmp_path / "copy"
     load("moved_copy").copy_category(category, copy, turn="quarters")
