@@ -46,7 +46,7 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     `measure_gain`; two, because it is the best of many. Nobody knows the kind of real defects, and
     synthetic ones favour fine scales. What is known is, for pixels, `w ~ sqrt(d)`: of independent
     Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
-    over places, they are the experts of most values alone, alike: joint models of all channels, on
+    over places, they are the experts of most values alone, alike: joint models of all scales, on
     the grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
 
     Args:

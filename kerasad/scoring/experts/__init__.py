@@ -54,7 +54,7 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
 def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns what a detector of a model on pretrained features is made of.
 
-    A Gaussian and a memory of all channels together on the grid of the coarsest tap, which know
+    A Gaussian and a memory of all taps together on the grid of the coarsest one, which know
     best whether something is wrong, where places mean something and where not; a Gaussian for each
     finer tap on the grid of cells, which know where; and a Gaussian of what the model fails to
     restore, the same at all places, of the tap that comes nearest to the grid of cells: finer ones

@@ -142,6 +142,6 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
     # The tap on the grid of cells, alike at all places.
     assert experts["residual_gaussian"].tensor == "residual_features_2"
     assert experts["residual_gaussian"].mean.shape == (1, 2)
-    # Joint models of all channels are trusted alike.
+    # Joint models of all taps are trusted alike.
     degrees = {name: expert.degrees for name, expert in experts.items()}
     assert degrees["feature_gaussian"] == degrees["feature_memory"] == 7
