@@ -153,7 +153,7 @@ def measure(arguments, values, seed):
         fit(model, category, config.training.epochs, seed, Path(folder) / "h.csv", verbose=0)
     value = synthetic_localization(
         model,
-        category.train,
+        category.train_for_experts,
         category.validation,
         image_size=category.full_shape[:2],
         overlap=config.data.overlap,

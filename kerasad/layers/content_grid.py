@@ -7,6 +7,8 @@ the left edge is the first column, the middle the middle. Images without padding
 they are.
 """
 
+import math
+
 import numpy as np
 from keras import ops
 
@@ -106,13 +108,11 @@ def _window_matrix(side, cells, content, smoothing):
     """Returns `(..., side, cells)`: each pixel's weights of all cells of a side."""
     places = (ops.arange(side, dtype="float32")[:, None] + 0.5) * (cells / content) - 0.5
     places = ops.clip(places, -0.5, cells - 0.5)
-    beyond = np.arange(-_REACH, cells + _REACH)
+    # Cells beyond the border that a window still sees: three deviations, and a cell.
+    reach = math.ceil(3.0 * smoothing) + 2
+    beyond = np.arange(-reach, cells + reach)
     distance = places - beyond.astype("float32")
     weights = ops.softmax(-0.5 * ops.square(distance / smoothing), axis=-1)
     # What lies beyond the border is the last cell again.
     folded = np.eye(cells, dtype="float32")[np.clip(beyond, 0, cells - 1)]
     return ops.matmul(weights, ops.convert_to_tensor(folded))
-
-
-# Cells beyond the border that a window still sees: three deviations of a wide one.
-_REACH = 4

@@ -90,6 +90,7 @@ class ConformalDecision(keras.layers.Layer):
         self.count.assign(float(len(scores)))
         self.threshold.assign(np.inf)
         self.review_threshold.assign(np.inf)
+        self._review_rate.assign(0.0)
 
     def set_rules(self, rule: ConformalRule, review_rule: ConformalRule | None = None) -> None:
         """Sets the threshold, and that of a review band; None leaves no band."""

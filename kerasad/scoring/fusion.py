@@ -151,16 +151,17 @@ def pixel_objective(sample: FusionSample, weights: np.ndarray) -> float:
         inside = valid[rows]
         pixels = _ranked(masks[rows][inside], maps[rows][inside])
         values.append((_auroc(pixels) + _best_iou(pixels)) / 2.0)
-    return float(np.mean(values))
+    return _mean(values)
 
 
 def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the image AUROC, see `objective`."""
     place_map = sample.place_maps @ np.asarray(weights, "float32")
     scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
-    defective = sample.masks.any(axis=(1, 2))
+    # Not by its mask, from which thinning may have taken a thin defect.
+    defective = sample.kinds != GOOD
     values = [_auroc(_ranked(defective[rows], scores[rows])) for rows in _rows_of_kinds(sample)]
-    return float(np.mean(values))
+    return _mean(values)
 
 
 def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float, int]:
@@ -208,8 +209,13 @@ def _rows_of_kinds(sample):
         yield (sample.kinds == GOOD) | (sample.kinds == kind)
 
 
+def _mean(values):
+    """Returns the mean over the kinds of defects; without any, nothing can be told apart."""
+    return float(np.mean(values)) if values else 0.5
+
+
 def _ranked(labels, scores):
-    """Returns labels sorted by falling score."""
+    """Returns labels sorted by falling score; of equal ones, good images come first."""
     return labels[np.argsort(-scores, kind="stable")]
 
 

@@ -100,7 +100,6 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         """
         seed = self.training.seed
         keras.utils.set_random_seed(seed)
-        good = self.data.train_from(initial_epoch)
         try:
             with self.data.name_bad_files():
                 model.fit(
@@ -114,7 +113,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                 _check_weights(model)
                 value = synthetic_localization(
                     model,
-                    good,
+                    self.data.train_for_experts,
                     self.data.validation,
                     image_size=self.data.full_shape[:2],
                     overlap=self.overlap,

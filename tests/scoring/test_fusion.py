@@ -143,9 +143,17 @@ def test_objective_is_1_for_a_perfect_map_and_falls_with_it():
 def test_a_sample_without_a_defect_decides_nothing_and_stays_finite():
     sample = draw_sample([0.0, 0.0])
     sample.masks[:] = False
+    sample.kinds[:] = GOOD
     weights = choose_weights(sample)
-    assert np.isfinite(objective(sample, weights))
+    assert objective(sample, weights) == 0.5
     assert weights.sum() == pytest.approx(1.0)
+
+
+def test_an_image_whose_defect_fell_through_the_thinning_still_counts_as_defective():
+    sample = draw_sample([3.0, -3.0])
+    sample.masks[6:] = False
+    sample.place_maps[6:, 0, 0, 0] = 9.0
+    assert image_objective(sample, np.array([1.0, 0.0])) == 1.0
 
 
 def test_experts_that_say_nothing_of_themselves_have_what_the_defects_choose():

@@ -29,8 +29,8 @@ class CellMemory(Expert):
     directions of good cells; where the tensor has no more channels than that, `P = 1`. Features
     are first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
 
-    Good cells are sampled uniformly into a pool of at most `POOL_CELLS`; mean, directions and the
-    stored cells are taken from it. Position means nothing, whatever `position_free` says.
+    Good cells are sampled uniformly into a pool of at most `POOL_CELLS` and `POOL_BYTES`, but no
+    fewer than `capacity`; mean, directions and the stored cells are taken from it. Position means nothing, whatever `position_free` says.
 
     In files stored cells are float16, and they are rounded to it before they are used: that moves
     one by less than 0.0005 of its distance from `c`. Computed distances below about 0.001 are
@@ -120,7 +120,7 @@ class CellMemory(Expert):
         # Equal chunks of stored cells, each compared with all cells of an image at once.
         largest = max(self.neighbors, PRODUCTS_PER_IMAGE // math.prod(self._grid))
         self._chunks = -(-self.capacity // largest)
-        self._rows = -(-self.capacity // self._chunks)
+        self._rows = max(self.neighbors, -(-self.capacity // self._chunks))
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight((channels,), "zeros", name="mean", **options)
         self.unit = self.add_weight((), "ones", name="unit", **options)

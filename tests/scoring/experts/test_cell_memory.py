@@ -81,6 +81,19 @@ def test_distances_are_those_of_scipy(neighbors, products, monkeypatch):
     np.testing.assert_allclose(distances(expert, asked).ravel(), expected, rtol=2e-3)
 
 
+def test_more_neighbours_than_a_chunk_would_hold_are_found(monkeypatch):
+    monkeypatch.setattr(cell_memory, "PRODUCTS_PER_IMAGE", 16 * 12)
+    train, asked = draw_features(), draw_features(count=2, seed=1)
+    # 20 cells in chunks of at most 16 would be 10 each.
+    expert = adapt(keep_all(capacity=20, neighbors=12, coreset="random"), train)
+    stored = np.asarray(expert.cells)[: int(expert.count), :-1]
+    assert len(stored) == 20
+    queries = (asked.reshape(-1, 5) - np.asarray(expert.mean)) / np.asarray(expert.unit)
+    nearest = np.sort(cdist(queries, stored), axis=1)[:, :12]
+    expected = np.sqrt(np.mean(nearest**2, axis=1))
+    np.testing.assert_allclose(distances(expert, asked).ravel(), expected, rtol=2e-3)
+
+
 def test_digits_survive_a_mean_that_is_large_against_the_spread():
     train, asked = draw_features(count=20) + 300.0, draw_features(count=3, seed=1) + 300.0
     expert = adapt(keep_all(), train)
