@@ -72,6 +72,8 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
         # Of its content, so that leaving photos out or adding some changes no other.
         generator = np.random.default_rng([seed, int(record.content_hash[:8], 16)])
         path = (output / record.relative_path).with_suffix(".png")
+        if path.exists():
+            raise SystemExit(f"Two files of the category would become {path}: rename one.")
         mask = None if record.mask_path is None else decode_mask(record.mask_path)
         for _ in range(TRIES):
             move, scale = draw_move(generator, turn, zoom, shift)
@@ -118,7 +120,7 @@ def resampled(picture, angle, scale, offset, mask):
         picture.astype("float32"),
         transform.inverse,
         order=1,
-        mode="constant" if mask else "edge",
+        mode="edge",
     )
     return moved > 0.5 if mask else moved
 

@@ -17,9 +17,10 @@ class MapCalibration(keras.layers.Layer):
 
     Over all places: `asinh((map - mean) / scale)`. Place by place: `asinh((map - mean(y, x)) /
     scale(y, x))` with `scale(y, x) = sqrt((n v(y, x) + scale^2) / (n + 1)) + 0.3 * scale`, `v` the
-    smoothed variance of `n` images at the place: what is unusual here. All are state, measured on good validation images. `asinh(x)` is about `x`
-    near 0 and grows like `log(2 |x|)` far from it, so that experts with long tails do not drown
-    the others in a sum; the order of one expert's values stays.
+    smoothed variance of `n` images at the place: what is unusual here. All are state, measured on
+    good validation images. `asinh(x)` is about `x` near 0 and grows like `log(2 |x|)` far from it,
+    so that experts with long tails do not drown the others in a sum; the order of one expert's
+    values stays.
 
     Args:
         image_size: `(height, width)` of the maps.

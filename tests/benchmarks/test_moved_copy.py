@@ -58,12 +58,30 @@ def test_a_defect_in_the_corner_stays_in_the_photo(load, category, tmp_path):
         assert kept >= 0.9 * 0.8**2 * 120
 
 
-def test_quarter_turns_change_no_pixel(load, category, tmp_path):
+def test_quarter_turns_change_no_pixel_and_not_all_photos_alike(load, category, tmp_path):
     copy = tmp_path / "copy"
     load("moved_copy").copy_category(category, copy, turn="quarters")
-    photo, original = read(copy / "train/good/0.png")[..., 0], read(category / "train/good/0.png")
-    ways = [np.rot90(way, turn) for way in (original, original[:, ::-1]) for turn in range(4)]
-    assert any(np.array_equal(photo, way) for way in ways)
+    taken = set()
+    for name in ("train/good/0", "train/good/1", "test/good/0", "test/spot/0"):
+        photo, original = read(copy / f"{name}.png")[..., 0], read(category / f"{name}.png")
+        ways = [np.rot90(way, turn) for way in (original, original[:, ::-1]) for turn in range(4)]
+        taken.add([np.array_equal(photo, way) for way in ways].index(True))
+    assert len(taken) > 1
+
+
+def test_photos_that_are_left_out_change_no_other(load, category, tmp_path):
+    (category / "train/good/0.png").rename(tmp_path / "kept.png")
+    load("moved_copy").copy_category(category, tmp_path / "fewer")
+    (tmp_path / "kept.png").rename(category / "train/good/0.png")
+    load("moved_copy").copy_category(category, tmp_path / "all")
+    for name in ("train/good/1.png", "test/spot/0.png"):
+        assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "fewer" / name).read_bytes()
+
+
+def test_photos_of_one_name_are_refused(load, category, tmp_path):
+    Image.fromarray(np.zeros((48, 64), "uint8")).save(category / "train/good/0.bmp")
+    with pytest.raises(SystemExit, match="rename"):
+        load("moved_copy").copy_category(category, tmp_path / "copy")
 
 
 def test_a_folder_that_exists_is_refused(load, category, tmp_path):

@@ -115,11 +115,6 @@ def test_one_expert_gets_all():
     assert choose_weights(draw_sample([0.0])).tolist() == [1.0]
 
 
-def test_choice_is_deterministic():
-    first, second = (choose_weights(draw_sample([1.0, 0.5, 0.8])) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-
-
 def test_the_fusion_is_no_worse_than_any_expert_alone():
     sample = draw_sample([1.0, 0.5, 0.8], [0.8, 0.9, 0.1])
     value = objective(sample, choose_weights(sample))
@@ -205,9 +200,10 @@ def test_of_experts_that_do_alike_those_that_are_known_to_be_good_count():
 
 
 def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
-    pixel_weights, _ = fuse(draw_sample([6.0, 6.0, 6.0]), [4, 0, 16])
-    # The prior is (2, 3, 4) / 9, and half of the weight follows it.
-    assert pixel_weights[1] > 0.5 * 3 / 9 - 1e-9
+    sample = draw_sample([6.0, 6.0, 6.0])
+    sample.sources[:] = 0  # of one image nothing is sure
+    pixel_weights, _ = fuse(sample, [4, 0, 16])
+    np.testing.assert_allclose(pixel_weights, np.array([2, 3, 4]) / 9)
 
 
 def test_experts_of_most_values_share_the_score():

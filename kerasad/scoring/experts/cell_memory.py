@@ -30,7 +30,8 @@ class CellMemory(Expert):
     are first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
 
     Good cells are sampled uniformly into a pool of at most `POOL_CELLS` and `POOL_BYTES`, but no
-    fewer than `capacity`; mean, directions and the stored cells are taken from it. Position means nothing, whatever `position_free` says.
+    fewer than `capacity`; mean, directions and the stored cells are taken from it. Position means
+    nothing, whatever `position_free` says.
 
     In files stored cells are float16, and they are rounded to it before they are used: that moves
     one by less than 0.0005 of its distance from `c`. Computed distances below about 0.001 are

@@ -333,6 +333,7 @@ def test_layer_round_trips_through_its_config():
         "pool": 1,
         "query_stride": 2,
         "neighbors": 3,
+        "counts": True,
         "seed": 5,
         "position_free": True,
     }
