@@ -39,8 +39,10 @@ def with_full_paths(config: RunConfig) -> RunConfig:
         labelled=None if config.data.labelled is None else full_path(config.data.labelled),
     )
     arguments = dict(config.model.arguments)
-    weights = arguments.get("encoder_weights")
-    if isinstance(weights, str | os.PathLike):  # anything else is the model's to refuse
-        arguments["encoder_weights"] = full_path(weights)
+    for name in ("encoder_weights", "backbone_weights"):
+        weights = arguments.get(name)
+        # Anything else is a name, or the model's to refuse.
+        if isinstance(weights, str | os.PathLike) and weights != "imagenet":
+            arguments[name] = full_path(weights)
     model = dataclasses.replace(config.model, arguments=arguments)
     return dataclasses.replace(config, data=data, model=model)
