@@ -5,7 +5,7 @@
 One model with the defaults serves all rows of experts: its detector holds every expert, those that
 are off by default included, and each row's weights are chosen anew on the synthetic defects, among
 the row's experts. The rows of loss terms each train a model, and stand with the fusion of its
-defaults and with the angle to the restored features alone, since Gaussians of features owe the
+defaults and with each measure of what is not restored alone, since Gaussians of features owe the
 losses nothing. Rows are appended to the output file; rows that it already holds are not measured
 again.
 """
@@ -25,7 +25,7 @@ from ablation import VARIANTS as OF_PIXELS
 from jsonl import append_row, find_row, markdown_table, read_rows
 
 EXPERTS = "experts"
-RESIDUAL = "feature_residual"
+RESIDUALS = ("residual_gaussian", "feature_residual")
 SHARED = (
     "no reconstruction term",
     "no KL term",
@@ -107,7 +107,7 @@ def agrees(row, shared, variant):
 
 
 def measure_subsets(model, category, seed, all_experts):
-    """Yields names and metrics of the defaults, `RESIDUAL` alone and, if asked, all others."""
+    """Yields names and metrics of the defaults, `RESIDUALS` alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
     from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
     from kerasad.scoring.expert_inputs import tensor_shapes
@@ -125,12 +125,12 @@ def measure_subsets(model, category, seed, all_experts):
     if all_experts:
         experts += others
         experts += [
-            FeatureResidual([scale], name=f"{RESIDUAL}_{scale}")
+            FeatureResidual([scale], name=f"feature_residual_{scale}")
             for scale in FeatureResidual.scales_of(shapes)
         ]
         experts.append(CellMemory("features", name="cell_memory"))
     else:
-        experts += [expert for expert in others if expert.name == RESIDUAL]
+        experts += [expert for expert in others if expert.name in RESIDUALS]
     detector = AnomalyDetector(
         model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
     )
@@ -138,7 +138,7 @@ def measure_subsets(model, category, seed, all_experts):
     calibrate_maps(detector, category.validation)
     sample = draw_fusion_sample(detector, category.validation, seed)
     names = [expert.name for expert in experts]
-    subsets = {"defaults": defaults, RESIDUAL: [RESIDUAL]}
+    subsets = {"defaults": defaults, **{name: [name] for name in RESIDUALS}}
     if all_experts:
         subsets |= {"all, off by default included": names}
         subsets |= {
@@ -188,8 +188,8 @@ def print_tables(rows, shared):
             is_shared = all(row.get(key) == value for key, value in shared.items())
             if is_shared and row["variant"] in variants and row["row"] != "last":
                 title = row["row"] if row["variant"] == EXPERTS else row["variant"]
-                if row["variant"] != EXPERTS and row["row"] == RESIDUAL:
-                    title += f", {RESIDUAL} alone"
+                if row["variant"] != EXPERTS and row["row"] in RESIDUALS:
+                    title += f", {row['row']} alone"
                 lines.append([title, *(row[metric] for metric in METRICS)])
         print(markdown_table(["", *METRICS], lines) + "\n")
 
