@@ -123,11 +123,12 @@ class Category:
 
     @property
     def train_for_experts(self) -> tf.data.Dataset:
-        """What the experts of a detector learn from: `train_in_order`, or `train` if it is crops.
+        """What the experts of a detector learn from, the same whenever it is asked for.
 
-        An epoch of `train` may repeat an image to fill a batch, another one in each pass.
+        `train_in_order`, since an epoch of `train` may repeat an image to fill a batch; where
+        models see crops, `train_from(0)`.
         """
-        return self.train if self.crop_size else self.train_in_order
+        return self.train_from(0) if self.crop_size else self.train_in_order
 
     def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
         """`train_from` with labelled images: (x, labels), see `mix_labelled`.

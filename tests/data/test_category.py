@@ -145,8 +145,10 @@ def test_experts_learn_from_each_image_once_or_from_crops(folder):
     assert len(data.split.train) == 7
     assert len(collect(data.train)) == 8  # no batch of one
     assert pictures(collect(data.train_for_experts)) == files(data.split.train)
-    crops = load_category(folder, "64x64", batch_size=8, crop_size=32).train_for_experts
-    assert collect(crops).shape[1:] == (32, 32, 3)
+    data = load_category(folder, "64x64", batch_size=8, crop_size=32)
+    crops = collect(data.train_for_experts)
+    assert crops.shape[1:] == (32, 32, 3)
+    np.testing.assert_array_equal(collect(data.train_for_experts), crops)
 
 
 def test_crops_are_for_fitting_and_whole_images_for_the_rest(folder):
