@@ -21,6 +21,7 @@ from kerasad.data.image_record import (
     read_record,
 )
 from kerasad.data.masks import find_masks, with_mask
+from kerasad.data.plain_folder import refuse_mixed_folder
 from kerasad.errors import InputError, check_choice
 
 __all__ = [
@@ -86,8 +87,9 @@ def read_category(
         A `CategoryIndex`, its images in the order of their paths.
 
     Raises:
-        InputError: If the folder is missing, of another layout, or without a usable good image; or
-            with `on_bad="raise"`, if a file is broken.
+        InputError: If the folder is missing, of another layout, or without a usable good image; if
+            names inside a plain folder say that not all images are good; or with
+            `on_bad="raise"`, if a file is broken.
     """
     check_choice("on_bad", on_bad, ("skip", "raise"))
     if max_value is not None and not 1 <= max_value <= 65535:
@@ -95,6 +97,8 @@ def read_category(
     root = Path(os.path.abspath(Path(data).expanduser()))
     layout = _find_layout(root)
     good_folder = root / "train" / "good" if layout == "mvtec" else root
+    if layout == "folder":
+        refuse_mixed_folder(root, list_images(root, recursive=True)[0])
     inspect = partial(
         _inspect, root=root, pixel_limit=pixel_limit, max_value=max_value, verify=verify
     )
