@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasad.models.networks import latent_heads
+from kerasad.models.networks import LEAKY_SLOPE, latent_heads
 
 SMALL_IMAGE = 64
 """Longest side of the reconstructed image, in pixels."""
@@ -58,7 +58,7 @@ def build_feature_encoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     # Each cell of the code sees its own 2 x 2 cells: one matrix product instead of convolutions
     # on the fine grid, which is where the time would go.
     x = layers.Conv2D(width, 2, strides=2, padding="same", name="reduce")(inputs)
-    x = layers.LeakyReLU(0.1, name="reduce_activation")(x)
+    x = layers.LeakyReLU(LEAKY_SLOPE, name="reduce_activation")(x)
     x = _residual(x, width, "features_1")
     return keras.Model(
         inputs, {"features_1": x, **latent_heads(x, "conv", latent_dim)}, name="encoder"
@@ -81,7 +81,7 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     inputs = keras.Input((-(-height // 2), -(-columns // 2), latent_dim), name="z")
     x = layers.Conv2D(width, 3, padding="same", name="widen")(inputs)
     x = PlaceBias(name="place")(x)
-    x = layers.LeakyReLU(0.1, name="widen_activation")(x)
+    x = layers.LeakyReLU(LEAKY_SLOPE, name="widen_activation")(x)
     x = _residual(x, width, "hidden")
     # As a transposed convolution whose windows do not overlap, with a bias for each of the four
     # cells, but one matrix product, which takes less time.
@@ -112,12 +112,12 @@ def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> k
     x = layers.SpectralNormalization(
         layers.Conv2D(width, 1, name="judge"), name="judge_normalized", dtype="float32"
     )(inputs)
-    hidden = layers.LeakyReLU(0.1, name="hidden")(x)
+    hidden = layers.LeakyReLU(LEAKY_SLOPE, name="hidden")(x)
     logits = layers.SpectralNormalization(
         layers.Conv2D(1, 1, name="logits"), name="logits_normalized", dtype="float32"
     )(hidden)
     x = layers.Conv2D(width, 1, name="embedding_hidden")(inputs)
-    x = layers.LeakyReLU(0.1, name="embedding_activation")(x)
+    x = layers.LeakyReLU(LEAKY_SLOPE, name="embedding_activation")(x)
     embedding = layers.Conv2D(embedding_dim, 1, name="embedding")(x)
     outputs = {"logits": logits, "features": hidden, "embedding": embedding}
     return keras.Model(inputs, outputs, name="discriminator")
@@ -144,7 +144,7 @@ def build_image_head(latent_shape, width: int, image_size) -> keras.Model:
     factor = 2 ** max(0, int(math.log2(most)))
     x = layers.Conv2D(width, 3, padding="same", name="image_hidden")(inputs)
     x = PlaceBias(name="image_place")(x)
-    x = layers.LeakyReLU(0.1, name="image_activation")(x)
+    x = layers.LeakyReLU(LEAKY_SLOPE, name="image_activation")(x)
     x = layers.Conv2DTranspose(3, factor, strides=factor, name="image")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="reconstruction")(x)
     return keras.Model(inputs, x, name="image_head")
@@ -153,4 +153,4 @@ def build_image_head(latent_shape, width: int, image_size) -> keras.Model:
 def _residual(x, width, name):
     y = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv")(x)
     x = layers.Add(name=f"{name}_add")([x, y])
-    return layers.LeakyReLU(0.1, name=name)(x)
+    return layers.LeakyReLU(LEAKY_SLOPE, name=name)(x)

@@ -12,6 +12,13 @@ _BATCH_NORM_MOMENTUM = 0.9
 LOG_VAR_BOUND = 4.0
 """Upper bound of `z_log_var`."""
 
+LEAKY_SLOPE = 0.2
+"""Slope of every `LeakyReLU` below 0.
+
+oneDNN fuses convolution + bias + add + LeakyReLU into one kernel that ignores the slope and uses
+0.2 (TensorFlow 2.21), so any other slope is one function in eager mode and another in a graph.
+"""
+
 
 def default_depth(height: int, width: int) -> int:
     """Returns how many times to halve an image so that about 8 cells are left on a side.
@@ -58,7 +65,7 @@ def build_encoder(
         width = filters * min(2 ** (level - 1), 8)
         x = layers.Conv2D(width, 4, strides=2, padding="same", name=f"conv_{level}")(x)
         x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
-        x = layers.LeakyReLU(0.2, name=f"features_{level}")(x)
+        x = layers.LeakyReLU(LEAKY_SLOPE, name=f"features_{level}")(x)
         outputs[f"features_{level}"] = x
     return keras.Model(inputs, {**outputs, **latent_heads(x, latent, latent_dim)}, name="encoder")
 
@@ -196,7 +203,7 @@ def build_discriminator(
     for level in range(1, depth + 1):
         width = filters * min(2 ** (level - 1), 8)
         x = _normalized_conv(width, 4, 2, f"conv_{level}")(x)
-        x = layers.LeakyReLU(0.2, name=f"features_{level}")(x)
+        x = layers.LeakyReLU(LEAKY_SLOPE, name=f"features_{level}")(x)
         if level >= 2:
             scales.append(x)
     logits = _normalized_conv(1, 3, 1, "logits")(x)
@@ -206,7 +213,7 @@ def build_discriminator(
         [scales[0], *(_resized(scale, height, width) for scale in scales[1:])]
     )
     x = layers.Conv2D(embedding_dim, 1, name="embedding_hidden")(features)
-    x = layers.LeakyReLU(0.2, name="embedding_activation")(x)
+    x = layers.LeakyReLU(LEAKY_SLOPE, name="embedding_activation")(x)
     embedding = layers.Conv2D(embedding_dim, 1, name="embedding")(x)
     outputs = {"logits": logits, "features": features, "embedding": embedding}
     return keras.Model(inputs, outputs, name="discriminator")

@@ -199,6 +199,15 @@ class AnomalyDetector(keras.Model):
         with name_failed_checks():
             return super().predict_on_batch(x)
 
+    def call_eagerly(self, inputs) -> dict:
+        """Returns `call`'s outputs as numpy arrays, computed operation by operation.
+
+        Slow, and free of what a graph optimizer may get wrong: what compiled calls are checked by.
+        """
+        with name_failed_checks():
+            outputs = self(keras.tree.map_structure(tf.convert_to_tensor, inputs))
+        return {name: np.asarray(value) for name, value in outputs.items()}
+
     def expert_maps(self, images, valid=None):
         """Returns every expert's map before calibration, and the model's attention.
 

@@ -1,0 +1,78 @@
+"""What an `AnomalyDetector`, its training and its report need of a model."""
+
+import keras
+import tensorflow as tf
+
+
+class AnomalyModel(keras.Model):
+    """Base class of every model that a detector can be made of.
+
+    A subclass sets `image_shape` in its `__init__` and defines `tensors`. Everything else has a
+    default that says "this model has none": a detector, a training or a report asks here, never by
+    `getattr` and never for a class.
+
+    Attributes:
+        image_shape: `(height, width, 3)` of the images that it works on.
+        cell_grid: `(h, w)` of the cells that its tensors live on if these follow the real part of a
+            padded image, see `kerasad.layers.content_grid`; else None.
+        learns_from_labels: bool. Whether `fit` needs images that are labelled defective.
+        warmup_steps: int. Training steps before its loss has all of its weights.
+    """
+
+    image_shape: tuple[int, int, int]
+    cell_grid: tuple[int, int] | None = None
+    learns_from_labels = False
+    warmup_steps = 0
+
+    def tensors(self, inputs) -> dict:
+        """Returns what one forward pass knows about images, for the experts of a detector.
+
+        Experts, drift descriptors and reports choose among these by name, and do without the ones
+        that a model lacks. Those with a meaning beyond one expert: `attention_map` `(batch, h, w,
+        1)` in [0, 1], `z_mean` `(batch, ..., latent_dim)`, `features` `(batch, h, w, channels)`.
+
+        Args:
+            inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict of
+                `images` and `valid` (`(batch, height, width, 1)`, 0 where an image was padded).
+
+        Returns:
+            tensors: dict of float32 tensors by name.
+        """
+        raise NotImplementedError
+
+    def reconstruct(self, inputs):
+        """Returns a picture of what the model takes images for, `(batch, h, w, 3)`, or None.
+
+        Args:
+            inputs: as of `tensors`.
+        """
+        return None
+
+    def residual_map(self, inputs):
+        """Returns how far images are from what the model restores, `(batch, h, w, 1)`, or None.
+
+        Args:
+            inputs: as of `tensors`.
+        """
+        return None
+
+    def adapt(self, data, max_images: int = 1024) -> None:
+        """Measures on good images what no gradient teaches; most models have nothing to measure.
+
+        Args:
+            data: inputs as of `tensors`, or a dataset of batches of them.
+            max_images: int. So many images are enough.
+        """
+
+    def precompute(self, data, num_images: int, max_bytes: int) -> tf.Variable | None:
+        """Computes what does not change while it trains, or returns None.
+
+        Args:
+            data: dataset of batches of inputs: each training image once, in order.
+            num_images: int. Images in it.
+            max_bytes: int. Memory for the result.
+
+        Returns:
+            rows: variable with a row for each image, for `Category.train_from`.
+        """
+        return None
