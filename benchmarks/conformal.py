@@ -29,7 +29,7 @@ import numpy as np
 from jsonl import append_row, find_row, markdown_table, read_rows
 from scipy import stats
 
-from kerasad.scoring import conformal_rule
+from kerasad.detector import conformal_rule
 
 COUNTS = (20, 40, 99)
 RATES = (0.01, 0.05, 0.1)

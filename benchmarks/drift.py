@@ -4,7 +4,7 @@
 
 The pool is all good images of the category that trained and scaled nothing: those that calibrated
 the run, and its good test images. Many times, it is parted at random into a calibration set and
-new images, and `kerasad.scoring.drift.compare_images` is asked; then again with the new images
+new images, and `kerasad.detector.drift.compare_images` is asked; then again with the new images
 darkened, blurred or moved. Unchanged, drift should be found at most as often as the level says.
 """
 
@@ -16,11 +16,11 @@ from jsonl import markdown_table
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.loading import load_good_images
 from kerasad.data.split import read_split
+from kerasad.detector.descriptors import describe_images
+from kerasad.detector.drift import compare_images
 from kerasad.locations import resolve_data
 from kerasad.run_steps import detector_geometry
 from kerasad.runs import SPLIT, open_run
-from kerasad.scoring.descriptors import describe_images
-from kerasad.scoring.drift import compare_images
 
 HEADER = ("change", "new images", "drift", "by scores", "by features")
 

@@ -109,9 +109,9 @@ def agrees(row, shared, variant):
 def measure_subsets(model, category, seed, all_experts):
     """Yields names and metrics of the defaults, `RESIDUALS` alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
-    from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
-    from kerasad.scoring.expert_inputs import tensor_shapes
-    from kerasad.scoring.experts import (
+    from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
+    from kerasad.detector.expert_inputs import tensor_shapes
+    from kerasad.detector.experts import (
         CellMemory,
         FeatureResidual,
         default_experts,
@@ -166,7 +166,7 @@ def measure_subsets(model, category, seed, all_experts):
 
 def choose(detector, sample, chosen):
     """Sets the weights that the experts `chosen` (bools) have among themselves, of others 0."""
-    from kerasad.scoring.fusion import fuse
+    from kerasad.detector.fusion import fuse
 
     chosen = np.array(chosen)
     part = dataclasses.replace(

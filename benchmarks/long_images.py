@@ -65,7 +65,7 @@ def write_photos(folder, count, height, width, seed):
     """Writes photos cut at random places from a mirrored photo of gravel."""
     from PIL import Image
 
-    from kerasad.data.demo import load_photograph
+    from kerasad.synthetic.demo import load_photograph
 
     photograph = load_photograph("gravel")
     if photograph.ndim == 2:

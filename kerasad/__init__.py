@@ -1,10 +1,10 @@
 """Anomaly localization for Keras 3: train on good images, find what is wrong in a new one."""
 
-from kerasad import data, export, layers, losses, metrics, models, scoring
+from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
+from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
-from kerasad.scoring import AnomalyDetector
 from kerasad.version import __version__
 
 __all__ = [
@@ -15,11 +15,12 @@ __all__ = [
     "WeaklySupervisedCAVGA",
     "__version__",
     "data",
+    "detector",
     "evaluate",
     "export",
     "layers",
     "losses",
     "metrics",
     "models",
-    "scoring",
+    "synthetic",
 ]

@@ -6,10 +6,10 @@ from kerasad import runs
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import load_good_images
 from kerasad.data.split import LABELLED, refuse_overlap, replace_calibration
+from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
 from kerasad.locations import resolve_data
 from kerasad.run_steps import detector_geometry
-from kerasad.scoring.drift import check_level, measure_drift
 from kerasad.training import save_detector
 
 
@@ -79,7 +79,7 @@ def check_run(
         verbose: int. 0 hides the progress bar.
 
     Returns:
-        What was found, see `kerasad.scoring.drift.measure_drift`.
+        What was found, see `kerasad.detector.drift.measure_drift`.
 
     Raises:
         InputError: No data, an image that the run has seen, too few images, or a level out of

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU
 from kerasad.metrics.curves import area_under_roc
+from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
 
 SUMS = ("loss", "encoder_loss", "decoder_loss")

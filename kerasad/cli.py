@@ -24,6 +24,7 @@ from kerasad.cli_options import (
     show_default,
 )
 from kerasad.config import ModelConfig, TrainingConfig
+from kerasad.detector.drift import describe_drift
 from kerasad.errors import (
     InputError,
     SearchFailedError,
@@ -35,7 +36,6 @@ from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
 from kerasad.prediction import PREDICTIONS, predict_files
 from kerasad.run_steps import evaluate_run, export_run, report_run
-from kerasad.scoring.drift import describe_drift
 from kerasad.training import train_run
 from kerasad.version import __version__
 

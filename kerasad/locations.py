@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from kerasad.config import RunConfig
-from kerasad.data.demo import resolve_demo
+from kerasad.synthetic.demo import resolve_demo
 
 
 def resolve_data(data: str | os.PathLike) -> Path:

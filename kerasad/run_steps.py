@@ -20,13 +20,13 @@ from kerasad.data.split import (
     read_split,
     restore_split,
 )
+from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.export import export_saved_model
 from kerasad.locations import full_path, resolve_data
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
-from kerasad.scoring import AnomalyDetector
 
 
 def evaluate_run(run: runs.Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:

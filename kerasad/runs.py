@@ -92,7 +92,7 @@ class Run:
         Raises:
             InputError: The file is missing, damaged or of something else.
         """
-        from kerasad.scoring import AnomalyDetector
+        from kerasad.detector import AnomalyDetector
 
         path = self.part(DETECTOR)
         detector = load_keras(path)

@@ -23,16 +23,16 @@ from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
 from kerasad.data.split import write_split
+from kerasad.detector import AnomalyDetector
+from kerasad.detector.conformal import conformal_rules
+from kerasad.detector.summary import ON_CROPS_NOTE
+from kerasad.detector.tiling import TileGrid
 from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
 from kerasad.locations import resolve_data, with_full_paths
 from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.models.arguments import init_arguments
 from kerasad.models.feature_cache import cache_features
-from kerasad.scoring import AnomalyDetector
-from kerasad.scoring.conformal import conformal_rules
-from kerasad.scoring.summary import ON_CROPS_NOTE
-from kerasad.scoring.tiling import TileGrid
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import pytest
 
-from kerasad.scoring import adaptation
+from kerasad.detector import adaptation
 
 
 @pytest.fixture(autouse=True)

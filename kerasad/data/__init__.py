@@ -1,8 +1,7 @@
-"""Images in: who is where, safe decoding, tf.data pipelines, synthetic defects."""
+"""Images in: who is where, safe decoding, tf.data pipelines."""
 
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
-from kerasad.data.demo import write_demo
 from kerasad.data.geometry import Geometry, resize_image
 from kerasad.data.loading import load_good_images, load_images
 from kerasad.data.source import name_bad_files
@@ -15,5 +14,4 @@ __all__ = [
     "load_images",
     "name_bad_files",
     "resize_image",
-    "write_demo",
 ]

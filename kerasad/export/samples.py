@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.decoding import decode_bytes, decode_pixels, read_checked, read_header
-from kerasad.data.demo import DEMOS, load_photograph
 from kerasad.data.geometry import Geometry
-from kerasad.data.synthetic_choosing import ChoosingDefects
 from kerasad.export.signatures import Decoding
+from kerasad.synthetic.choosing import ChoosingDefects
+from kerasad.synthetic.demo import DEMOS, load_photograph
 
 EMBEDDED = "embedded photographs"
 _MOST_FILES = 32

@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
-from kerasad.data.synthetic_training import TrainingDefects
 from kerasad.layers import Sampling
 from kerasad.models import feature_parts, pixel_parts
 from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode
@@ -15,6 +14,7 @@ from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 from kerasad.models.vae_gan_losses import discriminator_loss, generator_losses
 from kerasad.models.vae_gan_tensors import build_attention_head
 from kerasad.precision import dtype_policy_scope
+from kerasad.synthetic.training import TrainingDefects
 
 TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
 SUMS = ("encoder_loss", "decoder_loss", "discriminator_loss", "loss")

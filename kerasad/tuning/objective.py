@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
+from kerasad.detector import AnomalyDetector, adaptation
+from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
+from kerasad.detector.fusion import fuse, objective
 from kerasad.errors import InputError
-from kerasad.scoring import AnomalyDetector, adaptation
-from kerasad.scoring.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
-from kerasad.scoring.fusion import fuse, objective
 from kerasad.tracing import map_dataset
 
 OBJECTIVE = keras_tuner.Objective("synthetic_localization", direction="max")
@@ -34,7 +34,7 @@ def synthetic_localization(
     Experts adapt to `train`. The validation images are dealt out into two halves. Map scales and
     fusion weights come from one half and synthetic defects on it, and the fused maps are judged on
     the other half and other defects, and the same the other way round: the mean of both of
-    `kerasad.scoring.fusion.objective`, that is of pixel AUROC, best pooled IoU and image AUROC.
+    `kerasad.detector.fusion.objective`, that is of pixel AUROC, best pooled IoU and image AUROC.
     The defects are of the family that no training sees; a seed makes them the same for every
     model. A single validation image serves as both halves, with different defects.
 

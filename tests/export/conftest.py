@@ -12,9 +12,9 @@ from PIL import Image
 
 from kerasad import VAEGAN, AnomalyDetector
 from kerasad.cli import main
+from kerasad.detector.experts import CellGaussian, PixelResidual, SSIMResidual
 from kerasad.export.execution import SessionModel
 from kerasad.export.signatures import Decoding, build_served
-from kerasad.scoring.experts import CellGaussian, PixelResidual, SSIMResidual
 
 SIDE = 32
 PIXEL_LIMIT = 10_000

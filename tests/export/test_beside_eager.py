@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from kerasad import AnomalyDetector
 from kerasad.data.geometry import unpack_inputs
+from kerasad.detector.experts import PixelResidual
 from kerasad.export import ParityError, export_saved_model
 from kerasad.models.base import AnomalyModel
-from kerasad.scoring.experts import PixelResidual
 
 
 @keras.saving.register_keras_serializable(package="kerasad_tests")

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from kerasad import VAEGAN, InputError
-from kerasad.data.synthetic_choosing import ChoosingDefects
-from kerasad.data.synthetic_training import TrainingDefects
+from kerasad.synthetic.choosing import ChoosingDefects
+from kerasad.synthetic.training import TrainingDefects
 from kerasad.tuning.objective import deal_out, synthetic_localization
 
 

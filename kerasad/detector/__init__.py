@@ -1,0 +1,7 @@
+"""From a trained model to a calibrated map, score and decision."""
+
+from kerasad.detector.conformal import ConformalRule, conformal_rule
+from kerasad.detector.decision import ConformalDecision
+from kerasad.detector.detector import AnomalyDetector
+
+__all__ = ["AnomalyDetector", "ConformalDecision", "ConformalRule", "conformal_rule"]

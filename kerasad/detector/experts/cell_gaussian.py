@@ -1,0 +1,234 @@
+"""How unlikely a cell's features are under a Gaussian of good ones."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasad.detector.experts.base import Expert
+from kerasad.errors import check_whole
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class CellGaussian(Expert):
+    """Mahalanobis distance of a cell's features from the good cells at the same place.
+
+    `sqrt((f - m)^T C^-1 (f - m) / d)`, with mean `m` and covariance `C` of the `n` good cells at
+    the place, `d` channels. `C = (n S + d P) / (n + d) + ridge * tr(P) / d * I`, where `S` is the
+    covariance at the place and `P` its mean over all places: the fewer images, the more a place
+    borrows from the others. If `position_free`, all places are one. Else places are at most
+    `max_side` down and across; where the tensor has more cells, each place is the mean of some.
+    With `shared` above 1, the places of each block of `shared x shared` have one covariance, of the
+    cells of all, and each its own mean: state is smaller by the square of it. `shared` doubles
+    until the covariances take no more than `max_bytes`.
+
+    More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
+    and saved with the expert.
+
+    Args:
+        tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
+        max_channels: int. Largest `d`; state and time grow with its square.
+        max_side: int. Most places down and across, where places mean something.
+        pool: int >= 1. Cells down and across whose mean is one place, or more if `max_side` asks.
+        shared: int >= 1. Places down and across that share a covariance, or more if `max_bytes`
+            asks.
+        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
+        max_bytes: int. Most bytes of all covariances.
+        ridge: float > 0.
+        seed: int.
+
+    Returns:
+        anomaly_map: `(batch, places down, places across, 1)`, about 1 on good images.
+
+    Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; borrowing and sharing are ours.
+    """
+
+    passes = 2
+
+    def __init__(
+        self,
+        tensor="z_mean",
+        max_channels=64,
+        max_side=32,
+        pool=1,
+        shared=1,
+        counts=False,
+        max_bytes=2**25,
+        ridge=0.01,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_whole("pool", pool, 1)
+        check_whole("shared", shared, 1)
+        check_whole("max_bytes", max_bytes, 0)
+        self.tensor = tensor
+        self.max_channels = max_channels
+        self.max_side = max_side
+        self.pool = pool
+        self.shared = shared
+        self.counts = counts
+        self.max_bytes = max_bytes
+        self.ridge = ridge
+        self.seed = seed
+
+    @property
+    def requires(self):
+        """The one tensor that is modelled."""
+        return (self.tensor,)
+
+    @property
+    def degrees(self):
+        """The number of channels, of a Gaussian of pretrained features."""
+        return self.mean.shape[-1] if self.counts else 0
+
+    @classmethod
+    def available(cls, shapes, tensor="z_mean"):
+        """Returns whether the model's tensor has cells."""
+        return len(shapes.get(tensor, ())) == 4
+
+    def build(self, tensors_shape):
+        """Creates means and whitening matrices."""
+        _, height, width, channels = tensors_shape[self.tensor]
+        dim = min(channels, self.max_channels)
+        self._window = (self.pool, self.pool)
+        if not self.position_free:
+            # Whole pools, so that places lie on the cells of coarser grids.
+            self._window = tuple(
+                self.pool * -(-side // (self.pool * self.max_side)) for side in (height, width)
+            )
+        self._grid = tuple(
+            -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)
+        )
+        self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
+        self._blocks, self._side = (1, 1), self.shared
+        if not self.position_free:
+            self._blocks = self._blocks_of(self._side)
+            while math.prod(self._blocks) > max(1, self.max_bytes // (4 * dim * dim)):
+                self._side *= 2
+                self._blocks = self._blocks_of(self._side)
+        self.whitening = self.add_weight(
+            (math.prod(self._blocks), dim, dim), "zeros", name="whitening", **options
+        )
+        self.channels = None
+        if dim < channels:
+            # State, since another NumPy may draw others from the same seed.
+            drawn = np.sort(np.random.default_rng(self.seed).permutation(channels)[:dim])
+            self.channels = self.add_weight(
+                (dim,),
+                lambda shape, dtype: ops.convert_to_tensor(drawn, dtype),
+                name="channels",
+                **{**options, "dtype": "int32"},
+            )
+
+    def call(self, tensors):
+        """Returns the map; see the class."""
+        cells = self._cells(tensors[self.tensor]) - self.mean[None]
+        # Whitened differences instead of a quadratic form: nothing cancels.
+        white = ops.matmul(self._by_block(cells), self.whitening)
+        distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
+        return ops.reshape(self._by_image(distance), (-1, *self._grid, 1))
+
+    def start(self, pass_index):
+        """Sets the sums of this pass to 0."""
+        places, dim = self.mean.shape
+        shape = (places, dim) if pass_index == 0 else self.whitening.shape
+        self._sum = np.zeros(shape)
+        self._count = np.zeros(places)
+
+    def update(self, tensors, weights, pass_index):
+        """Adds a batch: cells in the first pass, their centred products in the second."""
+        mask = ops.reshape(weights(self._grid), (-1, self._grid[0] * self._grid[1]))
+        cells = self._cells(tensors[self.tensor])
+        if self.position_free:
+            cells = ops.reshape(cells, (-1, 1, cells.shape[-1]))
+            mask = ops.reshape(mask, (-1, 1))
+        self._count += np.asarray(ops.sum(mask, axis=0))
+        if pass_index == 0:
+            self._sum += np.asarray(ops.sum(cells * mask[..., None], axis=0))
+        else:
+            centred = self._by_block((cells - self.mean[None]) * mask[..., None])
+            self._sum += np.asarray(ops.matmul(ops.transpose(centred, (0, 2, 1)), centred))
+
+    def finish(self, pass_index):
+        """Sets the mean after the first pass, the whitening after the second."""
+        count = np.maximum(self._count, 1.0)
+        if pass_index == 1:
+            count = np.asarray(self._by_block(count[None, :, None])).sum(axis=(1, 2))
+        if pass_index == 0:
+            self.mean.assign((self._sum / count[:, None]).astype("float32"))
+        else:
+            whitening = _whitening(self._sum, count, self._places, self.ridge)
+            self.whitening.assign(whitening)
+        del self._sum, self._count
+
+    def _cells(self, features):
+        features = ops.cast(features, "float32")
+        if self._window != (1, 1):
+            # The last places hold fewer cells; the pool's mean leaves its own padding out.
+            features = ops.average_pool(features, self._window, self._window, padding="same")
+        if self.channels is not None:
+            features = ops.take(features, self.channels, axis=-1)
+        return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
+
+    def _blocks_of(self, side):
+        return tuple(-(-places // side) for places in self._grid)
+
+    def _by_block(self, cells):
+        """Returns cells `(batch, places, d)` as `(blocks, cells of a block, d)`."""
+        if self._places == 1:
+            return ops.reshape(cells, (1, -1, cells.shape[-1]))
+        if self._side == 1:
+            return ops.transpose(cells, (1, 0, 2))
+        (down, across), side, dim = self._blocks, self._side, cells.shape[-1]
+        cells = ops.reshape(cells, (-1, *self._grid, dim))
+        missing = (side * down - self._grid[0], side * across - self._grid[1])
+        if any(missing):
+            cells = ops.pad(cells, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)])
+        cells = ops.reshape(cells, (-1, down, side, across, side, dim))
+        return ops.reshape(ops.transpose(cells, (1, 3, 0, 2, 4, 5)), (down * across, -1, dim))
+
+    def _by_image(self, values):
+        """Returns values `(blocks, cells of a block)` as `(batch, places)`."""
+        if self._places == 1:
+            return values
+        if self._side == 1:
+            return ops.transpose(values)
+        (down, across), side = self._blocks, self._side
+        values = ops.reshape(values, (down, across, -1, side, side))
+        values = ops.transpose(values, (2, 0, 3, 1, 4))
+        values = ops.reshape(values, (-1, side * down, side * across))
+        return values[:, : self._grid[0], : self._grid[1]]
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "tensor": self.tensor,
+            "max_channels": self.max_channels,
+            "max_side": self.max_side,
+            "pool": self.pool,
+            "shared": self.shared,
+            "counts": self.counts,
+            "max_bytes": self.max_bytes,
+            "ridge": self.ridge,
+            "seed": self.seed,
+        }
+
+
+def _whitening(products, count, num_means, ridge):
+    """Returns `W` with `W W^T = C^-1` for each block, from sums of centred products.
+
+    Rows are multiplied from the left, so that nothing large is transposed in every call.
+    """
+    dim = products.shape[-1]
+    pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
+    floor = ridge * np.trace(pooled) / dim + 1e-12
+    whitening = np.empty(products.shape, "float32")
+    for block, own in enumerate(products):  # one by one: all in float64 would be large
+        shrunk = (own + dim * pooled) / (count[block] + dim) + floor * np.eye(dim)
+        whitening[block] = np.linalg.inv(np.linalg.cholesky(shrunk)).T
+    return whitening

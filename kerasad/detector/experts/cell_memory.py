@@ -1,0 +1,280 @@
+"""How far a cell's features are from the nearest good ones that are kept."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasad.detector.experts.base import Expert
+from kerasad.detector.experts.coreset import CellReservoir, greedy_k_center
+from kerasad.errors import InputError, check_at_least, check_choice, check_whole
+
+# Cells that a coreset is chosen from: at most so many, and so many bytes.
+POOL_CELLS = 60_000
+POOL_BYTES = 2**27
+# Products of cells with stored cells that are held at once, for each image (4 MiB).
+PRODUCTS_PER_IMAGE = 2**20
+# Half the squared distance of a row that holds no cell.
+_ABSENT = 1e30
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class CellMemory(Expert):
+    """Distance of a cell's features from the nearest of `capacity` good cells.
+
+    `min over m of |P (f - c) - P (m - c)| / u`, with stored cells `m`, mean `c` of good cells, `u`
+    the root mean square of `|f - c|` over good cells, and `P` the `max_channels` principal
+    directions of good cells; where the tensor has no more channels than that, `P = 1`. Features
+    are first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
+
+    Good cells are sampled uniformly into a pool of at most `POOL_CELLS` and `POOL_BYTES`, but no
+    fewer than `capacity`; mean, directions and the stored cells are taken from it. Position means
+    nothing, whatever `position_free` says.
+
+    In files stored cells are float16, and they are rounded to it before they are used: that moves
+    one by less than 0.0005 of its distance from `c`. Computed distances below about 0.001 are
+    noise of float32.
+
+    Args:
+        tensor: str. The tensor that is compared, `(batch, h, w, channels)`.
+        capacity: int >= 1. Most stored cells; time and file grow with it.
+        coreset: `"k_center"` (each stored cell is the one farthest from those before) or
+            `"random"` (uniform).
+        max_channels: int or None. Most channels that are compared; None compares all.
+        pool: int, odd. Cells down and across that are averaged before comparing.
+        query_stride: int >= 1. Cells from one compared cell to the next; windows are widened to
+            `pool + query_stride - 1`, so that none is left out.
+        neighbors: int >= 1. The root mean square distance of so many nearest cells is returned.
+        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
+        seed: int. Of the sample.
+
+    Returns:
+        anomaly_map: `(batch, h / query_stride, w / query_stride, 1)`, sides rounded up, >= 0.
+
+    Raises:
+        InputError: For an argument out of range; from `finish`, if no good cell came.
+
+    Reference: Roth et al., "PatchCore", CVPR 2022, section 3; the principal directions and the
+    units are ours, and their re-weighting of the image score is left out.
+    """
+
+    passes = 1
+
+    def __init__(
+        self,
+        tensor="features",
+        capacity=2000,
+        coreset="k_center",
+        max_channels=64,
+        pool=3,
+        query_stride=1,
+        neighbors=1,
+        counts=False,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value in (
+            ("capacity", capacity),
+            ("pool", pool),
+            ("query_stride", query_stride),
+            ("neighbors", neighbors),
+            ("max_channels", 1 if max_channels is None else max_channels),
+        ):
+            check_whole(name, value, 1)
+        check_choice("coreset", coreset, ("k_center", "random"))
+        if pool % 2 == 0:
+            raise InputError(f"`pool` must be odd. Received: {pool!r}")
+        check_at_least("capacity", capacity, neighbors)
+        self.tensor = tensor
+        self.capacity = capacity
+        self.coreset = coreset
+        self.max_channels = max_channels
+        self.pool = pool
+        self.query_stride = query_stride
+        self.neighbors = neighbors
+        self.counts = counts
+        self.seed = seed
+
+    @property
+    def requires(self):
+        """The one tensor that is compared."""
+        return (self.tensor,)
+
+    @property
+    def degrees(self):
+        """The number of channels that are compared."""
+        return self.cells.shape[-1] - 1 if self.counts else 0
+
+    @classmethod
+    def available(cls, shapes, tensor="features"):
+        """Returns whether the model's tensor has cells."""
+        return len(shapes.get(tensor, ())) == 4
+
+    def build(self, tensors_shape):
+        """Creates the stored cells and what brings others to their scale."""
+        _, height, width, channels = tensors_shape[self.tensor]
+        self._grid = tuple(-(-side // self.query_stride) for side in (height, width))
+        dim = channels if self.max_channels is None else min(channels, self.max_channels)
+        # Equal chunks of stored cells, each compared with all cells of an image at once.
+        largest = max(self.neighbors, PRODUCTS_PER_IMAGE // math.prod(self._grid))
+        self._chunks = -(-self.capacity // largest)
+        self._rows = max(self.neighbors, -(-self.capacity // self._chunks))
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight((channels,), "zeros", name="mean", **options)
+        self.unit = self.add_weight((), "ones", name="unit", **options)
+        self.directions = None
+        if dim < channels:
+            self.directions = self.add_weight(
+                (channels, dim), "zeros", name="directions", **options
+            )
+        # Beside each stored cell minus half its square, so that one matrix product compares them.
+        shape = (self._chunks * self._rows, dim + 1)
+        self.cells = self.add_weight(shape, _only_zero, name="cells", **options)
+        self.count = self.add_weight((), "zeros", name="count", **options)
+
+    def call(self, tensors):
+        """Returns the map; see the class."""
+        pooled = self._pooled(tensors[self.tensor], self.query_stride)
+        queries = self._scaled(ops.reshape(pooled, (-1, pooled.shape[-1])))
+        # The nearest cell has the largest q.m - |m|^2 / 2. All are centred, so little cancels.
+        ones = ops.ones_like(queries[:, :1])
+        nearest = self._largest_products(ops.concatenate([queries, ones], axis=-1))
+        present = ops.cast(nearest > -0.5 * _ABSENT, "float32")
+        mean = ops.sum(nearest * present, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1.0)
+        squares = ops.sum(ops.square(queries), axis=-1) - 2.0 * mean
+        distance = ops.sqrt(ops.maximum(squares, 0.0))
+        return ops.reshape(distance, (-1, *self._grid, 1))
+
+    def _pooled(self, features, stride):
+        """Returns means over neighbours; the image's border cuts windows."""
+        features = ops.cast(features, "float32")
+        window = self.pool + self.query_stride - 1
+        if window == 1:
+            return features
+        return ops.average_pool(features, window, stride, padding="same")
+
+    def _scaled(self, cells):
+        cells = (cells - self.mean) / self.unit
+        return cells if self.directions is None else ops.matmul(cells, self.directions)
+
+    def _largest_products(self, queries):
+        """Returns the `neighbors` largest `q.m - |m|^2 / 2` of each query, `(n, neighbors)`."""
+        if self._chunks == 1:
+            return self._products(queries, 0)
+
+        def step(chunk, best):
+            both = ops.concatenate([best, self._products(queries, chunk)], axis=-1)
+            return chunk + 1, self._largest(both)
+
+        # TensorFlow's own loop: Keras' would work on several chunks at a time.
+        return tf.while_loop(
+            lambda chunk, best: chunk < self._chunks,
+            step,
+            (tf.constant(1), self._products(queries, 0)),
+            shape_invariants=(tf.TensorShape(()), tf.TensorShape((None, self.neighbors))),
+            parallel_iterations=1,
+        )[1]
+
+    def _products(self, queries, chunk):
+        cells = ops.slice(self.cells, (chunk * self._rows, 0), (self._rows, self.cells.shape[1]))
+        return self._largest(ops.matmul(queries, ops.transpose(cells)))
+
+    def _largest(self, products):
+        if self.neighbors == 1:
+            return ops.max(products, axis=-1, keepdims=True)
+        return ops.top_k(products, self.neighbors, sorted=False)[0]
+
+    def start(self, pass_index):
+        """Begins a new sample."""
+        most = max(1, POOL_BYTES // (4 * self.mean.shape[0]))
+        self._pool = CellReservoir(max(self.capacity, min(POOL_CELLS, most)), self.seed)
+
+    def update(self, tensors, weights, pass_index):
+        """Samples the cells of a batch that have no padding, at every position of the window."""
+        cells = np.asarray(self._pooled(tensors[self.tensor], 1))
+        self._pool.add(cells[np.asarray(weights(cells.shape[1:3])) > 0])
+
+    def finish(self, pass_index):
+        """Sets mean, directions and the stored cells."""
+        pool = self._pool.sample()
+        del self._pool
+        if not len(pool):
+            raise InputError(
+                f"The expert {self.name!r} has no good cell to remember: every cell of the "
+                "training images has padding. Give images without padding."
+            )
+        mean = pool.mean(axis=0, dtype="float64").astype("float32")
+        pool -= mean
+        unit = math.sqrt(np.einsum("nc,nc->", pool, pool, dtype="float64") / len(pool))
+        # Cells that are all alike have no unit.
+        unit = max(unit, 1e-6 * float(np.linalg.norm(mean)), 1e-12)
+        pool /= unit
+        self.mean.assign(mean)
+        self.unit.assign(unit)
+        if self.directions is not None:
+            directions = _principal_directions(pool, self.directions.shape[1])
+            self.directions.assign(directions)
+            pool = pool @ directions
+        if self.coreset == "k_center":
+            pool = pool[greedy_k_center(pool, self.capacity)]
+        stored = pool[: self.capacity].astype("float16").astype("float32")
+        self.cells.assign(self._with_halves(stored))
+        self.count.assign(float(len(stored)))
+
+    def _with_halves(self, stored):
+        """Returns what `cells` holds of these stored cells."""
+        cells = np.zeros(self.cells.shape, "float32")
+        cells[:, -1] = -_ABSENT
+        cells[: len(stored), :-1] = stored
+        cells[: len(stored), -1] = -0.5 * np.sum(np.square(stored), axis=1)
+        return cells
+
+    def save_own_variables(self, store):
+        """Stores the state: of `cells` those that there are, as float16, which they fit in."""
+        for variable in self.variables:
+            if variable is not self.cells:
+                store[variable.name] = np.asarray(variable)
+        stored = np.asarray(self.cells)[: max(int(self.count), 1), :-1]
+        store["cells"] = stored.astype("float16")
+
+    def load_own_variables(self, store):
+        """Takes up the state."""
+        for variable in self.variables:
+            value = np.asarray(store[variable.name]).astype("float32")
+            if variable is self.cells:
+                value = self._with_halves(value[: max(int(store["count"][()]), 1)])
+            variable.assign(value)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "tensor": self.tensor,
+            "capacity": self.capacity,
+            "coreset": self.coreset,
+            "max_channels": self.max_channels,
+            "pool": self.pool,
+            "query_stride": self.query_stride,
+            "neighbors": self.neighbors,
+            "counts": self.counts,
+            "seed": self.seed,
+        }
+
+
+def _only_zero(shape, dtype):
+    """Returns what is there before `finish`: a cell of zeros, and no other."""
+    cells = np.zeros(shape, "float32")
+    cells[1:, -1] = -_ABSENT
+    return ops.convert_to_tensor(cells, dtype)
+
+
+def _principal_directions(centred, count):
+    """Returns the directions of largest variance as columns, `(channels, count)`."""
+    products = np.zeros((centred.shape[1],) * 2)
+    for first in range(0, len(centred), 4096):  # float64 of everything would be large
+        part = centred[first : first + 4096].astype("float64")
+        products += part.T @ part
+    return np.linalg.eigh(products)[1][:, ::-1][:, :count].astype("float32")

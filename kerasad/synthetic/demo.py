@@ -1,0 +1,180 @@
+"""The demo data set: textures photographed by others, defects drawn by hand, no download.
+
+scikit-image's wheel holds photographs of bricks, grass and gravel, 512 x 512, grey. Good images
+for training are 128 x 128 crops from the bands at the top (rows 0 to 175) and at the bottom (336
+to 511); test images, good and defective, from the band between (176 to 335, columns 0 to 415). So
+no test pixel was ever trained on, and the camera's distance there lies between those of the others.
+Crops of one band overlap: they are less independent than photographs would be.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kerasad.errors import InputError
+from kerasad.synthetic.demo_defects import DEFECTS, draw_demo_defect
+
+DEMOS = ("brick", "grass", "gravel")
+CROP = 128
+# Each region is (top, left, bottom, right), in pixels.
+TRAIN_REGIONS = ((0, 0, 176, 512), (336, 0, 512, 512))
+# The bricks have a real scratch right of column 420.
+TEST_REGIONS = ((176, 0, 336, 416),)
+NUM_TRAIN, NUM_TEST_GOOD, NUM_EACH_DEFECT = 60, 20, 10
+
+_FORMAT = 1  # raised when the same seed would write other bytes
+_MARK = "demo.json"
+
+
+def resolve_demo(data: str, directory: str | Path | None = None) -> str:
+    """Returns the folder of the demo of this name, written if need be.
+
+    Args:
+        data: `"demo"` (bricks), `"demo/brick"`, `"demo/grass"` or `"demo/gravel"`.
+        directory: folder for demos, see `write_demo`.
+
+    Returns:
+        path: str, absolute.
+
+    Raises:
+        InputError: For anything else, such as `"demo/wood"`.
+    """
+    head, _, name = str(data).replace("\\", "/").rstrip("/").partition("/")
+    if head != "demo":
+        raise InputError(f'`data` must be "demo" or "demo/NAME". Received: {data!r}')
+    return write_demo(name or DEMOS[0], directory)
+
+
+def demo_directory() -> Path:
+    """Returns where demos are kept by default: `kerasad/demo` in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "kerasad" / "demo"
+
+
+def write_demo(name: str, directory: str | Path | None = None, seed: int = 0) -> str:
+    """Writes a demo as an MVTec tree, unless it is there already, and returns its folder.
+
+    The tree has 60 images in `train/good`, 20 in `test/good`, 10 in each of `test/scratch`,
+    `test/stain`, `test/thread` and `test/hole`, with masks in `ground_truth`. The same name and
+    seed give the same bytes. It is written elsewhere and renamed, so it is never half there.
+
+    Args:
+        name: `"brick"`, `"grass"` or `"gravel"`.
+        directory: folder in which the demo's own folder is made. Defaults to `demo_directory()`.
+        seed: int >= 0. Other seeds go to folders of their own.
+
+    Returns:
+        path: str, absolute.
+
+    Raises:
+        InputError: For an unknown name, a missing photograph, a folder in the way that is no
+            complete demo, or one that cannot be written.
+    """
+    if name not in DEMOS:
+        raise InputError(
+            f"There is no demo {name!r}: choose one of {', '.join('demo/' + d for d in DEMOS)}."
+        )
+    directory = (demo_directory() if directory is None else Path(directory)).absolute()
+    folder = directory / (name if seed == 0 else f"{name}_{seed}")
+    if _is_complete(folder, name, seed):
+        return str(folder)
+    if folder.exists():
+        raise InputError(
+            f"{folder} exists but is not a complete demo of this version; remove it or choose "
+            "another folder."
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}_", dir=directory))
+    except OSError as error:
+        raise _not_written(directory, error) from error
+    try:
+        # Temporary folders are private; the demo is as open as its surroundings.
+        temporary.chmod(0o755)
+        _write_tree(temporary, load_photograph(name), name, seed)
+        temporary.rename(folder)
+    except OSError as error:
+        # Another process may have written the same demo meanwhile.
+        if not _is_complete(folder, name, seed):
+            raise _not_written(directory, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return str(folder)
+
+
+def load_photograph(name: str) -> np.ndarray:
+    """Returns one of scikit-image's photographs, uint8 `(512, 512)`, from its installed files."""
+    from PIL import Image
+
+    # Found without importing it: the file is all that is needed.
+    package = importlib.util.find_spec("skimage")
+    path = Path(package.origin).parent / "data" / f"{name}.png" if package else None
+    if path is None or not path.is_file():
+        raise InputError(
+            f"The demo needs {name}.png from the package scikit-image, which is not installed "
+            "completely; run `pip install scikit-image`."
+        )
+    with Image.open(path) as photograph:
+        return np.asarray(photograph.convert("L"))
+
+
+def _not_written(directory, error):
+    return InputError(
+        f"The demo cannot be written to {directory} ({error.strerror or error}): make room there "
+        "or allow writing, or name another cache folder in the variable XDG_CACHE_HOME."
+    )
+
+
+def _write_tree(folder, photograph, name, seed):
+    """Writes all images of the demo, and last the mark that says so."""
+    rng = np.random.default_rng([seed, DEMOS.index(name)])
+    for i in range(NUM_TRAIN):
+        image = _crop(photograph, TRAIN_REGIONS, rng)
+        _write_image(folder / "train" / "good" / f"{i:03d}.png", image)
+    for i in range(NUM_TEST_GOOD):
+        image = _crop(photograph, TEST_REGIONS, rng)
+        _write_image(folder / "test" / "good" / f"{i:03d}.png", image)
+    for defect in DEFECTS:
+        for i in range(NUM_EACH_DEFECT):
+            image = _crop(photograph, TEST_REGIONS, rng)
+            defective, mask = draw_demo_defect(defect, image, rng)
+            _write_image(folder / "test" / defect / f"{i:03d}.png", defective)
+            mask_path = folder / "ground_truth" / defect / f"{i:03d}_mask.png"
+            _write_image(mask_path, mask.astype("uint8") * 255)
+    (folder / _MARK).write_text(json.dumps(_description(name, seed)) + "\n", encoding="utf-8")
+
+
+def _crop(photograph, regions, rng):
+    """Returns a crop `(128, 128)` that lies within one of these regions."""
+    top, left, bottom, right = regions[rng.integers(len(regions))]
+    y = rng.integers(top, bottom - CROP + 1)
+    x = rng.integers(left, right - CROP + 1)
+    return photograph[y : y + CROP, x : x + CROP]
+
+
+def _write_image(path, pixels):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def _description(name, seed):
+    num_images = NUM_TRAIN + NUM_TEST_GOOD + 2 * NUM_EACH_DEFECT * len(DEFECTS)
+    return {"demo": name, "seed": seed, "format": _FORMAT, "files": num_images}
+
+
+def _is_complete(folder, name, seed):
+    """Returns whether the folder holds this demo, as this version writes it."""
+    try:
+        description = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return description == _description(name, seed) and (
+        sum(1 for _ in folder.glob("*/*/*.png")) == description["files"]
+    )
