@@ -72,8 +72,11 @@ def measure(arguments, name, shared):
     import keras
 
     from kerasad import evaluate
-    from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-    from kerasad.training import build_model, fit, make_detector, open_category
+    from kerasad.training.building import build_model
+    from kerasad.training.category import open_category
+    from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+    from kerasad.training.detector import make_detector
+    from kerasad.training.fitting import fit
 
     print(f"--- {name}", flush=True)
     config = RunConfig(

@@ -98,8 +98,8 @@ def measure_variant(arguments, name, seed):
 def measure_alone(path, seed):
     """Returns the fusion weights of a run, and the metrics of its attention alone."""
     from kerasad import evaluate
-    from kerasad.runs import open_run
-    from kerasad.training import open_category
+    from kerasad.runs.run import open_run
+    from kerasad.training.category import open_category
 
     run = open_run(path)
     detector = run.load_detector()

@@ -112,10 +112,10 @@ def scores_of_run(run, data, cache):
 
 def score_good_images(run, data):
     """Returns the scores of a run's calibration images and of the good test images."""
-    from kerasad import runs
-    from kerasad.run_steps import open_test_data
+    from kerasad.runs.evaluate import open_test_data
+    from kerasad.runs.run import open_run
 
-    run = runs.open_run(run)
+    run = open_run(run)
     detector = run.load_detector()
     category = open_test_data(run, detector, data or run.config.data.path)
     return pool_scores(detector, category.test)

@@ -18,9 +18,9 @@ from kerasad.data.loading import load_good_images
 from kerasad.data.split import read_split
 from kerasad.detector.descriptors import describe_images
 from kerasad.detector.drift import compare_images
-from kerasad.locations import resolve_data
-from kerasad.run_steps import detector_geometry
-from kerasad.runs import SPLIT, open_run
+from kerasad.runs.new_images import detector_geometry
+from kerasad.runs.run import SPLIT, open_run
+from kerasad.training.locations import resolve_data
 
 HEADER = ("change", "new images", "drift", "by scores", "by features")
 

@@ -29,8 +29,8 @@ from kerasad.data.records import read_category
 from kerasad.export import execution
 from kerasad.export.samples import make_sample, read_sendable
 from kerasad.export.signatures import Decoding
-from kerasad.run_steps import detector_geometry
-from kerasad.runs import open_run
+from kerasad.runs.new_images import detector_geometry
+from kerasad.runs.run import open_run
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "export"))
 BATCH = 16

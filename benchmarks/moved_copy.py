@@ -62,7 +62,7 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
     """
     from kerasad.data.decoding import decode_file, decode_mask
     from kerasad.data.records import read_category
-    from kerasad.locations import resolve_data
+    from kerasad.training.locations import resolve_data
 
     output = Path(output)
     if output.exists():

@@ -101,9 +101,9 @@ def parse_arguments(words=None):
     parser.add_argument("--threads", type=int, help="of each side's library; default: its own")
     arguments = parser.parse_args(words)
     if arguments.models is None:
-        from kerasad.training import MODELS
+        from kerasad.training.recipes import RECIPES
 
-        arguments.models = tuple(name for name in OURS if name in MODELS)
+        arguments.models = tuple(name for name in OURS if name in RECIPES)
     unknown = set(arguments.peers) - set(PEERS)
     if unknown:
         parser.error(f"There is no peer {unknown.pop()!r}; there is {', '.join(PEERS)}.")

@@ -44,7 +44,7 @@ def prepare(folder, data, image_size, stretch=False, max_train=None, seeds=(0,))
             so many; chosen at random, always the same.
         seeds: Seeds to split by.
     """
-    from kerasad.locations import full_path
+    from kerasad.training.locations import full_path
 
     folder = Path(folder)
     wanted = {
@@ -82,7 +82,7 @@ def prepare(folder, data, image_size, stretch=False, max_train=None, seeds=(0,))
 
 def category_name(data):
     """Returns the name of a category's folder."""
-    from kerasad.locations import resolve_data
+    from kerasad.training.locations import resolve_data
 
     return resolve_data(data).resolve().name
 
@@ -91,7 +91,7 @@ def write_category(target, data, image_size, stretch, max_train):
     """Copies or stretches a category; returns the image size to open it with."""
     from kerasad.data.geometry import parse_image_size
     from kerasad.data.records import read_category
-    from kerasad.locations import resolve_data
+    from kerasad.training.locations import resolve_data
 
     index = read_category(resolve_data(data))
     if not index.test:
@@ -108,7 +108,7 @@ def write_category(target, data, image_size, stretch, max_train):
 
 def choose(records, max_train):
     """Returns records of which kerasad's split trains on `max_train`; all without a limit."""
-    from kerasad.config import DataConfig
+    from kerasad.training.config import DataConfig
 
     if max_train is None:
         return list(records)
@@ -159,8 +159,8 @@ def open_category(path, image_size, seed):
 
 def describe_split(records, seed):
     """Returns the rows of the good images that each part of kerasad's split has."""
-    from kerasad.config import DataConfig
     from kerasad.data.split import PARTS, split_good
+    from kerasad.training.config import DataConfig
 
     split = split_good(records, DataConfig(path="").split, seed)
     rows = {record.path: row for row, record in enumerate(records)}

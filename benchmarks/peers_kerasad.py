@@ -44,9 +44,9 @@ def fit(arguments):
     """Does what `kerasad train` does."""
     import keras
 
-    from kerasad import runs
-    from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-    from kerasad.training import train_run
+    from kerasad.runs.run import DETECTOR, SPLIT
+    from kerasad.runs.train import train_run
+    from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
     from kerasad.version import __version__
 
     description = read_json(arguments.exchange / EXCHANGE)
@@ -62,8 +62,8 @@ def fit(arguments):
     return {
         "fit_seconds": round(seconds, 2),
         "epochs": run.config.training.epochs,
-        "train_images": len(read_json(run.part(runs.SPLIT))["train"]),
-        "model_mb": run.part(runs.DETECTOR).stat().st_size / 2**20,
+        "train_images": len(read_json(run.part(SPLIT))["train"]),
+        "model_mb": run.part(DETECTOR).stat().st_size / 2**20,
         "versions": {
             "kerasad": __version__,
             "keras": keras.__version__,
@@ -104,7 +104,7 @@ def time_model(arguments):
 
 def load(arguments):
     """Returns a function from decoded images to arrays, the test images and what of them counts."""
-    from kerasad.runs import open_run
+    from kerasad.runs.run import open_run
 
     description = read_json(arguments.exchange / EXCHANGE)
     detector = open_run(arguments.output / RUN).load_detector()

@@ -39,7 +39,7 @@ def main():
 
 
 def load(run):
-    from kerasad.runs import open_run
+    from kerasad.runs.run import open_run
 
     return open_run(run).load_detector()
 

@@ -40,10 +40,12 @@ def parse_arguments():
 def measure(arguments):
     import tensorflow as tf
 
-    from kerasad.callbacks import CollapseNotice, HistoryWriter, LossGuard, read_history
-    from kerasad.config import DataConfig
     from kerasad.models import VAEGAN
-    from kerasad.training import fit, open_category
+    from kerasad.training.callbacks import CollapseNotice, LossGuard
+    from kerasad.training.category import open_category
+    from kerasad.training.config import DataConfig
+    from kerasad.training.fitting import fit
+    from kerasad.training.history import HistoryWriter, read_history
 
     category = open_category(DataConfig(path=arguments.data, image_size=arguments.image_size), 0)
     model = VAEGAN(category.image_shape, seed=0)

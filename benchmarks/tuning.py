@@ -50,8 +50,8 @@ def main():
 
 def different(search):
     """Returns the names of both configurations, or of one if the default was the best."""
-    from kerasad.config import RunConfig
-    from kerasad.training import resolve_arguments
+    from kerasad.training.config import RunConfig
+    from kerasad.training.recipes import resolve_arguments
 
     best, default = (RunConfig.from_mapping(search[name]) for name in ("best", "default"))
     same = best.training == default.training and (
@@ -129,15 +129,12 @@ def measure(arguments, values, seed):
     import keras
 
     from kerasad import evaluate
-    from kerasad.config import RunConfig, merge
-    from kerasad.training import (
-        build_model,
-        compile_model,
-        fit,
-        make_detector,
-        open_category,
-        resolve_training,
-    )
+    from kerasad.training.building import build_model, compile_model
+    from kerasad.training.category import open_category
+    from kerasad.training.config import RunConfig, merge
+    from kerasad.training.detector import make_detector
+    from kerasad.training.fitting import fit
+    from kerasad.training.recipes import resolve_training
     from kerasad.tuning import synthetic_localization
 
     config = RunConfig.from_mapping(

@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from kerasad import runs
-from kerasad.calibrating import calibrate_run, check_run, describe_calibration
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
@@ -23,7 +21,6 @@ from kerasad.cli_options import (
     resolve_config,
     show_default,
 )
-from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.detector.drift import describe_drift
 from kerasad.errors import (
     InputError,
@@ -34,9 +31,15 @@ from kerasad.errors import (
 from kerasad.export import ParityError
 from kerasad.export.model_card import describe_parity
 from kerasad.metrics.table import format_metrics_table
-from kerasad.prediction import PREDICTIONS, predict_files
-from kerasad.run_steps import evaluate_run, export_run, report_run
-from kerasad.training import train_run
+from kerasad.runs.calibrate import calibrate_run, describe_calibration
+from kerasad.runs.check import check_run
+from kerasad.runs.evaluate import evaluate_run
+from kerasad.runs.export import export_run
+from kerasad.runs.predict import PREDICTIONS, predict_files
+from kerasad.runs.report import report_run
+from kerasad.runs.run import CALIBRATION, DETECTOR, METRICS, open_run
+from kerasad.runs.train import train_run
+from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.version import __version__
 
 DRIFT = 3
@@ -190,9 +193,9 @@ def _tell_note(calibration: dict[str, Any]) -> None:
 @click.option("--data", help="Test images. [default: the data of the run]")
 def evaluate(run: str, data: str | None) -> None:
     """Measure RUN on test images; write RUN/metrics.json."""
-    opened = runs.open_run(run)
+    opened = open_run(run)
     click.echo(format_metrics_table(evaluate_run(opened, data)))
-    click.echo(f"Written to {opened.path / runs.METRICS}")
+    click.echo(f"Written to {opened.path / METRICS}")
 
 
 @main.command()
@@ -205,7 +208,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
     image as the model sees it, and of the file.
     """
-    count = predict_files(runs.open_run(run), paths, output)
+    count = predict_files(open_run(run), paths, output)
     look = "" if count.look is None else f", {count.look} to be looked at"
     click.echo(f"{count.scored} images scored, {count.defective} called defective{look}.")
     click.echo(f"Written to {os.path.join(output, PREDICTIONS)}")
@@ -242,7 +245,7 @@ def calibrate(
     With --check nothing is changed: it tells whether the good images of --data still look like
     those that set the thresholds. Exit code 0: no drift found, 3: drift.
     """
-    opened = runs.open_run(run)
+    opened = open_run(run)
     if check:
         if strict or false_alarm_rate is not None or review_rate is not None:
             raise InputError(
@@ -256,9 +259,9 @@ def calibrate(
     summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
     click.echo(describe_calibration(summary))
     _tell_note(summary)
-    click.echo(f"Written to {opened.path / runs.DETECTOR} and {runs.CALIBRATION}")
-    if (opened.path / runs.METRICS).is_file():  # whole or not
-        click.echo(f"{runs.METRICS} is from before: run `kerasad evaluate` again.")
+    click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
+    if (opened.path / METRICS).is_file():  # whole or not
+        click.echo(f"{METRICS} is from before: run `kerasad evaluate` again.")
 
 
 @main.command()
@@ -266,8 +269,8 @@ def calibrate(
 @click.option("--beside", help="Another run on the same images: its latent space is shown too.")
 def report(run: str, beside: str | None) -> None:
     """Write RUN/report.html, one page that needs no other file."""
-    other = None if beside is None else runs.open_run(beside)
-    click.echo(f"Written to {report_run(runs.open_run(run), other)}")
+    other = None if beside is None else open_run(beside)
+    click.echo(f"Written to {report_run(open_run(run), other)}")
 
 
 @main.command()
@@ -289,7 +292,7 @@ def export(
 
     The version appears only if a fresh process gets from it what RUN's detector answers.
     """
-    opened = runs.open_run(run)
+    opened = open_run(run)
     version = export_run(opened, output, data, not no_warmup, data_licence, pixel_limit)
     click.echo(describe_parity(version))
     click.echo(f"Written to {version}")

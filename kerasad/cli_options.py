@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from kerasad.config import (
+from kerasad.errors import InputError
+from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
+from kerasad.training.config import (
     DataConfig,
     ModelConfig,
     RunConfig,
@@ -14,9 +16,7 @@ from kerasad.config import (
     merge,
     read_mapping,
 )
-from kerasad.errors import InputError
-from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
-from kerasad.training import MODELS
+from kerasad.training.recipes import RECIPES
 
 FOLDER = click.Path(file_okay=False)
 
@@ -52,7 +52,7 @@ ARGUMENT_OPTIONS = combine_options(
 MODEL_OPTIONS = combine_options(
     CONFIG_OPTION,
     click.option(
-        "--model", type=click.Choice(list(MODELS)), help=show_default(ModelConfig, "name")
+        "--model", type=click.Choice(list(RECIPES)), help=show_default(ModelConfig, "name")
     ),
     ARGUMENT_OPTIONS,
 )

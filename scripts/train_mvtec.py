@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 
 import kerasad
-from kerasad.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
 from kerasad.metrics.table import format_metrics_table
+from kerasad.training.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
 
 
 def parse_arguments(argv=None):

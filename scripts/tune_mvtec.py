@@ -13,9 +13,9 @@ import keras
 import keras_tuner
 
 import kerasad
-from kerasad.callbacks import CollapseNotice, LossGuard
-from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.metrics.table import format_metrics_table
+from kerasad.training.callbacks import CollapseNotice, LossGuard
+from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import OBJECTIVE, DetectorHyperModel
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasad.cli import main
-from kerasad.runs import Run
+from kerasad.runs.run import Run
 
 TINY = {
     "data": {"image_size": "32", "batch_size": 4},

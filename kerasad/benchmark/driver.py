@@ -13,9 +13,9 @@ from kerasad.benchmark.page import format_page
 from kerasad.benchmark.plan import PlannedRow, plan_rows
 from kerasad.benchmark.published import published_for
 from kerasad.benchmark.table import build_table
-from kerasad.config import RunConfig
 from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
+from kerasad.training.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def run_benchmark(
             `seeds` its model and seed, are the defaults of these.
         data: sequence of str. Categories, or folders of categories, see `find_categories`.
         output: str or Path. The folder of the benchmark.
-        models: sequence of str or None. Names of `kerasad.training.MODELS`.
+        models: sequence of str or None. Names of `kerasad.training.recipes.RECIPES`.
         seeds: sequence of int or None.
         overwrite: bool. Delete an earlier benchmark instead of continuing it.
         keep_runs: bool. Keep every run, in `runs`; else it is deleted once it is measured.

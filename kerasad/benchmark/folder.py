@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasad.benchmark.plan import PlannedRow
-from kerasad.config import describe_difference
 from kerasad.errors import InputError
 from kerasad.files import locked, replace_file
+from kerasad.training.config import describe_difference
 
 ROWS = "rows.jsonl"
 TABLE = "benchmark.json"

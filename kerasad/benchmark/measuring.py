@@ -18,12 +18,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from kerasad import runs
 from kerasad.benchmark.folder import DONE, FAILED, BenchmarkFolder
 from kerasad.benchmark.plan import PlannedRow
 from kerasad.data.split import PARTS
 from kerasad.files import read_json
 from kerasad.metrics.table import HEADLINES
+from kerasad.runs.run import DETECTOR, SPLIT, Run
 
 METRICS = (
     *HEADLINES,
@@ -68,7 +68,7 @@ def measure_row(planned: PlannedRow, folder: BenchmarkFolder, keep_runs: bool) -
     if "reason" in values:
         values = {"status": FAILED, "reason": values["reason"]}
     else:
-        values = {"status": DONE, **values, **_read_run(runs.Run(run))}
+        values = {"status": DONE, **values, **_read_run(Run(run))}
     if not keep_runs:
         shutil.rmtree(run, ignore_errors=True)
     return {
@@ -126,12 +126,12 @@ def _describe_end(code: int, log: Path) -> str:
     return f"The process ended {how}; {log} has what it printed."
 
 
-def _read_run(run: runs.Run) -> dict[str, Any]:
+def _read_run(run: Run) -> dict[str, Any]:
     metrics = run.metrics
-    split = read_json(run.part(runs.SPLIT))
+    split = read_json(run.part(SPLIT))
     return {
         **{name: metrics[name] for name in METRICS},
-        "model_mb": run.part(runs.DETECTOR).stat().st_size / 2**20,
+        "model_mb": run.part(DETECTOR).stat().st_size / 2**20,
         "train_images": len(split["train"]),
         "good_images": sum(len(split[part]) for part in PARTS),
         "notes": metrics["notes"],

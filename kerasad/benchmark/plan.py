@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasad.config import DataConfig, RunConfig
 from kerasad.data.folders import category_folders
 from kerasad.data.records import CategoryIndex, read_category
 from kerasad.errors import InputError
-from kerasad.locations import full_path, resolve_data, with_full_paths
-from kerasad.training import find_model, resolve_arguments
+from kerasad.training.config import DataConfig, RunConfig
+from kerasad.training.locations import full_path, resolve_data, with_full_paths
+from kerasad.training.recipes import find_recipe, resolve_arguments
 from kerasad.version import __version__
 
 
@@ -68,7 +68,7 @@ def plan_rows(
     Args:
         config: RunConfig. Everything but the category, the model's name and the seed.
         data: Categories, or folders of categories, see `find_categories`.
-        models: Names of `kerasad.training.MODELS`.
+        models: Names of `kerasad.training.recipes.RECIPES`.
         seeds: Whole numbers >= 0.
 
     Raises:
@@ -77,7 +77,7 @@ def plan_rows(
     """
     for model in models:
         resolve_arguments(dataclasses.replace(config.model, name=model), 0)
-        learns_from_labels = getattr(find_model(model).model_class, "learns_from_labels", False)
+        learns_from_labels = getattr(find_recipe(model).model_class, "learns_from_labels", False)
         if learns_from_labels and not _has_labelled(config.data):
             raise InputError(
                 f"{model} learns from some images labelled defective: set --labelled-share, or "

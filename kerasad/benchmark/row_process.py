@@ -11,13 +11,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from kerasad.config import load_config
 from kerasad.errors import InputError, TrainingDivergedError, describe_machine_failure
 from kerasad.files import write_json
 from kerasad.memory import peak_memory_mb
-from kerasad.run_steps import evaluate_run
-from kerasad.runs import open_run
-from kerasad.training import train_run
+from kerasad.runs.evaluate import evaluate_run
+from kerasad.runs.run import open_run
+from kerasad.runs.train import train_run
+from kerasad.training.config import load_config
 
 
 def main(words: list[str]) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.callbacks import read_history
-from kerasad.config import RunConfig
 from kerasad.data.category import Category
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
@@ -18,7 +16,9 @@ from kerasad.files import replace_file
 from kerasad.report import page
 from kerasad.report.collect import MAX_LATENTS, collect, make_latent_reader, numpy_inputs
 from kerasad.report.overlay import ColourScale
-from kerasad.runs import CONFIG, HISTORY, REPORT, SPLIT, Run, read_thresholds
+from kerasad.runs.run import CONFIG, HISTORY, REPORT, SPLIT, Run, read_thresholds
+from kerasad.training.config import RunConfig
+from kerasad.training.history import read_history
 from kerasad.version import __version__
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasad.config import describe_difference
 from kerasad.errors import InputError
 from kerasad.files import locked, read_json, refuse_wildcards, write_json
+from kerasad.training.config import describe_difference
 from kerasad.tuning.tuner import STATE
 
 SEARCH = "search.json"

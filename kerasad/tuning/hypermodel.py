@@ -7,11 +7,12 @@ import keras
 import keras_tuner
 import numpy as np
 
-from kerasad.callbacks import LossGuard
-from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.data.category import Category
 from kerasad.errors import TrainingDivergedError
-from kerasad.training import build_model, choose_epochs, compile_model, train_data
+from kerasad.training.building import build_model, choose_epochs, compile_model
+from kerasad.training.callbacks import LossGuard
+from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.training.fitting import train_data
 from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
 from kerasad.tuning.space import choose
 

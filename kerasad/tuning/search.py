@@ -16,12 +16,12 @@ import keras_tuner
 import tensorflow as tf
 from keras_tuner.src import config as kerastuner_config
 
-from kerasad.config import RunConfig
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
 from kerasad.files import replace_file, write_json
-from kerasad.locations import with_full_paths
-from kerasad.training import check_before_training, open_category
+from kerasad.training.category import check_before_training, open_category
+from kerasad.training.config import RunConfig
+from kerasad.training.locations import with_full_paths
 from kerasad.tuning.folder import BEST, TRIALS, check_folder, search_folder
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE

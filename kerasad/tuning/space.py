@@ -7,8 +7,8 @@ from typing import Any
 
 import keras_tuner
 
-from kerasad.config import ModelConfig, TrainingConfig
-from kerasad.training import resolve_arguments, resolve_training
+from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.training.recipes import resolve_arguments, resolve_training
 
 RATE, RATIO = "learning_rate", "discriminator_rate_ratio"
 

@@ -8,7 +8,7 @@ from PIL import Image
 from kerasad.benchmark.folder import DONE
 from kerasad.benchmark.measuring import METRICS
 from kerasad.benchmark.table import COSTS
-from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 
 
 def write_category(root, seed=0):

@@ -10,7 +10,7 @@ from kerasad.benchmark import driver, run_benchmark
 from kerasad.benchmark.folder import FAILED, read_rows
 from kerasad.cli import main
 from kerasad.errors import InputError
-from kerasad.runs import Run
+from kerasad.runs.run import Run
 
 
 @pytest.fixture

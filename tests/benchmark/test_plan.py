@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from kerasad.benchmark.plan import find_categories, plan_rows
-from kerasad.config import DataConfig
 from kerasad.errors import InputError
+from kerasad.training.config import DataConfig
 
 
 def test_a_folder_of_categories_stands_for_each_of_them_and_a_demo_keeps_its_name(

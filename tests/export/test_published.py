@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad import run_steps
 from kerasad.data.decoding import decode_bytes, read_header
 from kerasad.data.geometry import resize_image
 from kerasad.data.split import read_split
 from kerasad.export import execution
-from kerasad.run_steps import _comparison_images
-from kerasad.runs import Run
+from kerasad.runs import export
+from kerasad.runs.export import comparison_images
+from kerasad.runs.run import Run
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving")
@@ -115,18 +115,18 @@ def test_without_calibration_images_a_run_is_compared_on_others(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     copy = Run(tmp_path / "run")
     hashes = read_split(copy.part("split.json"))
-    files, origin = _comparison_images(copy, None, hashes)
+    files, origin = comparison_images(copy, None, hashes)
     assert {file.content_hash for file in files} == set(hashes["calibration"])
     assert origin == "calibration images of the run"
-    files, origin = _comparison_images(copy, None, {**hashes, "calibration": {"other": "x.png"}})
+    files, origin = comparison_images(copy, None, {**hashes, "calibration": {"other": "x.png"}})
     assert len(files) == 6
     assert origin == "train and validation images of the run"
-    files, origin = _comparison_images(copy, str(run.parent / "plates" / "00.png"), hashes)
+    files, origin = comparison_images(copy, str(run.parent / "plates" / "00.png"), hashes)
     assert (len(files), origin) == (1, "images of 00.png")
     config = json.loads((copy.path / "config.json").read_text())
     config["data"]["path"] = str(tmp_path / "gone")
     (copy.path / "config.json").write_text(json.dumps(config))
-    assert _comparison_images(copy, None, hashes)[0] == ()
+    assert comparison_images(copy, None, hashes)[0] == ()
 
 
 @pytest.mark.parametrize("stale", [None, "threshold", "review_threshold"])
@@ -138,10 +138,8 @@ def test_metrics_from_before_the_last_calibration_are_left_out(run, tmp_path, mo
         metrics[stale] = threshold + 1
     (copy.path / "metrics.json").write_text(json.dumps(metrics))
     given = {}
-    monkeypatch.setattr(
-        run_steps, "export_saved_model", lambda *_, **options: given.update(options)
-    )
-    run_steps.export_run(copy, tmp_path / "plates")
+    monkeypatch.setattr(export, "export_saved_model", lambda *_, **options: given.update(options))
+    export.export_run(copy, tmp_path / "plates")
     found = given["details"]["metrics"]
     if stale:
         assert list(found) == ["notes"]

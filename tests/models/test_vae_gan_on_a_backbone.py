@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 import kerasad
-from kerasad.callbacks import SyntheticLocalization
 from kerasad.errors import InputError
+from kerasad.training.callbacks import SyntheticLocalization
 
 
 def make_model(**arguments):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kerasad.config import DataConfig, ModelConfig, RunConfig
 from kerasad.errors import InputError
 from kerasad.files import write_json
 from kerasad.report.build import embed, write_report
-from kerasad.runs import Run
+from kerasad.runs.run import Run
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig
 
 METRICS = {
     "image_auroc": 0.875,

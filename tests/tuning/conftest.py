@@ -5,7 +5,7 @@ import pytest
 from helpers import TINY_MODEL
 from PIL import Image
 
-from kerasad.config import ModelConfig
+from kerasad.training.config import ModelConfig
 
 
 @pytest.fixture(scope="session")

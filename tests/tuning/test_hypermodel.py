@@ -2,10 +2,10 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kerasad.config import ModelConfig, TrainingConfig
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
 from kerasad.errors import InputError, TrainingDivergedError
+from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.hypermodel import _check_weights
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from kerasad import InputError
 from kerasad.cli import main
-from kerasad.config import load_config
+from kerasad.training.config import load_config
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 

@@ -5,9 +5,10 @@ import keras
 import keras_tuner
 import pytest
 
-from kerasad import InputError, training
-from kerasad.config import ModelConfig, TrainingConfig
-from kerasad.training import build_model, resolve_arguments, resolve_training
+from kerasad import InputError
+from kerasad.training.building import build_model
+from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.training.recipes import RECIPES, Recipe, resolve_arguments, resolve_training
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
 from kerasad.tuning.space import choose
 
@@ -35,7 +36,7 @@ def draw(oracle, hp, count):
     return drawn
 
 
-@pytest.mark.parametrize("name", training.MODELS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_defaults_of_the_space_are_those_without_a_search(name):
     plain = ModelConfig(name)
     model, settings = choose(keras_tuner.HyperParameters(), plain, TrainingConfig())
@@ -93,7 +94,7 @@ class Corner(keras_tuner.HyperParameters):
         return contextlib.nullcontext()
 
 
-@pytest.mark.parametrize("name", training.MODELS)
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("lowest", [True, False])
 def test_every_corner_of_the_space_makes_a_model_of_every_name(name, lowest):
     small = {**SMALL, "latent_dim": 2}
@@ -151,7 +152,7 @@ def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
         def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
             super().__init__()
 
-    monkeypatch.setitem(training.MODELS, "plain", training.ModelChoice(Plain))
+    monkeypatch.setitem(RECIPES, "plain", Recipe(Plain))
     model, _ = choose(keras_tuner.HyperParameters(), ModelConfig("plain"), TrainingConfig())
     assert model.arguments == {"kl_weight": 1.0}
 

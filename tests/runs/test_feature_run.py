@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad import runs
-from kerasad.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.export import export_saved_model
-from kerasad.run_steps import evaluate_run, report_run
-from kerasad.training import train_run, watched_epochs
+from kerasad.runs.evaluate import evaluate_run
+from kerasad.runs.report import report_run
+from kerasad.runs.run import CALIBRATION
+from kerasad.runs.train import train_run
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from kerasad.training.fitting import watched_epochs
 
 SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8}
 
@@ -86,7 +88,7 @@ def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
     detector = run.load_detector()
     assert detector.cell_grid is None
     assert detector.position_free
-    assert json.loads((run.path / runs.CALIBRATION).read_text())["threshold"] is not None
+    assert json.loads((run.path / CALIBRATION).read_text())["threshold"] is not None
 
 
 @pytest.mark.parametrize(

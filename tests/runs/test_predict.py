@@ -5,7 +5,7 @@ from PIL import Image
 from kerasad.data.decoding import decode_file
 from kerasad.data.geometry import Geometry
 from kerasad.data.image_record import read_record
-from kerasad.prediction import (
+from kerasad.runs.predict import (
     add_places_in_file,
     find_regions,
     overlay_names,

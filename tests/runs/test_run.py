@@ -5,7 +5,7 @@ import keras
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.runs import create_run, load_keras, open_run
+from kerasad.runs.run import create_run, load_keras, open_run
 
 
 def make_run(path, text="{}"):

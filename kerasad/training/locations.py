@@ -4,8 +4,8 @@ import dataclasses
 import os
 from pathlib import Path
 
-from kerasad.config import RunConfig
 from kerasad.synthetic.demo import resolve_demo
+from kerasad.training.config import RunConfig
 
 
 def resolve_data(data: str | os.PathLike) -> Path:

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad.callbacks import (
-    CollapseNotice,
-    HistoryWriter,
-    LossGuard,
-    SyntheticLocalization,
-    read_history,
-)
 from kerasad.errors import InputError, TrainingDivergedError
+from kerasad.training.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
+from kerasad.training.history import HistoryWriter, read_history
 
 
 class WhiteCorner:

@@ -1,20 +1,15 @@
-"""Sets the thresholds of a finished run anew, or checks whether they still fit."""
+"""The verb `calibrate`: the thresholds of a run, set anew."""
 
 from typing import Any
 
-from kerasad import runs
-from kerasad.data.geometry import whole_batch_size
-from kerasad.data.loading import load_good_images
-from kerasad.data.split import LABELLED, refuse_overlap, replace_calibration
-from kerasad.detector.drift import check_level, measure_drift
+from kerasad.data.split import refuse_overlap, replace_calibration
 from kerasad.errors import InputError
-from kerasad.locations import resolve_data
-from kerasad.run_steps import detector_geometry
-from kerasad.training import save_detector
+from kerasad.runs.new_images import load_new_images
+from kerasad.runs.run import SPLIT, Run, save_detector
 
 
 def calibrate_run(
-    run: runs.Run,
+    run: Run,
     data: str | None = None,
     false_alarm_rate: float | None = None,
     review_rate: float | None = None,
@@ -53,8 +48,8 @@ def calibrate_run(
     if data is None:
         detector.calibrate(None, **rates, strict=strict, verbose=verbose)
     else:
-        good = _load_good_images(run, detector, data)
-        refuse_overlap(good.records, run.part(runs.SPLIT))
+        good = load_new_images(run, detector, data)
+        refuse_overlap(good.records, run.part(SPLIT))
         detector.calibrate(
             good.dataset,
             **rates,
@@ -63,49 +58,8 @@ def calibrate_run(
             verbose=verbose,
         )
         # Whoever evaluates later must know that these are no test images any more.
-        split = replace_calibration(run.part(runs.SPLIT), good.records)
+        split = replace_calibration(run.part(SPLIT), good.records)
     return save_detector(detector, run.path, split)
-
-
-def check_run(
-    run: runs.Run, data: str | None, level: float = 0.05, verbose: int = 1
-) -> dict[str, Any]:
-    """Tells whether new good images still look like those that calibrated a run; changes nothing.
-
-    Args:
-        run: Run.
-        data: str or None. Good images that the run has not seen, all of which are used.
-        level: float. Probability of calling it drift although nothing has changed, at most.
-        verbose: int. 0 hides the progress bar.
-
-    Returns:
-        What was found, see `kerasad.detector.drift.measure_drift`.
-
-    Raises:
-        InputError: No data, an image that the run has seen, too few images, or a level out of
-            range.
-    """
-    check_level(level)
-    if data is None:
-        raise InputError("There is nothing to compare: name new good images with --data.")
-    detector = run.load_detector()
-    good = _load_good_images(run, detector, data)
-    parts = ("train", "validation", "calibration", LABELLED)
-    reason = "what it has seen is nothing new to compare it with"
-    refuse_overlap(good.records, run.part(runs.SPLIT), parts, reason)
-    return measure_drift(detector, good.dataset, level, verbose)
-
-
-def _load_good_images(run, detector, data):
-    config = run.config.data
-    return load_good_images(
-        resolve_data(data),
-        detector_geometry(detector),
-        whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
-        on_bad=config.on_bad,
-        max_value=config.max_value,
-        pixel_limit=config.pixel_limit,
-    )
 
 
 def describe_calibration(summary: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from kerasad.config import RunConfig, load_config, merge
 from kerasad.errors import InputError
+from kerasad.training.config import RunConfig, load_config, merge
 
 FULL = {
     "data": {"path": "photos", "image_size": 96, "split": [0.5, 0.25, 0.25], "max_value": 4095},
@@ -78,8 +78,8 @@ def test_merge_changes_leaves_and_none_changes_nothing():
 
 
 def test_the_data_settings_have_the_defaults_of_the_python_function():
-    from kerasad.config import DataConfig
     from kerasad.data.category_loading import load_category
+    from kerasad.training.config import DataConfig
 
     signature = inspect.signature(load_category).parameters
     config = json.loads(RunConfig(DataConfig("photos")).to_json())["data"]

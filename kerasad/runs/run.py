@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasad.config import RunConfig, load_config
+from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
-from kerasad.files import read_json
+from kerasad.files import read_json, replace_file, write_json
+from kerasad.training.config import RunConfig, load_config
 
 CONFIG = "config.json"
 SPLIT = "split.json"
@@ -175,6 +176,30 @@ def _put_in_place(work: Path, path: Path) -> None:
     finally:
         if path.exists():  # else `aside` holds the only copy of the old run
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def save_detector(
+    detector: AnomalyDetector, folder: Path, split: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Writes `detector.keras` and what it says of itself, `calibration.json`.
+
+    Args:
+        detector: AnomalyDetector.
+        folder: Path. The run.
+        split: dict or None. New content of `split.json`, where other images calibrate it now.
+
+    Returns:
+        The content of `calibration.json`.
+    """
+    summary = detector.calibration_summary()
+    with replace_file(folder / DETECTOR) as work:
+        detector.save(work)
+        if split is not None:
+            # Before the detector: if stopped between both, no image that calibrated passes for a
+            # test image.
+            write_json(folder / SPLIT, split)
+    write_json(folder / CALIBRATION, summary)
+    return summary
 
 
 def read_thresholds(values: Mapping[str, Any]) -> tuple[float | None, float | None]:

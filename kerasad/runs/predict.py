@@ -15,9 +15,9 @@ from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
 from kerasad.errors import InputError
 from kerasad.files import replace_file
-from kerasad.locations import resolve_data
 from kerasad.report.overlay import ColourScale, draw_overlay, enlargement
-from kerasad.runs import Run
+from kerasad.runs.run import Run
+from kerasad.training.locations import resolve_data
 
 PREDICTIONS = "predictions.jsonl"
 OVERLAY = "_overlay.png"

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from kerasad.config import DataConfig, ModelConfig, RunConfig
-from kerasad.locations import full_path, with_full_paths
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig
+from kerasad.training.locations import full_path, with_full_paths
 
 
 @pytest.mark.parametrize("name", ["encoder_weights", "backbone_weights"])

@@ -1,0 +1,1 @@
+"""The RUN folder, and one file for each verb of the command line."""

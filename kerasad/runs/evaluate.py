@@ -1,0 +1,147 @@
+"""The verb `evaluate`: a run measured on test images."""
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from kerasad.data.category import Category
+from kerasad.data.image_record import ImageRecord
+from kerasad.data.labelled import without
+from kerasad.data.records import read_category
+from kerasad.data.split import (
+    LABELLED,
+    GoodSplit,
+    read_split,
+    restore_split,
+)
+from kerasad.detector import AnomalyDetector
+from kerasad.errors import InputError
+from kerasad.evaluation import evaluate
+from kerasad.memory import peak_memory_mb
+from kerasad.metrics.table import write_metrics
+from kerasad.runs.new_images import detector_geometry
+from kerasad.runs.run import HISTORY, METRICS, SPLIT, Run
+from kerasad.training.history import read_history
+from kerasad.training.locations import full_path, resolve_data
+
+
+def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:
+    """Measures a run on test images and writes `metrics.json`.
+
+    Args:
+        run: Run.
+        data: str or None. A category or a plain folder of good images; None is the data that the
+            run was trained with.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        The metrics, as `kerasad.evaluate` returns them, and `data`.
+    """
+    config = run.config
+    data = data or config.data.path
+    train_seconds, reason = _train_seconds(run)
+    detector = run.load_detector()
+    category = open_test_data(run, detector, data)
+    with category.name_bad_files():
+        metrics = evaluate(
+            detector,
+            category.test,
+            records=category.index.test,
+            seed=config.training.seed,
+            train_seconds=train_seconds,
+            vanished_regions=category.count_vanished_regions(),
+            verbose=verbose,
+        )
+    metrics["labelled_left_out"] = len(category.labelled)
+    metrics["peak_memory_mb"] = peak_memory_mb()
+    if metrics["peak_memory_mb"] is not None:
+        metrics["notes"].pop("peak_memory_mb")
+    if reason is not None:
+        metrics["notes"]["train_seconds"] = reason
+    metrics["data"] = full_path(data)
+    write_metrics(run.path / METRICS, metrics)
+    return metrics
+
+
+def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
+    """Test images at the detector's size, and the images that the run was trained with.
+
+    Of a plain folder, the images that the run has not seen are the (good) test images; of a
+    category, those that were labelled for its training are left out. Where the
+    training images are not there, as when other data is evaluated, the category has none.
+
+    Raises:
+        InputError: There is no test image, or the run has seen one of them.
+    """
+    config = run.config
+    reading = config.data
+    index = read_category(
+        resolve_data(data),
+        on_bad=reading.on_bad,
+        pixel_limit=reading.pixel_limit,
+        max_value=reading.max_value,
+    )
+    split_path = run.part(SPLIT)
+    if index.layout == "folder":
+        seen = {content for part in read_split(split_path).values() for content in part}
+        unseen = tuple(record for record in index.good if record.content_hash not in seen)
+        index = dataclasses.replace(index, test=unseen)
+    hashes = read_split(split_path)
+    labelled = hashes.pop(LABELLED)
+    left_out = tuple(record for record in index.test if record.content_hash in labelled)
+    index = dataclasses.replace(index, test=without(index.test, labelled))
+    if not index.test:
+        raise InputError(
+            f"{data} has no image that the run has not seen: give test images or further good "
+            "images with --data, or look at single images with `kerasad predict`."
+        )
+    refuse_seen(index.test, hashes)
+    try:
+        split = restore_split(split_path, index.good, ("train", "validation"))
+    except InputError:
+        split = GoodSplit((), (), ())
+    return Category(
+        index,
+        split,
+        detector_geometry(detector),
+        batch_size=reading.batch_size,
+        seed=config.training.seed,
+        crop_size=None if detector.tiles is None else detector.tiles.tile_size,
+        cache_megabytes=0,
+        labelled=left_out,
+        max_value=reading.max_value,
+        pixel_limit=reading.pixel_limit,
+    )
+
+
+def refuse_seen(records: Sequence[ImageRecord], hashes: dict[str, dict[str, str]]) -> None:
+    """Refuses test images that trained, validated or calibrated the run.
+
+    Args:
+        records: The test images.
+        hashes: As `read_split` returns them.
+
+    Raises:
+        InputError: The content of an image is in `hashes`; the message names the first one.
+    """
+    seen = {content: part for part, contents in hashes.items() for content in contents}
+    known = [record for record in records if record.content_hash in seen]
+    if known:
+        raise InputError(
+            f"{known[0].path}: this test image ({len(known)} of {len(records)}) is in the run's "
+            f"{seen[known[0].content_hash]} part, and what a run has seen measures nothing; "
+            "remove it from the test images, or train or calibrate without it."
+        )
+
+
+def _train_seconds(run: Run) -> tuple[float | None, str | None]:
+    """How long the training took, or None and why: no metric depends on it."""
+    path = run.path / HISTORY
+    if not path.is_file():
+        return None, f"the run has no {HISTORY}"
+    try:
+        return sum(read_history(path)["seconds"]), None
+    except InputError as error:
+        warnings.warn(f"The seconds of training are not known. {error}", stacklevel=2)
+        return None, f"{HISTORY} is damaged"

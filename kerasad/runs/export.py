@@ -1,0 +1,90 @@
+"""The verb `export`: the next version of a model for TensorFlow Serving."""
+
+import hashlib
+from pathlib import Path
+
+from kerasad.data.records import read_category, read_images
+from kerasad.data.split import read_split
+from kerasad.errors import InputError
+from kerasad.export import export_saved_model
+from kerasad.runs.run import SPLIT, Run, read_thresholds
+from kerasad.training.locations import resolve_data
+
+
+def export_run(
+    run: Run,
+    output: str | Path,
+    data: str | None = None,
+    warmup: bool = True,
+    data_licence: str = "not known",
+    pixel_limit: int | None = None,
+) -> Path:
+    """Writes a run's detector as the next version of a model; see `export_saved_model`.
+
+    Args:
+        run: Run.
+        output: str or Path. The model's folder, `saved_models/NAME`.
+        data: str or None. Images to compare the export with the detector on; None takes the
+            calibration images of the run, else its training images, else embedded photographs.
+        warmup: bool. Write warm-up requests.
+        data_licence: str. Licence of the training images, for the model card.
+        pixel_limit: int or None. The served model refuses larger files; None is the run's limit.
+
+    Returns:
+        The folder of the version.
+    """
+    reading = run.config.data
+    detector = run.load_detector()
+    hashes = read_split(run.part(SPLIT))
+    files, files_from = comparison_images(run, data, hashes)
+    metrics = run.metrics
+    thresholds = read_thresholds(detector.calibration_summary())
+    if metrics is not None and read_thresholds(metrics) != thresholds:
+        metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
+    elif metrics is not None:
+        metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path
+    return export_saved_model(
+        detector,
+        output,
+        files=files,
+        files_from=files_from,
+        max_value=reading.max_value,
+        pixel_limit=reading.pixel_limit if pixel_limit is None else pixel_limit,
+        warmup=warmup,
+        details={
+            "data": {
+                "name": Path(reading.path).name,
+                "num_images": {part: len(known) for part, known in hashes.items()},
+                "sha256": {part: _digest(known) for part, known in hashes.items()},
+            },
+            "metrics": metrics,
+            "data_licence": data_licence,
+        },
+    )
+
+
+def comparison_images(run, data, hashes):
+    """Returns images to compare an export on, none if there are none left, and what they are."""
+    reading = run.config.data
+    decoding = {"max_value": reading.max_value, "pixel_limit": reading.pixel_limit}
+    if data is not None:
+        records, problems = read_images(resolve_data(data), **decoding)
+        if not records:
+            reason = problems[0].message if problems else "It has none."
+            raise InputError(f"{data} has no usable image to compare on. {reason}")
+        return records, f"images of {Path(data).name}"
+    try:
+        good = read_category(resolve_data(reading.path), **decoding).good
+    except InputError:  # the folder is gone
+        return (), ""
+    for parts in (("calibration",), ("train", "validation")):
+        known = {content for part in parts for content in hashes[part]}
+        records = [record for record in good if record.content_hash in known]
+        if records:
+            return records, f"{' and '.join(parts)} images of the run"
+    return (), ""
+
+
+def _digest(hashes):
+    """One hash of the hashes of all files: the same for the same contents, in any order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()

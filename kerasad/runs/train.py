@@ -1,0 +1,71 @@
+"""The verb `train`: from a configuration to a finished run."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from kerasad.data.split import write_split
+from kerasad.runs.run import CONFIG, HISTORY, MODEL, SPLIT, Run, create_run, open_run, save_detector
+from kerasad.training.building import build_model, choose_epochs, compile_model
+from kerasad.training.category import check_before_training, open_category
+from kerasad.training.config import RunConfig
+from kerasad.training.detector import make_detector
+from kerasad.training.fitting import fit
+from kerasad.training.locations import with_full_paths
+from kerasad.training.recipes import resolve_arguments, resolve_training
+
+
+def train_run(
+    config: RunConfig,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    echo: Callable[[str], None] = print,
+    verbose: int = 1,
+) -> Run:
+    """Trains, calibrates and writes a RUN folder, which appears only when it is complete.
+
+    Args:
+        config: RunConfig.
+        output: str or Path. The folder to create.
+        overwrite: bool. Replace an existing run.
+        echo: function of a line of text, told what happens.
+        verbose: int. 0 hides progress bars.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: The data, an argument or `output` is of no use.
+        TrainingDivergedError: A loss became NaN or infinite.
+    """
+    settings = config.training
+    with create_run(output, overwrite=overwrite) as work:
+        resolved = resolve_arguments(config.model, settings.seed)
+        settings = resolve_training(config.model, settings)
+        keras.utils.set_random_seed(settings.seed)
+        category = open_category(config.data, settings.seed)
+        echo(category.split_table())
+        check_before_training(category, config)
+        epochs = choose_epochs(config.model, settings, category)
+        settings = dataclasses.replace(settings, epochs=epochs)
+        write_split(work / SPLIT, category.split, category.labelled)
+        model = build_model(config.model, category.image_shape, settings.seed)
+        config = with_full_paths(RunConfig(config.data, resolved, settings))
+        (work / CONFIG).write_text(config.to_json(), encoding="utf-8")
+        compile_model(model, settings, settings.epochs * category.steps_per_epoch)
+        with category.name_bad_files():
+            fit(model, category, settings.epochs, settings.seed, work / HISTORY, verbose)
+            model.save(work / MODEL)
+            detector = make_detector(model, category, config, verbose)
+        save_detector(detector, work)
+    run = open_run(output)
+    # A plain folder has no test image, and all its good ones are spent.
+    path = shlex.quote(str(run.path))
+    next_step = f"evaluate {path}" if category.index.test else f"predict {path} IMAGES"
+    options = "" if category.index.test else " --output FOLDER"
+    echo(f"The run is in {run.path}. Next: kerasad {next_step}{options}")
+    return run

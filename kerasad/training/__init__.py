@@ -1,0 +1,1 @@
+"""What a training needs: its configuration, recipes, building, fitting and callbacks."""
