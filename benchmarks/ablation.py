@@ -115,7 +115,8 @@ def measure_experts(detector, category, evaluate, names=None):
         weights = [float(index == other) for other in range(len(detector.experts))]
         detector.fusion_weights.assign(weights)
         detector.score_weights.assign(weights)
-        detector.calibrate(category.calibration, verbose=0)
+        on_crops = category.split.calibration_on_crops
+        detector.calibrate(category.calibration, on_crops=on_crops, verbose=0)
         rows[expert.name] = chosen(evaluate(detector, category.test, verbose=0))
     return rows
 

@@ -132,7 +132,8 @@ def measure_subsets(model, category, seed, all_experts):
     )
     adapt_experts(detector, category.train_for_experts)
     calibrate_maps(detector, category.validation)
-    sample = draw_fusion_sample(detector, category.validation, seed)
+    on_crops = category.split.calibration_on_crops
+    sample = draw_fusion_sample(detector, category.validation, seed, on_crops=on_crops)
     names = [expert.name for expert in experts]
     subsets = {"defaults": defaults, **{name: [name] for name in RESIDUALS}}
     if all_experts:
@@ -144,7 +145,7 @@ def measure_subsets(model, category, seed, all_experts):
         subsets |= {name: [name] for name in names}
     for title, subset in subsets.items():
         choose(detector, sample, [name in subset for name in names])
-        detector.calibrate(category.calibration, verbose=0)
+        detector.calibrate(category.calibration, on_crops=on_crops, verbose=0)
         metrics = evaluate(detector, category.test, records=category.index.test, verbose=0)
         weights = detector.calibration_summary()["experts"]
         yield (

@@ -155,6 +155,7 @@ def measure(arguments, values, seed):
         image_size=category.full_shape[:2],
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
+        on_crops=category.split.calibration_on_crops,
         seed=seed,
     )
     detector = make_detector(model, category, config, verbose=0)

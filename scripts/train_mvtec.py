@@ -55,10 +55,9 @@ def main(argv=None):
     detector = kerasad.AnomalyDetector(
         model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
     )
-    detector.adapt(data.train_for_experts, data.validation, seed=arguments.seed)
-    detector.calibrate(
-        data.calibration, false_alarm_rate=0.05, on_crops=data.split.calibration_on_crops
-    )
+    on_crops = data.split.calibration_on_crops  # True if there are fewer than 5 good images
+    detector.adapt(data.train_for_experts, data.validation, on_crops=on_crops, seed=arguments.seed)
+    detector.calibrate(data.calibration, false_alarm_rate=0.05, on_crops=on_crops)
 
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)

@@ -204,11 +204,9 @@ class Category:
 
     def _whole(self, source, stream):
         if self.split.calibration_on_crops:
-            windows = pipeline.make_window_dataset(
+            return pipeline.make_window_dataset(
                 source, self._whole_batch_size, seed=self.seed, stream=stream
             )
-            windows.on_crops = True  # whoever calibrates with them must promise nothing
-            return windows
         return pipeline.make_dataset(source, self._whole_batch_size)
 
     def name_bad_files(self) -> AbstractContextManager[None]:

@@ -111,7 +111,9 @@ def calibrate_maps(detector, validation, verbose: int = 0, calibration=None) -> 
     calibration.finish()
 
 
-def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> FusionSample:
+def draw_fusion_sample(
+    detector, validation, seed: int, verbose: int = 0, on_crops: bool = False
+) -> FusionSample:
     """Returns standardized maps of validation images with and without synthetic defects.
 
     The defects are of the choosing family, which no training sees. Maps are thinned to at most
@@ -119,11 +121,19 @@ def draw_fusion_sample(detector, validation, seed: int, verbose: int = 0) -> Fus
     out.
     """
     calibrations = [detector.map_calibration]
-    return draw_fusion_samples(detector, calibrations, validation, seed, FUSION_DEFECTS, verbose)[0]
+    return draw_fusion_samples(
+        detector, calibrations, validation, seed, FUSION_DEFECTS, verbose, on_crops
+    )[0]
 
 
 def draw_fusion_samples(
-    detector, calibrations, validation, seed: int, num_defects: int, verbose: int = 0
+    detector,
+    calibrations,
+    validation,
+    seed: int,
+    num_defects: int,
+    verbose: int = 0,
+    on_crops: bool = False,
 ) -> list[FusionSample]:
     """Returns one sample for each calibration, all of the same images and defects.
 
@@ -136,6 +146,7 @@ def draw_fusion_samples(
             no more than `FUSION_PIXELS` pixels, or one of each kind on each of `FUSION_IMAGES`.
             Each image has as many as others, and as many of each kind.
         verbose: 0 or 1.
+        on_crops: bool. Whether all images are crops of one photo.
 
     Raises:
         InputError: If there is no image.
@@ -167,7 +178,7 @@ def draw_fusion_samples(
     def add(images, masks, valid, kind, start):
         maps = maps_of(pack_inputs(images, valid))
         sources = start + np.arange(len(images))
-        if getattr(validation, "on_crops", False):  # all of one photo
+        if on_crops:
             sources = np.zeros_like(sources)
         columns = np.full(len(images), kind), sources
         for calibration, part in zip(calibrations, rows, strict=True):

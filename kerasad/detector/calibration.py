@@ -16,7 +16,7 @@ def calibrate_detector(
     review_rate: float | None = None,
     pixel_rate: float = 0.005,
     strict: bool = False,
-    on_crops: bool | None = None,
+    on_crops: bool = False,
     verbose: int = 1,
 ) -> None:
     """Sets the thresholds from good images that nothing else has seen.
@@ -30,8 +30,8 @@ def calibrate_detector(
             to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
         pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
         strict: bool. Whether too few images for the rate are an error.
-        on_crops: bool or None. Whether the images are crops of one, which guarantee nothing;
-            None asks the dataset, which `Category.calibration` marks.
+        on_crops: bool. Whether the images are crops of one photo, which guarantee nothing. Ignored
+            without `calibration`.
         verbose: 0 or 1. Whether to show progress.
 
     Raises:
@@ -40,8 +40,6 @@ def calibrate_detector(
     """
     check_rates(false_alarm_rate, review_rate)
     check_rate(pixel_rate, "pixel_rate")
-    if on_crops is None:
-        on_crops = getattr(calibration, "on_crops", False)
     crops = bool(float(detector._on_crops)) if calibration is None else on_crops
     if strict and crops:
         raise InputError(ON_CROPS_NOTE + " Give more good images.")

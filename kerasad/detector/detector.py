@@ -266,12 +266,16 @@ class AnomalyDetector(keras.Model):
             images = pack_inputs(images, valid)
         return to_size(self.model(images), size, "bilinear")
 
-    def adapt(self, train, validation, seed: int = 0, verbose: int = 1) -> None:
+    def adapt(
+        self, train, validation, *, on_crops: bool = False, seed: int = 0, verbose: int = 1
+    ) -> None:
         """Fits the experts to good images, and scales and fusion weights to others.
 
         Args:
             train: dataset of inputs of the model's size (crops, if the detector cuts tiles).
             validation: dataset of inputs as of `call` that trained nothing.
+            on_crops: bool. Whether all validation images are crops of one photo, as
+                `category.split.calibration_on_crops` says. No gain is then known to be sure.
             seed: int. Seed of the synthetic defects that the weights are chosen on.
             verbose: 0 or 1. Whether to show progress.
 
@@ -281,7 +285,7 @@ class AnomalyDetector(keras.Model):
         """
         adapt_experts(self, train, verbose)
         calibrate_maps(self, validation, verbose)
-        sample = draw_fusion_sample(self, validation, seed, verbose)
+        sample = draw_fusion_sample(self, validation, seed, verbose, on_crops)
         weights, score_weights = fuse(sample, [expert.degrees for expert in self.experts])
         self.fusion_weights.assign(weights.astype("float32"))
         self.score_weights.assign(score_weights.astype("float32"))

@@ -18,15 +18,20 @@ def make_detector(
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
     )
+    on_crops = category.split.calibration_on_crops
     detector.adapt(
-        category.train_for_experts, category.validation, seed=settings.seed, verbose=verbose
+        category.train_for_experts,
+        category.validation,
+        on_crops=on_crops,
+        seed=settings.seed,
+        verbose=verbose,
     )
     detector.calibrate(
         category.calibration,
         false_alarm_rate=settings.false_alarm_rate,
         review_rate=settings.review_rate,
         strict=settings.strict,
-        on_crops=category.split.calibration_on_crops,
+        on_crops=on_crops,
         verbose=verbose,
     )
     return detector

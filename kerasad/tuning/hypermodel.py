@@ -119,6 +119,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     image_size=self.data.full_shape[:2],
                     overlap=self.overlap,
                     keep_aspect=self.data.keep_aspect,
+                    on_crops=self.data.split.calibration_on_crops,
                     seed=seed,
                 )
         except TrainingDivergedError as error:

@@ -27,6 +27,7 @@ def synthetic_localization(
     image_size: tuple[int, int] | None = None,
     overlap: int = 32,
     keep_aspect: bool = False,
+    on_crops: bool = False,
     seed: int = 0,
 ) -> float:
     """Returns how well a detector of this model finds defects that chose nothing about it.
@@ -48,6 +49,7 @@ def synthetic_localization(
         image_size: `(height, width)` of the detector. Defaults to the model's.
         overlap: int. Pixels that tiles share.
         keep_aspect: bool. Whether images are padded.
+        on_crops: bool. Whether all validation images are crops of one photo.
         seed: int. Of the defects.
 
     Returns:
@@ -65,7 +67,14 @@ def synthetic_localization(
     defects = max(1, adaptation.FUSION_DEFECTS // 2)
     # first[1] is of the first half's images, standardized by the second half's scales.
     first, second = (
-        draw_fusion_samples(detector, calibrations, half, seed + index * _SECOND_HALF, defects)
+        draw_fusion_samples(
+            detector,
+            calibrations,
+            half,
+            seed + index * _SECOND_HALF,
+            defects,
+            on_crops=on_crops,
+        )
         for index, half in enumerate(halves)
     )
     degrees = [expert.degrees for expert in detector.experts]
@@ -97,9 +106,7 @@ def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset
 
     def part(remainder):
         chosen = images.filter(lambda index, _: index % 2 == remainder)
-        half = map_dataset(chosen, lambda _, inputs: inputs, parallel=False).batch(size)
-        half.on_crops = getattr(dataset, "on_crops", False)
-        return half
+        return map_dataset(chosen, lambda _, inputs: inputs, parallel=False).batch(size)
 
     even, odd = part(0), part(1)
     return (even, odd) if next(iter(odd), None) is not None else (dataset, dataset)

@@ -169,8 +169,7 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
 
 def test_windows_of_one_photo_have_one_source(make_detector, good_images, batched):
     windows = batched(good_images(3, 32, 48), 2)
-    windows.on_crops = True
-    sample = draw_fusion_sample(make_detector([PixelResidual()]), windows, seed=0)
+    sample = draw_fusion_sample(make_detector([PixelResidual()]), windows, seed=0, on_crops=True)
     assert sample.sources.tolist() == [0] * 18
 
 

@@ -391,6 +391,16 @@ def test_crops_of_one_image_guarantee_nothing(calibrated, good_images, batched):
     assert calibrated.calibrate(good, verbose=0)["note"] is None
 
 
+def test_what_is_promised_depends_on_the_argument_not_on_the_dataset(
+    calibrated, good_images, batched
+):
+    good = batched(good_images(19, *SHAPE[:2]))
+    for data in (good, good.prefetch(1), good.map(lambda images: images), good.cache()):
+        for on_crops, guaranteed in ((True, None), (False, 0.05)):
+            summary = calibrated.calibrate(data, on_crops=on_crops, verbose=0)
+            assert summary["false_alarm_rate"]["guaranteed"] == guaranteed
+
+
 def test_summary_is_strict_json_and_names_every_expert(calibrated):
     summary = calibrated.calibration_summary()
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary

@@ -3,8 +3,10 @@ import pytest
 import tensorflow as tf
 
 from kerasad import VAEGAN, InputError
+from kerasad.detector.fusion import fuse
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.synthetic.training import TrainingDefects
+from kerasad.tuning import objective as tuning_objective
 from kerasad.tuning.objective import deal_out, synthetic_localization
 
 
@@ -30,13 +32,6 @@ def test_halves_of_padded_images_keep_their_validity():
     for part, expected in ((even, [0, 2]), (odd, [1])):
         assert numbers(batch["images"] for batch in part) == expected
         assert numbers(batch["valid"] for batch in part) == [10 * value for value in expected]
-
-
-def test_halves_of_windows_of_one_photo_say_so():
-    windows = batched(np.zeros((4, 1), "float32"))
-    assert [half.on_crops for half in deal_out(windows)] == [False, False]
-    windows.on_crops = True
-    assert [half.on_crops for half in deal_out(windows)] == [True, True]
 
 
 def test_one_image_is_both_halves():
@@ -92,6 +87,20 @@ def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_jud
     again = synthetic_localization(model, batched(train), batched(validation))
     assert again == value
     assert drawn == first
+
+
+@pytest.mark.parametrize("on_crops", [False, True])
+def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monkeypatch, on_crops):
+    seen = []
+
+    def record(sample, degrees):
+        seen.append(len(np.unique(sample.sources)))
+        return fuse(sample, degrees)
+
+    monkeypatch.setattr(tuning_objective, "fuse", record)
+    train, validation = batched(images[:4]), batched(images[4:8])
+    synthetic_localization(model, train, validation.prefetch(1), on_crops=on_crops)
+    assert seen == ([1, 1] if on_crops else [2, 2])
 
 
 @pytest.mark.slow
