@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.geometry import pack_inputs
+from kerasad.detector.colour_scale import ColourScale
 from kerasad.export import execution
 from kerasad.export.samples import Sample
 from kerasad.export.signatures import OUTPUTS, SERVING_BYTES, SERVING_DEFAULT
-from kerasad.report.overlay import ColourScale
 
 TOLERANCE = 1e-4
 """Largest difference, as a share of the scale of what is compared."""
@@ -29,7 +29,7 @@ def map_scale(detector) -> float:
 
     At least 1, the spread of good pixels in the map.
     """
-    scale = ColourScale.from_threshold(detector.pixel_threshold)
+    scale = ColourScale(detector.pixel_threshold)
     return max(scale.high - scale.low, 1.0)
 
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from kerasad.data.geometry import Geometry, make_valid, pack_inputs
 from kerasad.data.graph_decoding import decode_bytes_in_graph
-from kerasad.export.overlay import draw_overlay_in_graph, enlargement_in_graph
-from kerasad.report.overlay import ColourScale, enlargement
+from kerasad.detector.colour_scale import ColourScale
+from kerasad.overlay import encode_overlay
 from kerasad.tracing import compiled
 
 SERVING_DEFAULT = "serving_default"
@@ -67,7 +67,7 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
         signatures: dict of concrete functions, for `tf.saved_model.save`.
     """
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
-    scale = ColourScale.from_threshold(detector.pixel_threshold)
+    scale = ColourScale(detector.pixel_threshold)
 
     def serve_images(images):
         return _chosen(detector(_check_images(images, geometry)))
@@ -155,10 +155,8 @@ def _make_valid(sizes, geometry):
 def _draw_overlays(images, maps, sizes, scale, geometry):
     def draw(item):
         image, anomaly_map, size = item
-        factor = enlargement(geometry.height, geometry.width)
         if geometry.keep_aspect:
             image, anomaly_map = (x[: size[0], : size[1]] for x in (image, anomaly_map))
-            factor = enlargement_in_graph(size[0], size[1])
-        return tf.io.encode_png(draw_overlay_in_graph(image, anomaly_map, scale, factor))
+        return encode_overlay(image, anomaly_map, scale)
 
     return tf.map_fn(draw, (images, maps, sizes), fn_output_signature=tf.TensorSpec((), tf.string))

@@ -11,11 +11,11 @@ import numpy as np
 
 from kerasad.data.category import Category
 from kerasad.data.split import read_split
+from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.report import page
 from kerasad.report.collect import MAX_LATENTS, collect, make_latent_reader, numpy_inputs
-from kerasad.report.overlay import ColourScale
 from kerasad.runs.run import CONFIG, HISTORY, REPORT, SPLIT, Run, read_thresholds
 from kerasad.training.config import RunConfig
 from kerasad.training.history import read_history
@@ -144,7 +144,7 @@ def _image_sections(detector, load_data, metrics: dict, models: dict) -> list[pa
             latents = [*_train_latents(read, category)]
             latents.append(_test_latents(read, category, len(collected.latents)))
             embedded[other_title] = embed(np.concatenate(latents))
-    scale = ColourScale.from_threshold(float(detector.pixel_threshold))
+    scale = ColourScale(detector.pixel_threshold)
     groups = ["train good"] * sum(map(len, train)) + collected.latent_groups
     return [
         page.examples_section(collected.groups, scale),

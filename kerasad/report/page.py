@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.report import figures
-from kerasad.report.collect import Collected
-from kerasad.report.curves import pro_from_counts, roc_from_counts, roc_from_scores, thin
-from kerasad.report.examples import Example, Group
-from kerasad.report.overlay import (
-    ColourScale,
-    colour_map,
+from kerasad.detector.colour_scale import ColourScale
+from kerasad.overlay import (
+    draw_colours,
     draw_overlay,
-    enlarged,
+    enlarge,
     enlargement,
     palette,
     to_uint8,
 )
+from kerasad.report import figures
+from kerasad.report.collect import Collected
+from kerasad.report.curves import pro_from_counts, roc_from_counts, roc_from_scores, thin
+from kerasad.report.examples import Example, Group
 
 MEANINGS = {
     "image_auroc": "Image AUROC",
@@ -213,16 +213,16 @@ def examples_section(groups: Sequence[Group], scale: ColourScale) -> Section:
 
 
 def _example_row(example: Example, scale: ColourScale) -> dict:
-    factor = enlargement(*example.image.shape[:2], wanted=176)
-    anomaly_map = enlarged(example.anomaly_map, factor)
+    factor = enlargement(*example.image.shape[:2], wanted=176).numpy()
+    anomaly_map = example.anomaly_map[..., None]
     pictures = {
-        "input": to_uint8(enlarged(example.image, factor)),
-        "reconstruction": to_uint8(enlarged(example.reconstruction, factor)),
-        "anomaly map": colour_map(anomaly_map, scale),
-        "overlay": draw_overlay(example.image, example.anomaly_map, scale, factor),
+        "input": to_uint8(enlarge(example.image, factor)),
+        "reconstruction": to_uint8(enlarge(example.reconstruction, factor)),
+        "anomaly map": draw_colours(enlarge(anomaly_map, factor), scale),
+        "overlay": draw_overlay(example.image, anomaly_map, scale, factor),
     }
     cells = [
-        {"uri": figures.image_uri(picture), "alt": f"{kind} of {example.name}"}
+        {"uri": figures.image_uri(picture.numpy()), "alt": f"{kind} of {example.name}"}
         for kind, picture in pictures.items()
     ]
     if example.mask is None:

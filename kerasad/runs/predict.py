@@ -13,9 +13,10 @@ from keras.utils import Progbar
 from kerasad.data.geometry import Geometry, unpack_inputs, whole_batch_size
 from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
+from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
 from kerasad.files import replace_file
-from kerasad.report.overlay import ColourScale, draw_overlay, enlargement
+from kerasad.overlay import encode_overlay
 from kerasad.runs.run import Run
 from kerasad.training.locations import resolve_data
 
@@ -76,17 +77,17 @@ def predict_files(
     )
     stream = ImageStream(records, problems, geometry, batch_size, **decoding)
     names = overlay_names([record.relative_path for record in records])
-    scale = ColourScale.from_threshold(detector.pixel_threshold)
+    scale = ColourScale(detector.pixel_threshold)
     scored = defective = look = 0
     with replace_file(output / PREDICTIONS) as work, work.open("w", encoding="utf-8") as lines:
         progress = Progbar(len(records), unit_name="image", verbose=verbose)
         for outputs, inputs, indices in detector.predict_stream(stream.dataset):
             for row, index in enumerate(np.asarray(indices)):
                 image, prediction = read_prediction(outputs, inputs, row)
-                overlay = draw_overlay(
-                    image, prediction.pop("anomaly_map"), scale, enlargement(*image.shape[:2])
-                )
-                _write_png(output / names[index], overlay)
+                anomaly_map = prediction.pop("anomaly_map")[..., None]
+                overlay = encode_overlay(image, anomaly_map, scale).numpy()
+                with replace_file(output / names[index]) as picture:
+                    picture.write_bytes(overlay)
                 record = records[index]
                 file_size = (record.height, record.width)
                 named = {
@@ -223,10 +224,3 @@ def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, An
             }
         )
     return sorted(regions, key=lambda region: -region["area"])
-
-
-def _write_png(path: Path, pixels: np.ndarray) -> None:
-    from PIL import Image
-
-    with replace_file(path) as work:
-        Image.fromarray(pixels).save(work)

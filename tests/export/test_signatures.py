@@ -9,9 +9,12 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data.decoding import decode_bytes, read_header
-from kerasad.data.geometry import Geometry, pack_inputs
+from kerasad.data.geometry import Geometry, pack_inputs, unpack_inputs
+from kerasad.detector.colour_scale import ColourScale
 from kerasad.export.execution import LoadedModel
 from kerasad.export.signatures import OUTPUTS
+from kerasad.overlay import encode_overlay
+from kerasad.runs.predict import read_prediction
 
 NAMES = ["plain", "tiled", "padded"]
 
@@ -21,13 +24,13 @@ def send(model, *files):
 
 
 def as_predicted(detector, *files):
-    """The detector's answers to files, read as in training, and the valid places."""
+    """The detector's answers to files, read as in training, and its inputs."""
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     pairs = [geometry.resize(decode_bytes(data, read_header(data))) for data in files]
     images = np.stack([image for image, _ in pairs])
     valid = np.stack([valid for _, valid in pairs]) if detector.keep_aspect else None
-    everywhere = np.ones((*images.shape[:3], 1)) if valid is None else valid
-    return detector.predict(pack_inputs(images, valid), verbose=0), everywhere > 0.5
+    inputs = pack_inputs(images, valid)
+    return detector.predict(inputs, verbose=0), inputs
 
 
 def assert_alike(found, expected, valid=None):
@@ -73,8 +76,9 @@ def test_files_of_any_size_are_answered_as_the_detector_predicts_them(served, im
         encode(images(1, *model.detector.image_size, seed=7)[0, ..., 0]),
     ]
     found = send(model.session, *files)
-    expected, valid = as_predicted(model.detector, *files)
-    assert_alike(found, expected, valid)
+    expected, inputs = as_predicted(model.detector, *files)
+    valid = unpack_inputs(inputs)[1]
+    assert_alike(found, expected, None if valid is None else valid > 0.5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,3 +154,18 @@ def test_only_variables_that_answering_reads_are_saved(served):
     assert 0 < len(saved) < len(known)  # what draws noise in training, for one, is left out
     for shape in saved:
         known.remove(shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_overlay_is_the_file_that_predict_writes_for_the_same_map(served, images, encode, name):
+    model = served(name)
+    scale = ColourScale(model.detector.pixel_threshold)
+    pixels = images(1, 30, 71, seed=6)[0]
+    pixels[8:20, 10:40] = 0.95
+    file = encode(pixels)
+    outputs = send(model.session, file)
+    _, inputs = as_predicted(model.detector, file)
+    image, prediction = read_prediction(outputs, inputs, 0)
+    anomaly_map = prediction["anomaly_map"][..., None]
+    assert encode_overlay(image, anomaly_map, scale) == outputs["overlay_bytes"][0]
+    assert np.any(anomaly_map > scale.threshold)

@@ -1,0 +1,105 @@
+"""An anomaly map in colour and over its image.
+
+These are TensorFlow operations: `predict` and the report run them eagerly, and the served model
+holds them in its graph, so that all of them draw the same picture.
+"""
+
+from functools import cache
+
+import numpy as np
+import tensorflow as tf
+
+from kerasad.detector.colour_scale import ColourScale
+
+MAX_OPACITY = 0.75
+"""Opacity of the overlay at the top of the scale: the image stays visible below it."""
+
+
+@cache
+def palette() -> np.ndarray:
+    """Returns the 256 colours, float32 (256, 3) in [0, 1]; their brightness rises evenly."""
+    from matplotlib import colormaps
+
+    return colormaps["inferno"](np.linspace(0.0, 1.0, 256))[:, :3].astype("float32")
+
+
+def encode_overlay(image, anomaly_map, scale: ColourScale) -> tf.Tensor:
+    """Returns the overlay of an image as the bytes of a PNG file, enlarged if the image is small.
+
+    Args:
+        image: float32 tensor (height, width, 3) in [0, 1].
+        anomaly_map: float32 tensor (height, width, 1).
+        scale: ColourScale.
+    """
+    factor = enlargement(tf.shape(image)[0], tf.shape(image)[1])
+    return tf.io.encode_png(draw_overlay(image, anomaly_map, scale, factor))
+
+
+def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1) -> tf.Tensor:
+    """Draws the map over the image, and an outline around what lies above the threshold.
+
+    Opacity grows with the map from a quarter of the scale on, so that a good image stays as it is.
+    The outline is white inside and black outside: it shows on any background and needs no hue.
+
+    Args:
+        image: float32 tensor (height, width, 3) in [0, 1].
+        anomaly_map: float32 tensor (height, width, 1).
+        scale: ColourScale.
+        factor: int or int tensor. Pixels of the overlay for each pixel of the image, per side.
+
+    Returns:
+        uint8 tensor (height * factor, width * factor, 3).
+    """
+    image, anomaly_map = enlarge(image, factor), enlarge(anomaly_map, factor)
+    level, colours = _colours(anomaly_map, scale)
+    opacity = MAX_OPACITY * tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
+    blended = (1.0 - opacity) * image + opacity * colours
+    region = tf.cast(anomaly_map > scale.threshold, tf.float32)
+    # "SAME" pooling ignores what lies beyond the border, so the border is no edge of a region.
+    inside = (region > 0) & (_dilate(1.0 - region) > 0)
+    outside = (region < 1) & (_dilate(region) > 0)
+    return to_uint8(tf.where(inside, 1.0, tf.where(outside, 0.0, blended)))
+
+
+def draw_colours(anomaly_map, scale: ColourScale) -> tf.Tensor:
+    """Returns a map (height, width, 1) in colours, uint8 (height, width, 3)."""
+    return to_uint8(_colours(anomaly_map, scale)[1])
+
+
+def enlargement(height, width, wanted: int = 256):
+    """Returns the whole factor that brings the shorter side to `wanted` pixels, at most 8.
+
+    Args:
+        height: int or int tensor.
+        width: int or int tensor.
+        wanted: int.
+
+    Returns:
+        int32 scalar tensor, at least 1.
+    """
+    shorter = tf.minimum(height, width)
+    return tf.clip_by_value((wanted + shorter - 1) // shorter, 1, 8)
+
+
+def enlarge(values, factor) -> tf.Tensor:
+    """Enlarges (height, width, channels) bilinearly by a whole factor."""
+    values = tf.convert_to_tensor(values, tf.float32)
+    return tf.image.resize(values, tf.shape(values)[:2] * factor, method="bilinear")
+
+
+def to_uint8(values) -> tf.Tensor:
+    """Returns values in [0, 1] as bytes."""
+    return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 1.0) * 255.0), tf.uint8)
+
+
+def _colours(anomaly_map, scale):
+    """Returns the level of each pixel on the scale, and its colour."""
+    level = scale.level(anomaly_map)
+    # NaN has no colour; the rest of the picture is drawn all the same.
+    level = tf.where(tf.math.is_nan(level), 1.0, level)
+    position = tf.cast(tf.round(level[..., 0] * 255.0), tf.int32)
+    return level, tf.gather(tf.constant(palette()), position)
+
+
+def _dilate(region):
+    return tf.nn.max_pool2d(region[None], 3, 1, "SAME")[0]
