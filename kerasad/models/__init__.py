@@ -1,7 +1,8 @@
 """Trainable models and the networks that they are made of."""
 
 from kerasad.models.cavga import CAVGA
+from kerasad.models.feature_extractor import FeatureExtractor
 from kerasad.models.vae_gan import VAEGAN
 from kerasad.models.weakly_supervised_cavga import WeaklySupervisedCAVGA
 
-__all__ = ["CAVGA", "VAEGAN", "WeaklySupervisedCAVGA"]
+__all__ = ["CAVGA", "VAEGAN", "FeatureExtractor", "WeaklySupervisedCAVGA"]

@@ -1,11 +1,7 @@
 """What a VAE-GAN does on the features of a backbone; `pixel_parts` has the same on pixels."""
 
-import keras
-import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import align_cells, enlarge_maps
 from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
@@ -15,12 +11,9 @@ from kerasad.models.feature_networks import (
     build_feature_encoder,
     build_image_head,
 )
-from kerasad.models.feature_view import FeatureStatistics, FeatureView
+from kerasad.models.feature_view import FeatureView
 from kerasad.models.networks import downsampled_cells, seed_weights
 from kerasad.models.vae_gan_tensors import compute_attention, finish_tensors
-from kerasad.tracing import compiled
-
-_BATCH = 16
 
 
 def build_view(model) -> None:
@@ -68,29 +61,7 @@ def adapt_view(model, data, max_images: int) -> None:
     """Sets means and deviations of a model's features; see `VAEGAN.adapt`."""
     if model.view is None:
         raise InputError("`adapt` measures the features of a backbone, and this model has none.")
-    raw_features = compiled(model.view.raw_features, reduce_retracing=True)
-    statistics = FeatureStatistics()
-    for inputs in _batches(data):
-        images, valid = unpack_inputs(inputs)
-        statistics.update(raw_features(tf.cast(images, tf.float32), valid))
-        if statistics.num_images >= max_images:
-            break
-    if not statistics.num_images:
-        raise InputError("There is no image to measure the features of.")
-    statistics.assign_to(model.view)
-
-
-def _batches(data):
-    """Yields model inputs of a dataset, or of arrays cut into batches."""
-    if isinstance(data, np.ndarray | tf.Tensor | dict):
-        data = tf.data.Dataset.from_tensor_slices(data).batch(_BATCH)
-    if not hasattr(data, "__iter__") or iter(data) is data:
-        raise InputError(
-            "On a backbone, `fit` reads the images once more to measure their features: give "
-            f"arrays or a dataset that starts anew, or call `adapt` first. Received: {type(data)}"
-        )
-    for element in data:
-        yield keras.utils.unpack_x_y_sample_weight(element)[0]
+    model.view.adapt(data, max_images)
 
 
 def view_batch(model, x, batch: dict, training: bool) -> dict:
@@ -176,13 +147,13 @@ def describe(model, images, valid=None) -> dict:
         with AdaCos `prototypes` and `class_logits`, see `VAEGAN.tensors`. Where images are padded,
         the cells of all are aligned with their real part.
     """
-    features, taps = model.view.describe(images, valid)
+    tensors = model.view.tensors(images, valid)
+    features = tensors["features"]
     encoded = model.encoder(features, training=False)
     restored = model.decoder(encoded["z_mean"], training=False)
     judged = model.discriminator(features, training=False)
     judged_restored = model.discriminator(restored, training=False)
-    tensors = {
-        "features": features,
+    tensors |= {
         "restored_features": restored,
         "z_mean": encoded["z_mean"],
         "z_log_var": encoded["z_log_var"],
@@ -195,8 +166,6 @@ def describe(model, images, valid=None) -> dict:
     if model.adversarial_weight > 0:  # a judge that was never trained says nothing
         tensors["discriminator_logits"] = judged["logits"]
     for index, channels in enumerate(scale_slices(model.view.scales), start=1):
-        tensors[f"features_{index}"] = features[..., channels]
         tensors[f"restored_features_{index}"] = restored[..., channels]
         tensors[f"residual_features_{index}"] = features[..., channels] - restored[..., channels]
-        tensors[f"tap_{index}"] = taps[index - 1]
     return finish_tensors(model, tensors)

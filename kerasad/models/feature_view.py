@@ -1,13 +1,20 @@
-"""What a model on pretrained features sees of an image: one grid of standardized features."""
+"""The features that a model on a frozen backbone works on: one grid of standardized cells."""
+
+import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kerasad.backbones import build_backbone
+from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import InputError
 from kerasad.layers.content_grid import align_cells
 from kerasad.losses import scale_slices
+from kerasad.models.feature_statistics import FeatureStatistics, batches_of
 from kerasad.models.networks import averaged_cells, downsampled_cells
+from kerasad.tracing import compiled
 
 STRIDE = 8
 """Pixels between the cells of the grid, down and across, if a tap has such a grid."""
@@ -17,11 +24,11 @@ STRIDE = 8
 class FeatureView(keras.layers.Layer):
     """Frozen features of several scales, on one grid, each channel of mean 0 and deviation 1.
 
-    The grid is that of the tap nearest to an eighth of the image. Finer taps are averaged in each
-    cell, coarser ones interpolated linearly, and all channels concatenated in the order of the
-    taps. Where an image is padded, the grid is aligned with its real part, see
-    `kerasad.layers.content_grid`: padding is never seen. Means and deviations are state, set once
-    from good images; before that they are 0 and 1.
+    The grid is that of the tap nearest to an eighth of the image. Finer taps are averaged within
+    each cell, coarser ones interpolated linearly, and all channels concatenated in the order of
+    the taps. Where an image is padded, the grid is aligned with its real part (see
+    `kerasad.layers.content_grid`), so that padding is never seen. Means and deviations are state:
+    `adapt` or `precompute` measures them on good images; until then they are 0 and 1.
 
     Args:
         backbone: str, see `build_backbone`.
@@ -69,24 +76,26 @@ class FeatureView(keras.layers.Layer):
         """Returns the features before they are standardized."""
         return self._on_grid(self._raw_taps(images, valid))
 
-    def describe(self, images, valid=None):
-        """Returns standardized features, and those of each tap on a grid of its own.
+    def tensors(self, images, valid=None) -> dict:
+        """Returns the features under the names that the experts of a detector read.
 
         Args:
             images: as of `call`.
             valid: as of `call`.
 
         Returns:
-            features: as of `call`.
-            taps: list of float32 tensors `(batch, h, w, channels)`, in the order of the taps, with
-            the means and deviations of the grid's cells taken out.
+            tensors: dict of float32 tensors: `features` as of `call`; `features_1`, ..., the
+            channels of each tap among them; `tap_1`, ..., the features of each tap on its own
+            grid, `(batch, h_1, w_1, channels_1)`, standardized with the means and deviations of
+            the common grid.
         """
         taps = self._raw_taps(images, valid)
-        own = [
-            self._standardized(tap, channels)
-            for tap, channels in zip(taps, scale_slices(self.scales), strict=True)
-        ]
-        return self.standardize(self._on_grid(taps)), own
+        features = self.standardize(self._on_grid(taps))
+        tensors = {"features": features}
+        for index, channels in enumerate(scale_slices(self.scales), start=1):
+            tensors[f"features_{index}"] = features[..., channels]
+            tensors[f"tap_{index}"] = self._standardized(taps[index - 1], channels)
+        return tensors
 
     def _raw_taps(self, images, valid):
         features = self.backbone(ops.cast(images, "float32"), training=False)
@@ -116,17 +125,58 @@ class FeatureView(keras.layers.Layer):
 
     @property
     def is_adapted(self) -> bool:
-        """Whether means and deviations were measured."""
+        """Whether means and deviations have been measured."""
         return float(self.num_images) > 0
 
-    def set_statistics(self, mean, deviation, num_images: int) -> None:
-        """Sets means and deviations of the raw features of good images."""
-        deviation = np.asarray(deviation)
-        # A channel that is all but constant on good images would else be all that is seen.
+    def adapt(self, data, max_images: int = 1024) -> None:
+        """Measures means and deviations on good images; see `AnomalyModel.adapt`.
+
+        Raises:
+            InputError: If there is no image, or `data` can be read only once.
+        """
+        raw_features = compiled(self.raw_features, reduce_retracing=True)
+        statistics = FeatureStatistics()
+        for inputs in batches_of(data):
+            images, valid = unpack_inputs(inputs)
+            statistics.update(raw_features(tf.cast(images, tf.float32), valid))
+            if statistics.num_images >= max_images:
+                break
+        if not statistics.num_images:
+            raise InputError("There is no image to measure the features of.")
+        self._set_statistics(statistics)
+
+    def precompute(self, data, num_images: int, max_bytes: int) -> tf.Variable | None:
+        """Returns the raw features of all images, in half precision, or None if too large.
+
+        The same pass measures means and deviations. Half precision is enough: the features are
+        what a decoder is to restore, and rounding them (by 0.05 %) is less than the noise of one
+        training step. See `AnomalyModel.precompute` for the arguments.
+        """
+        shape = (num_images, *self.grid, sum(self.scales))
+        if tf.float16.size * math.prod(shape) > max_bytes:
+            return None
+        raw_features = compiled(self.raw_features, reduce_retracing=True)
+        statistics = FeatureStatistics()
+        with tf.device("CPU:0"):
+            empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float16, init=False)
+            rows = tf.Variable(empty, trainable=False, name="precomputed_features")
+        start = 0
+        for inputs in data:
+            features = np.asarray(raw_features(*unpack_inputs(inputs)))
+            statistics.update(features)
+            rounded = np.clip(features, tf.float16.min, tf.float16.max).astype("float16")
+            rows[start : start + len(features)].assign(rounded)
+            start += len(features)
+        self._set_statistics(statistics)
+        return rows
+
+    def _set_statistics(self, statistics):
+        deviation = statistics.deviation
+        # A channel that is all but constant on good images would drown out all others.
         floor = 0.01 * np.sqrt(np.mean(np.square(deviation))) + 1e-6
-        self.mean.assign(np.asarray(mean, "float32"))
+        self.mean.assign(statistics.mean.astype("float32"))
         self.deviation.assign(np.maximum(deviation, floor).astype("float32"))
-        self.num_images.assign(float(num_images))
+        self.num_images.assign(float(statistics.num_images))
 
     def compute_output_spec(self, images, valid=None):
         """Returns `(batch, *grid, channels)`, float32."""
@@ -141,36 +191,6 @@ class FeatureView(keras.layers.Layer):
             "taps": self.taps,
             "weights": self.weights_from,
         }
-
-
-class FeatureStatistics:
-    """Mean and deviation of each channel, from batches of raw features, in constant memory."""
-
-    def __init__(self):
-        self._count, self._images = 0, 0
-        self._sum, self._squares, self._origin = 0.0, 0.0, None
-
-    def update(self, features: np.ndarray) -> None:
-        """Adds a batch, `(batch, h, w, channels)`."""
-        cells = np.asarray(features).reshape(-1, features.shape[-1]).astype("float64")
-        if self._origin is None:  # sums of squares about 0 would lose digits
-            self._origin = cells.mean(axis=0)
-        cells = cells - self._origin
-        self._count += len(cells)
-        self._images += len(features)
-        self._sum = self._sum + cells.sum(axis=0)
-        self._squares = self._squares + np.square(cells).sum(axis=0)
-
-    def assign_to(self, view: FeatureView) -> None:
-        """Sets the statistics of a view."""
-        mean = self._sum / self._count
-        variance = np.maximum(self._squares / self._count - mean**2, 0.0)
-        view.set_statistics(self._origin + mean, np.sqrt(variance), self._images)
-
-    @property
-    def num_images(self) -> int:
-        """Images seen."""
-        return self._images
 
 
 def _to_grid(features, grid):

@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from kerasad.errors import InputError
+from kerasad.models.base import AnomalyModel
 from kerasad.models.health import assert_finite, name_failed_checks
 
 
-class TwoPlayerModel(keras.Model):
+class TwoPlayerModel(AnomalyModel):
     """Base of adversarial models: two optimizers, trackers of all terms, a check of each.
 
     A subclass defines `generator_variables` and `discriminator_variables`, and calls

@@ -101,7 +101,6 @@ class VAEGAN(TwoPlayerModel):
     """
 
     further_terms: tuple[str, ...] = ()
-    learns_from_labels = False
 
     def __init__(
         self,
@@ -228,6 +227,19 @@ class VAEGAN(TwoPlayerModel):
             InputError: If there is no image, or no backbone.
         """
         feature_parts.adapt_view(self, data, max_images)
+
+    def precompute(self, data, num_images: int, max_bytes: int):
+        """Computes the backbone's features of all images once, see `FeatureView.precompute`."""
+        return None if self.view is None else self.view.precompute(data, num_images, max_bytes)
+
+    @property
+    def warmup_steps(self):
+        """Training steps before the KL term has its weight."""
+        return self.kl_warmup_steps
+
+    def reconstruct(self, inputs):
+        """Returns the reconstruction; see the class."""
+        return self(inputs)
 
     def fit(self, x=None, *args, **kwargs):
         """Trains as `TwoPlayerModel.fit` does; on a backbone it calls `adapt` first if need be."""

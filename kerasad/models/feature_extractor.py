@@ -1,0 +1,92 @@
+"""The features of a frozen backbone as a model that trains nothing."""
+
+import keras
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.models.arguments import checked_image_shape
+from kerasad.models.base import AnomalyModel
+from kerasad.models.feature_view import FeatureView
+from kerasad.precision import dtype_policy_scope
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class FeatureExtractor(AnomalyModel):
+    """Standardized features of a pretrained network, for experts that need nothing else.
+
+    It has no reconstruction, no attention and nothing to train: `adapt` measures mean and
+    deviation of each channel on good images, and a detector of it learns the rest.
+
+    Args:
+        image_shape: `(height, width, 3)`, sides of at least 8 pixels.
+        backbone: str. Name of the pretrained network, see `build_backbone`.
+        taps: names of the backbone's features, or None for its own choice.
+        backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
+            reads no file.
+
+    Call arguments:
+        inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict of `images`
+            and `valid`, see `AnomalyModel.tensors`.
+
+    Returns:
+        features: float32 tensor `(batch, *cell_grid, channels)`, see `FeatureView`.
+
+    Raises:
+        InputError: For an argument of no use.
+
+    Example:
+    >>> model = kerasad.models.FeatureExtractor(data.image_shape)
+    >>> model.adapt(data.train)
+    >>> detector = kerasad.AnomalyDetector(model)
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        backbone="efficientnet_lite0",
+        taps=None,
+        backbone_weights="imagenet",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_shape = checked_image_shape(image_shape)
+        self.backbone = backbone
+        self.taps = None if taps is None else list(taps)
+        self.backbone_weights = backbone_weights
+        with dtype_policy_scope(self.dtype_policy):
+            self.view = FeatureView(
+                backbone, self.image_shape, self.taps, backbone_weights, name="view"
+            )
+            self.view.build()
+        self(keras.Input(self.image_shape))
+
+    def build(self, input_shape=None):
+        """Does nothing: `__init__` has built everything."""
+
+    def call(self, inputs):
+        """Returns standardized features; see the class."""
+        return self.view(*unpack_inputs(inputs))
+
+    @property
+    def cell_grid(self):
+        """`(h, w)` of the grid of features, which follows the real part of a padded image."""
+        return self.view.grid
+
+    def tensors(self, inputs) -> dict:
+        """Returns `FeatureView.tensors`."""
+        return self.view.tensors(*unpack_inputs(inputs))
+
+    def adapt(self, data, max_images: int = 1024) -> None:
+        """Measures mean and deviation of the features, see `FeatureView.adapt`."""
+        self.view.adapt(data, max_images)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        names = ("image_shape", "backbone", "taps", "backbone_weights")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config):
+        """Creates a model from `get_config`, with random weights: a saved model brings its own."""
+        model = super().from_config({**config, "backbone_weights": None})
+        model.backbone_weights = config.get("backbone_weights")
+        return model
