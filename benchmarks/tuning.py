@@ -156,6 +156,7 @@ def measure(arguments, values, seed):
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
         on_crops=category.split.calibration_on_crops,
+        num_defects=settings.synthetic_defects,
         seed=seed,
     )
     detector = make_detector(model, category, config, verbose=0)

@@ -8,20 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import pytest
 
-from kerasad.detector import adaptation
-
 
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     keras.utils.set_random_seed(0)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _few_defects():
-    """Weights are chosen, and models judged, on a handful of defects, to save time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adaptation, "FUSION_DEFECTS", 8)
-        yield
 
 
 @pytest.fixture(scope="session")

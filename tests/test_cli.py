@@ -15,7 +15,7 @@ from kerasad.runs.run import Run
 TINY = {
     "data": {"image_size": "32", "batch_size": 4},
     "model": {"name": "vae_gan", "arguments": {"filters": 4, "depth": 2, "latent_dim": 4}},
-    "training": {"epochs": 1, "false_alarm_rate": 0.34},
+    "training": {"epochs": 1, "false_alarm_rate": 0.34, "synthetic_defects": 8},
 }
 
 

@@ -13,8 +13,7 @@ from kerasad.models.networks import downsampled_cells
 from kerasad.synthetic.choosing import KINDS, ChoosingDefects
 from kerasad.tracing import compiled
 
-# The choice of weights sees about so many synthetic defects, on maps of at most this side.
-FUSION_DEFECTS = 128
+# Maps that weights are chosen on have at most this side.
 FUSION_SIDE = 64
 # Of large images fewer: drawing a defect and scoring it take time by the pixel. But a gain has an
 # error to be measured by from so many images on.
@@ -112,17 +111,22 @@ def calibrate_maps(detector, validation, verbose: int = 0, calibration=None) -> 
 
 
 def draw_fusion_sample(
-    detector, validation, seed: int, verbose: int = 0, on_crops: bool = False
+    detector,
+    validation,
+    seed: int,
+    num_defects: int = 128,
+    verbose: int = 0,
+    on_crops: bool = False,
 ) -> FusionSample:
     """Returns standardized maps of validation images with and without synthetic defects.
 
     The defects are of the choosing family, which no training sees. Maps are thinned to at most
-    `FUSION_SIDE` pixels a side; images beyond half of `FUSION_DEFECTS` or `FUSION_BYTES` are left
+    `FUSION_SIDE` pixels a side; images beyond half of `num_defects` or `FUSION_BYTES` are left
     out.
     """
     calibrations = [detector.map_calibration]
     return draw_fusion_samples(
-        detector, calibrations, validation, seed, FUSION_DEFECTS, verbose, on_crops
+        detector, calibrations, validation, seed, num_defects, verbose, on_crops
     )[0]
 
 

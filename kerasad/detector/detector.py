@@ -267,7 +267,14 @@ class AnomalyDetector(keras.Model):
         return to_size(self.model(images), size, "bilinear")
 
     def adapt(
-        self, train, validation, *, on_crops: bool = False, seed: int = 0, verbose: int = 1
+        self,
+        train,
+        validation,
+        *,
+        on_crops: bool = False,
+        num_defects: int = 128,
+        seed: int = 0,
+        verbose: int = 1,
     ) -> None:
         """Fits the experts to good images, and scales and fusion weights to others.
 
@@ -276,7 +283,9 @@ class AnomalyDetector(keras.Model):
             validation: dataset of inputs as of `call` that trained nothing.
             on_crops: bool. Whether all validation images are crops of one photo, as
                 `category.split.calibration_on_crops` says. No gain is then known to be sure.
-            seed: int. Seed of the synthetic defects that the weights are chosen on.
+            num_defects: int. Synthetic defects that the weights are chosen on, about; fewer on
+                large images.
+            seed: int. Seed of these defects.
             verbose: 0 or 1. Whether to show progress.
 
         Raises:
@@ -285,7 +294,7 @@ class AnomalyDetector(keras.Model):
         """
         adapt_experts(self, train, verbose)
         calibrate_maps(self, validation, verbose)
-        sample = draw_fusion_sample(self, validation, seed, verbose, on_crops)
+        sample = draw_fusion_sample(self, validation, seed, num_defects, verbose, on_crops)
         weights, score_weights = fuse(sample, [expert.degrees for expert in self.experts])
         self.fusion_weights.assign(weights.astype("float32"))
         self.score_weights.assign(score_weights.astype("float32"))

@@ -82,6 +82,7 @@ class TrainingConfig:
         review_rate: float in (0, 1) or None. Share of good images that may be called defective or
             to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
         strict: bool. Refuse a rate that so few calibration images cannot guarantee.
+        synthetic_defects: int. Defects drawn on validation images to choose the experts' weights.
     """
 
     epochs: int | None = None
@@ -92,10 +93,11 @@ class TrainingConfig:
     false_alarm_rate: float = 0.05
     review_rate: float | None = None
     strict: bool = False
+    synthetic_defects: int = 128
 
     def __post_init__(self):
         """Checks the values' ranges, which a training would only trip over at its end."""
-        _refuse_below(1, self, "training", "epochs")
+        _refuse_below(1, self, "training", "epochs", "synthetic_defects")
         _refuse_below(0, self, "training", "seed")
         for name in ("learning_rate", "discriminator_learning_rate", "false_alarm_rate"):
             value, most = getattr(self, name), 1.0 if name == "false_alarm_rate" else float("inf")

@@ -23,6 +23,7 @@ def make_detector(
         category.train_for_experts,
         category.validation,
         on_crops=on_crops,
+        num_defects=settings.synthetic_defects,
         seed=settings.seed,
         verbose=verbose,
     )

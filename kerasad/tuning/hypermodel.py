@@ -120,6 +120,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     overlap=self.overlap,
                     keep_aspect=self.data.keep_aspect,
                     on_crops=self.data.split.calibration_on_crops,
+                    num_defects=self.training.synthetic_defects,
                     seed=seed,
                 )
         except TrainingDivergedError as error:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
-from kerasad.detector import AnomalyDetector, adaptation
+from kerasad.detector import AnomalyDetector
 from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
 from kerasad.detector.fusion import fuse, objective
 from kerasad.errors import InputError
@@ -28,6 +28,7 @@ def synthetic_localization(
     overlap: int = 32,
     keep_aspect: bool = False,
     on_crops: bool = False,
+    num_defects: int = 128,
     seed: int = 0,
 ) -> float:
     """Returns how well a detector of this model finds defects that chose nothing about it.
@@ -50,6 +51,7 @@ def synthetic_localization(
         overlap: int. Pixels that tiles share.
         keep_aspect: bool. Whether images are padded.
         on_crops: bool. Whether all validation images are crops of one photo.
+        num_defects: int. Synthetic defects in both halves together, about.
         seed: int. Of the defects.
 
     Returns:
@@ -64,7 +66,7 @@ def synthetic_localization(
     adapt_experts(detector, train)
     halves = deal_out(validation)
     calibrations = [_calibration(detector, half) for half in halves]
-    defects = max(1, adaptation.FUSION_DEFECTS // 2)
+    defects = max(1, num_defects // 2)
     # first[1] is of the first half's images, standardized by the second half's scales.
     first, second = (
         draw_fusion_samples(

@@ -114,7 +114,7 @@ def test_images_that_can_be_read_only_once_are_refused(make_detector, good_image
         adapt_experts(make_detector([Recorder(2)]), (batch for batch in [images]))
     detector = make_detector([PixelResidual()])
     with pytest.raises(InputError, match="only once"):
-        detector.adapt([images], (batch for batch in [images]), verbose=0)
+        detector.adapt([images], (batch for batch in [images]), num_defects=8, verbose=0)
 
 
 def test_map_scales_are_those_of_the_validation_maps(make_detector, good_images, batched):
@@ -151,7 +151,7 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
     make_detector, good_images, batched
 ):
     detector = make_detector([PixelResidual(name="a"), Recorder(name="b")])
-    sample = draw_fusion_sample(detector, batched(good_images(3, 32, 48), 2), seed=0)
+    sample = draw_fusion_sample(detector, batched(good_images(3, 32, 48), 2), seed=0, num_defects=8)
     # A round of each of the 5 kinds on 3 images reaches the 8 defects that the test asks for.
     assert sample.maps.shape == sample.place_maps.shape == (18, 32, 48, 2)
     assert sample.masks.shape == sample.valid.shape == (18, 32, 48)
@@ -169,7 +169,9 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
 
 def test_windows_of_one_photo_have_one_source(make_detector, good_images, batched):
     windows = batched(good_images(3, 32, 48), 2)
-    sample = draw_fusion_sample(make_detector([PixelResidual()]), windows, seed=0, on_crops=True)
+    sample = draw_fusion_sample(
+        make_detector([PixelResidual()]), windows, seed=0, num_defects=8, on_crops=True
+    )
     assert sample.sources.tolist() == [0] * 18
 
 
@@ -177,14 +179,16 @@ def test_fusion_sample_is_limited_whatever_the_number_of_images(
     make_detector, good_images, batched
 ):
     detector = make_detector([PixelResidual()])
-    sample = draw_fusion_sample(detector, batched(good_images(13, 32, 48), 3), seed=0)
-    images = adaptation.FUSION_DEFECTS // 2
+    sample = draw_fusion_sample(
+        detector, batched(good_images(13, 32, 48), 3), seed=0, num_defects=8
+    )
+    images = 4  # half of the defects
     assert len(sample.maps) == images + 5 * images
 
 
 def test_fusion_sample_of_large_images_is_thinned(make_detector, good_images, batched):
     detector = make_detector([PixelResidual()], image_shape=(64, 160, 3))
-    sample = draw_fusion_sample(detector, batched(good_images(2, 64, 160)), seed=0)
+    sample = draw_fusion_sample(detector, batched(good_images(2, 64, 160)), seed=0, num_defects=8)
     assert sample.maps.shape[1:3] == (21, 53)  # every third pixel, from the second on
     full = np.asarray(
         detector.map_calibration(detector.expert_maps(tf.constant(good_images(2, 64, 160)))[0])[0]
@@ -197,7 +201,9 @@ def test_defects_are_the_same_under_a_seed_and_others_under_another(
 ):
     detector = make_detector([PixelResidual()])
     data = batched(good_images(3, 32, 48))
-    one, two, other = (draw_fusion_sample(detector, data, seed) for seed in (0, 0, 1))
+    one, two, other = (
+        draw_fusion_sample(detector, data, seed, num_defects=8) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(one.masks, two.masks)
     np.testing.assert_array_equal(one.maps, two.maps)
     assert (one.masks != other.masks).any()
@@ -216,7 +222,7 @@ def test_several_calibrations_share_images_and_defects(make_detector, good_image
 
     calibrations = [detector.map_calibration, second]
     one, two = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=8)
-    alone = draw_fusion_sample(detector, data, seed=0)
+    alone = draw_fusion_sample(detector, data, seed=0, num_defects=8)
     np.testing.assert_array_equal(one.maps, alone.maps)
     np.testing.assert_array_equal(one.masks, two.masks)
     assert (one.maps != two.maps).any()
@@ -245,7 +251,7 @@ def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batc
     detector = make_detector([PixelResidual()], keep_aspect=True)
     data = batched(pad_rows(good_images(3, 32, 48), rows=20))
     calibrate_maps(detector, data)
-    sample = draw_fusion_sample(detector, data, seed=0)
+    sample = draw_fusion_sample(detector, data, seed=0, num_defects=8)
     assert sample.valid[:, :20].all()
     assert not sample.valid[:, 20:].any()
     assert not sample.masks[:, 20:].any()
@@ -270,9 +276,9 @@ def test_gaussian_of_the_detector_is_that_of_its_tensor(make_detector, good_imag
 def test_progress_is_shown_if_asked(make_detector, good_images, batched, capsys):
     data = batched(good_images(3, 32, 48))
     detector = make_detector([CellGaussian("features")])
-    detector.adapt(data, data, verbose=0)
+    detector.adapt(data, data, num_defects=8, verbose=0)
     assert capsys.readouterr().out == ""
-    detector.adapt(data, data, verbose=1)
+    detector.adapt(data, data, num_defects=8, verbose=1)
     shown = capsys.readouterr().out
     for title in ("adapting, pass 1", "adapting, pass 2", "measuring scales", "choosing weights"):
         assert title in shown

@@ -89,7 +89,7 @@ def test_calibrating_remembers_descriptors_and_adapting_forgets_them(
 ):
     detector = make_detector(make_model(SHAPE))
     train, images = good_images(8, *SHAPE[:2]), good_images(9, *SHAPE[:2], seed=1)
-    detector.adapt(batched(train[:4]), batched(train[4:]), verbose=0)
+    detector.adapt(batched(train[:4]), batched(train[4:]), num_defects=8, verbose=0)
     detector.calibrate(batched(images), verbose=0)
     expected = describe_images(detector, images)
     np.testing.assert_allclose(detector.descriptors.stored(), expected, atol=1e-6)
@@ -97,7 +97,7 @@ def test_calibrating_remembers_descriptors_and_adapting_forgets_them(
     detector.save(tmp_path / "detector.keras")
     loaded = keras.saving.load_model(tmp_path / "detector.keras")
     np.testing.assert_array_equal(loaded.descriptors.stored(), detector.descriptors.stored())
-    detector.adapt(batched(train[:4]), batched(train[4:]), verbose=0)
+    detector.adapt(batched(train[:4]), batched(train[4:]), num_defects=8, verbose=0)
     assert len(detector.descriptors.stored()) == 0
 
 
@@ -107,7 +107,7 @@ def test_padded_images_are_described_from_their_real_part(make_model, good_image
     valid = np.ones((6, 32, 48, 1), "float32")
     valid[:, :, 24:] = 0.0
     data = batched(pack_inputs(images, valid))
-    detector.adapt(data, data, verbose=0)
+    detector.adapt(data, data, num_defects=8, verbose=0)
     detector.calibrate(data, verbose=0)
     np.testing.assert_allclose(
         detector.descriptors.stored(), describe_images(detector, images, valid), atol=1e-6

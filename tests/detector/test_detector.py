@@ -42,7 +42,9 @@ def adapted(model, images, batched, **options):
     free = bool(options)
     detector = AnomalyDetector(model, make_experts(free), **options)
     height, width, _ = model.image_shape
-    detector.adapt(batched(images[:8, :height, :width]), batched(images[8:16]), verbose=0)
+    detector.adapt(
+        batched(images[:8, :height, :width]), batched(images[8:16]), num_defects=8, verbose=0
+    )
     return detector
 
 
@@ -427,7 +429,7 @@ def test_adapting_again_is_like_the_first_time(make_model, good_images, batched)
     images, others = good_images(16, *SHAPE[:2]), good_images(16, *SHAPE[:2], seed=9)
     twice = adapted(make_model(SHAPE), others, batched)
     twice.calibrate(batched(others), on_crops=True, verbose=0)
-    twice.adapt(batched(images[:8]), batched(images[8:]), verbose=0)
+    twice.adapt(batched(images[:8]), batched(images[8:]), num_defects=8, verbose=0)
     once = adapted(make_model(SHAPE), images, batched)
     assert twice.calibration_summary() == once.calibration_summary()
     assert twice.calibration_summary()["note"] == "Not calibrated yet."

@@ -106,7 +106,7 @@ def test_what_is_usual_at_a_cell_is_measured_there():
     cells = [np.asarray(CELLS) + generator.uniform(0, 0.05, GRID) for _ in range(6)]
     good = np.concatenate([images_of(image) for image in cells])
     data = tf.data.Dataset.from_tensor_slices(good).batch(2)
-    detector.adapt(data, data, verbose=0)
+    detector.adapt(data, data, num_defects=8, verbose=0)
     mean = np.asarray(detector.map_calibration.place_mean)[0, ..., 0]
     assert mean.shape == GRID
     # Neighbours are smoothed into each other, the order stays.

@@ -66,7 +66,9 @@ def detectors(good_images, batched):
     made = {name: build() for name, build in BUILDERS.items()}
     train = batched(good_images(6, SIDE, SIDE))
     for detector in made.values():
-        detector.adapt(train, batched(good_images(4, *detector.image_size, seed=1)), verbose=0)
+        detector.adapt(
+            train, batched(good_images(4, *detector.image_size, seed=1)), num_defects=8, verbose=0
+        )
         good = batched(good_images(9, *detector.image_size, seed=2))
         detector.calibrate(
             good, false_alarm_rate=0.15, review_rate=0.35, pixel_rate=0.01, verbose=0

@@ -127,7 +127,7 @@ def test_a_level_that_no_p_value_reaches_is_refused():
 def detector(make_model, good_images, batched):
     made = AnomalyDetector(make_model(SHAPE), [PixelResidual(name="residual")])
     images = good_images(12, *SHAPE[:2])
-    made.adapt(batched(images[:6]), batched(images[6:]), verbose=0)
+    made.adapt(batched(images[:6]), batched(images[6:]), num_defects=8, verbose=0)
     made.calibrate(batched(good_images(19, *SHAPE[:2], seed=1)), verbose=0)
     return made
 

@@ -44,7 +44,7 @@ def run(data, tmp_path_factory):
     config = RunConfig(
         DataConfig(str(data), image_size="64x64", batch_size=4),
         ModelConfig(arguments=SMALL),
-        TrainingConfig(epochs=1, false_alarm_rate=0.34),
+        TrainingConfig(epochs=1, false_alarm_rate=0.34, synthetic_defects=8),
     )
     return train_run(config, tmp_path_factory.mktemp("run") / "run", verbose=0, echo=lambda _: None)
 
@@ -82,7 +82,7 @@ def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
     config = RunConfig(
         DataConfig(str(data), image_size="64x96", batch_size=4, crop_size="64x64"),
         ModelConfig(arguments=SMALL),
-        TrainingConfig(epochs=1, false_alarm_rate=0.34),
+        TrainingConfig(epochs=1, false_alarm_rate=0.34, synthetic_defects=8),
     )
     run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
     detector = run.load_detector()

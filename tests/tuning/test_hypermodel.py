@@ -17,7 +17,9 @@ def data(plate):
 
 def test_values_reach_the_model_and_both_optimizers(data):
     hypermodel = DetectorHyperModel(
-        data, ModelConfig("vae_gan", {"filters": 2, "depth": 2}), TrainingConfig(epochs=1, seed=4)
+        data,
+        ModelConfig("vae_gan", {"filters": 2, "depth": 2}),
+        TrainingConfig(epochs=1, synthetic_defects=8, seed=4),
     )
     hp = keras_tuner.HyperParameters()
     hp.values = {
@@ -48,7 +50,7 @@ def test_values_reach_the_model_and_both_optimizers(data):
 
 
 def test_the_configuration_of_a_short_trial_is_as_short(data, small):
-    hypermodel = DetectorHyperModel(data, small, TrainingConfig(epochs=9))
+    hypermodel = DetectorHyperModel(data, small, TrainingConfig(epochs=9, synthetic_defects=8))
     hp = keras_tuner.HyperParameters()
     hp.values = {"tuner/epochs": 3, "tuner/initial_epoch": 1}
     assert hypermodel.configuration(hp)[1].epochs == 3
@@ -61,7 +63,7 @@ def test_a_trial_repeats_itself_and_sees_no_test_image(data, small, monkeypatch)
 
     monkeypatch.setattr(Category, "test", property(refuse))
     monkeypatch.setattr(Category, "calibration", property(refuse))
-    hypermodel = DetectorHyperModel(data, small, TrainingConfig(epochs=1))
+    hypermodel = DetectorHyperModel(data, small, TrainingConfig(epochs=1, synthetic_defects=8))
     results = []
     for _ in range(2):
         hp = keras_tuner.HyperParameters()
@@ -73,7 +75,7 @@ def test_a_trial_repeats_itself_and_sees_no_test_image(data, small, monkeypatch)
 @pytest.mark.slow
 def test_a_training_that_diverges_is_a_failed_trial_with_its_reason(data, small):
     wild = ModelConfig("vae_gan", {**small.arguments, "reconstruction_weight": 1e38})
-    hypermodel = DetectorHyperModel(data, wild, TrainingConfig(epochs=1))
+    hypermodel = DetectorHyperModel(data, wild, TrainingConfig(epochs=1, synthetic_defects=8))
     hp = keras_tuner.HyperParameters()
     with pytest.raises(keras_tuner.errors.FailedTrialError, match="_loss` is no longer a finite"):
         hypermodel.fit(hp, hypermodel.build(hp))

@@ -72,7 +72,7 @@ def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_jud
     monkeypatch.setattr(ChoosingDefects, "draw", record)
     monkeypatch.setattr(TrainingDefects, "call", refuse)
     train, validation = images[:6], images[6:]
-    value = synthetic_localization(model, batched(train), batched(validation))
+    value = synthetic_localization(model, batched(train), batched(validation), num_defects=8)
     assert 0.0 < value <= 1.0
 
     known = {image.tobytes(): index % 2 for index, image in enumerate(validation)}
@@ -84,7 +84,7 @@ def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_jud
     first = list(drawn)
     drawn.clear()
     np.random.default_rng().normal()
-    again = synthetic_localization(model, batched(train), batched(validation))
+    again = synthetic_localization(model, batched(train), batched(validation), num_defects=8)
     assert again == value
     assert drawn == first
 
@@ -99,7 +99,7 @@ def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monke
 
     monkeypatch.setattr(tuning_objective, "fuse", record)
     train, validation = batched(images[:4]), batched(images[4:8])
-    synthetic_localization(model, train, validation.prefetch(1), on_crops=on_crops)
+    synthetic_localization(model, train, validation.prefetch(1), on_crops=on_crops, num_defects=8)
     assert seen == ([1, 1] if on_crops else [2, 2])
 
 
@@ -108,4 +108,5 @@ def test_maps_that_are_not_finite_give_nan(model, images):
     broken = VAEGAN.from_config(model.get_config())
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     # Pixels alone decide nothing here: every expert reads a broken tensor.
-    assert np.isnan(synthetic_localization(broken, batched(images[:6]), batched(images[6:])))
+    value = synthetic_localization(broken, batched(images[:6]), batched(images[6:]), num_defects=8)
+    assert np.isnan(value)

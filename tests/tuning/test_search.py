@@ -27,7 +27,7 @@ def config(small, tmp_path):
     values = {
         "data": data,
         "model": {"name": small.name, "arguments": small.arguments},
-        "training": {"epochs": 1},
+        "training": {"epochs": 1, "synthetic_defects": 8},
     }
     path.write_text(json.dumps(values))
     return path
