@@ -41,7 +41,7 @@ def measure(arguments):
     import tensorflow as tf
 
     from kerasad.models import VAEGAN
-    from kerasad.training.callbacks import CollapseNotice, LossGuard
+    from kerasad.training.callbacks import CollapseNotice
     from kerasad.training.category import open_category
     from kerasad.training.config import DataConfig
     from kerasad.training.fitting import fit
@@ -62,7 +62,7 @@ def measure(arguments):
         return time.perf_counter() - started
 
     def run_logged(history):
-        callbacks = [LossGuard(), CollapseNotice(), HistoryWriter(history)]
+        callbacks = [CollapseNotice(), HistoryWriter(history)]
         started = time.perf_counter()
         model.fit(
             category.train, epochs=arguments.epochs, callbacks=callbacks, verbose=2, shuffle=False

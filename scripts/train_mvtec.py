@@ -12,7 +12,7 @@ import keras
 
 import kerasad
 from kerasad.metrics.table import format_metrics_table
-from kerasad.training.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
+from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
 
 
 def parse_arguments(argv=None):
@@ -48,7 +48,7 @@ def main(argv=None):
         data.train,
         validation_data=data.validation,
         epochs=arguments.epochs,
-        callbacks=[SyntheticLocalization(data.validation), CollapseNotice(), LossGuard()],
+        callbacks=[SyntheticLocalization(data.validation), CollapseNotice()],
         shuffle=False,  # `data.train` shuffles by itself
     )
 

@@ -14,7 +14,7 @@ import keras_tuner
 
 import kerasad
 from kerasad.metrics.table import format_metrics_table
-from kerasad.training.callbacks import CollapseNotice, LossGuard
+from kerasad.training.callbacks import CollapseNotice
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import OBJECTIVE, DetectorHyperModel
 
@@ -69,7 +69,7 @@ def main(argv=None):
         data.train,
         validation_data=data.validation_crops,
         epochs=arguments.epochs,
-        callbacks=[CollapseNotice(), LossGuard()],
+        callbacks=[CollapseNotice()],
         shuffle=False,  # `data.train` shuffles by itself
     )
     detector = kerasad.AnomalyDetector(

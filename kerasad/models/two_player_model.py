@@ -5,19 +5,19 @@ import tensorflow as tf
 
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
-from kerasad.models.health import assert_finite, name_failed_checks
+from kerasad.models.health import name_failed_checks
+from kerasad.models.loss_guard import LossGuard
 
 
 class TwoPlayerModel(AnomalyModel):
-    """Base of adversarial models: two optimizers, trackers of all terms, a check of each.
+    """Base of adversarial models: two optimizers, trackers of all terms, a guard of each.
 
     A subclass defines `generator_variables` and `discriminator_variables`, and calls
     `create_trackers` at the end of its `__init__`.
     """
 
     def create_trackers(self, loss_names: tuple[str, ...], other_names: tuple[str, ...]) -> None:
-        """Creates running means of losses (checked to be finite) and of other measures."""
-        self.loss_names = loss_names
+        """Creates running means of losses and of other measures."""
         self.trackers = {
             name: keras.metrics.Mean(name=name) for name in (*loss_names, *other_names)
         }
@@ -46,8 +46,8 @@ class TwoPlayerModel(AnomalyModel):
             optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
         if discriminator_optimizer is None:
             discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
-        # On a CPU, XLA was slower by half, after compiling for a minute, and it drops the
-        # assertions that name a broken loss.
+        # On a CPU, XLA was slower by half, after compiling for a minute, and it drops the check
+        # of what range images are in.
         kwargs.setdefault("jit_compile", False)
         super().compile(optimizer=optimizer, **kwargs)
         discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
@@ -66,15 +66,25 @@ class TwoPlayerModel(AnomalyModel):
         self.optimizer.build(self.generator_variables)
         self.discriminator_optimizer.build(self.discriminator_variables)
 
-    def fit(self, *args, **kwargs):
-        """Trains as `keras.Model.fit` does; a failed check is told in one sentence.
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        **kwargs,
+    ):
+        """Trains as `keras.Model.fit` does, under a `LossGuard`.
 
         Raises:
-            TrainingDivergedError: A loss is no longer finite; no step was made with it.
+            TrainingDivergedError: A loss or a weight is no longer finite; the message names it.
             InputError: Images are not floats in [0, 1].
         """
+        callbacks = [LossGuard(), *keras.tree.flatten(callbacks or [])]
         with name_failed_checks():
-            return super().fit(*args, **kwargs)
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def get_compile_config(self):
         """Returns both optimizers, serialized; None before `compile`."""
@@ -102,14 +112,6 @@ class TwoPlayerModel(AnomalyModel):
         # Keras finds the trackers too, and has a `loss` of its own that nobody updates.
         own = list(self.trackers.values())
         return own + [metric for metric in super().metrics if metric.name not in self.trackers]
-
-    def check_losses(self, losses: dict) -> list:
-        """Returns operations that stop the step at a loss that is not finite, and name it.
-
-        What must not happen after such a loss, as moving a player, goes under
-        `tf.control_dependencies` of them.
-        """
-        return [assert_finite(name, losses[name]) for name in self.loss_names]
 
     def track(self, measured: dict) -> dict:
         """Updates all trackers with a batch's values; returns their running means."""

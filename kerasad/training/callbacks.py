@@ -1,58 +1,14 @@
-"""What watches a training: its curves on disk, a loss that explodes, a model that collapses."""
+"""What watches a training: how well it localizes defects, and whether the model collapses."""
 
-import math
 import warnings
 
 import keras
 import numpy as np
 
-from kerasad.errors import TrainingDivergedError
 from kerasad.metrics import OracleIoU
 from kerasad.metrics.curves import area_under_roc
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
-
-SUMS = ("loss", "encoder_loss", "decoder_loss")
-"""Logs that add other logs up: they are named only when no term of theirs is to blame."""
-
-
-class LossGuard(keras.callbacks.Callback):
-    """Stops a training when a loss is no longer finite, and says which and when.
-
-    For any model whose logs name its losses. Those of this package stop by themselves, before a
-    step is made with such a loss. Every batch is looked at, because one step later all weights,
-    and with them all terms, are NaN, and nothing tells any more which of them came first.
-
-    Raises:
-        TrainingDivergedError: From `fit`, with the names of the terms.
-    """
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Remembers the epoch for the message."""
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Looks at the losses of a step."""
-        self._check(logs, f"epoch {self._epoch + 1}, step {batch + 1}")
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Looks at the losses of an epoch, those of the validation images included."""
-        self._check(logs, f"the end of epoch {epoch + 1}")
-
-    def _check(self, logs: dict | None, where: str) -> None:
-        broken = {
-            name: float(value)
-            for name, value in (logs or {}).items()
-            if name.endswith("loss") and not math.isfinite(value)
-        }
-        if not broken:
-            return
-        terms = [name for name in broken if name.removeprefix("val_") not in SUMS] or list(broken)
-        named = " and ".join(f"`{name}` became {broken[name]}" for name in terms)
-        raise TrainingDivergedError(
-            f"Training stopped at {where}: {named}; lower the learning rate or the weight of "
-            "that term, and look for constant or broken images."
-        )
 
 
 class CollapseNotice(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.models.feature_cache import cache_features
-from kerasad.training.callbacks import CollapseNotice, LossGuard, SyntheticLocalization
+from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
 from kerasad.training.history import HistoryWriter
 
 WATCHED_EPOCHS = 10
@@ -34,7 +34,6 @@ def fit(
     warmup = getattr(model, "kl_warmup_steps", 0) / max(category.steps_per_epoch, 1)
     watched = watched_epochs(epochs)
     callbacks = [
-        LossGuard(),
         SyntheticLocalization(category.validation_crops, seed=seed, epochs=watched),
         CollapseNotice(warmup_epochs=math.ceil(warmup)),
         HistoryWriter(history),

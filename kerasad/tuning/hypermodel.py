@@ -5,12 +5,10 @@ import math
 
 import keras
 import keras_tuner
-import numpy as np
 
 from kerasad.data.category import Category
 from kerasad.errors import TrainingDivergedError
 from kerasad.training.building import build_model, choose_epochs, compile_model
-from kerasad.training.callbacks import LossGuard
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.training.fitting import train_data
 from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
@@ -107,11 +105,10 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     train_data(model, self.data, initial_epoch),
                     epochs=epochs or self._last_epoch(hp),
                     initial_epoch=initial_epoch,
-                    callbacks=[LossGuard(), *callbacks],
+                    callbacks=list(callbacks),
                     shuffle=False,  # the dataset does it
                     verbose=verbose,
                 )
-                _check_weights(model)
                 value = synthetic_localization(
                     model,
                     self.data.train_for_experts,
@@ -133,13 +130,3 @@ class DetectorHyperModel(keras_tuner.HyperModel):
 
     def _last_epoch(self, hp):
         return int(hp.values.get("tuner/epochs", self.training.epochs))
-
-
-def _check_weights(model):
-    # The last step may break weights that no loss has seen yet.
-    broken = [weight.path for weight in model.weights if not np.isfinite(weight).all()]
-    if broken:
-        raise TrainingDivergedError(
-            f"Training ended with {len(broken)} weights that are not finite, as `{broken[0]}`; "
-            "lower the learning rate."
-        )

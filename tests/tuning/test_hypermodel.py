@@ -1,13 +1,11 @@
 import keras_tuner
-import numpy as np
 import pytest
 
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
-from kerasad.errors import InputError, TrainingDivergedError
+from kerasad.errors import InputError
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import DetectorHyperModel
-from kerasad.tuning.hypermodel import _check_weights
 
 
 @pytest.fixture
@@ -77,16 +75,8 @@ def test_a_training_that_diverges_is_a_failed_trial_with_its_reason(data, small)
     wild = ModelConfig("vae_gan", {**small.arguments, "reconstruction_weight": 1e38})
     hypermodel = DetectorHyperModel(data, wild, TrainingConfig(epochs=1, synthetic_defects=8))
     hp = keras_tuner.HyperParameters()
-    with pytest.raises(keras_tuner.errors.FailedTrialError, match="_loss` is no longer a finite"):
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match="_loss` became "):
         hypermodel.fit(hp, hypermodel.build(hp))
-
-
-def test_weights_broken_by_the_last_step_are_noticed(data, small):
-    model = DetectorHyperModel(data, small).build(keras_tuner.HyperParameters())
-    _check_weights(model)
-    model.encoder.weights[0].assign(np.full(model.encoder.weights[0].shape, np.inf))
-    with pytest.raises(TrainingDivergedError, match="1 weights that are not finite"):
-        _check_weights(model)
 
 
 def test_an_unknown_model_is_refused_by_name(data):
