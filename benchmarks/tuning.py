@@ -9,6 +9,7 @@ Rows are appended to the output file; rows that it already holds are not measure
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -92,7 +93,7 @@ def run_search(arguments):
         if arguments.kill_after:
             killed = kill(command, arguments.kill_after, folder / "trials.json")
         subprocess.run(command, check=True)
-        rows = read_json(folder / "trials.json")
+        rows = json.loads((folder / "trials.json").read_text())
         best = read_json(folder / "best_config.json")
     minutes = round((time.perf_counter() - started) / 60, 2)
     default = {**best, "model": {"name": best["model"]["name"]}, "training": {}}
@@ -110,15 +111,13 @@ def run_search(arguments):
 
 def kill(command, seconds, trials):
     """Kills a search; returns how many trials it had done, or None if it ended before."""
-    from kerasad.files import read_json
-
     process = subprocess.Popen(command)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        done = len(read_json(trials)) if trials.exists() else 0
+        done = len(json.loads(trials.read_text())) if trials.exists() else 0
         print(f"--- killed after {seconds:.0f} s with {done} trials done", flush=True)
         return done
     return None

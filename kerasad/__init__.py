@@ -1,11 +1,23 @@
-"""Anomaly localization for Keras 3: train on good images, find what is wrong in a new one."""
+"""Anomaly localization for Keras 3: train on good images, find what is wrong in a new one.
 
-from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
-from kerasad.detector import AnomalyDetector
+Importing the package registers every class that a saved model may consist of.
+"""
+
+import sys
+from pathlib import Path
+
 from kerasad.errors import InputError
-from kerasad.evaluation import evaluate
-from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
 from kerasad.version import __version__
+
+# The command line imports what a verb needs, so that its --help need not wait for TensorFlow.
+if Path(sys.argv[0]).stem != "kerasad":
+    from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
+    from kerasad.detector import AnomalyDetector
+    from kerasad.evaluation import evaluate
+    from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
+    from kerasad.training.recipes import import_models
+
+    import_models()
 
 __all__ = [
     "CAVGA",

@@ -1,4 +1,7 @@
-"""The command line: one verb a function, each a few lines over the package."""
+"""The command line: one verb a function, each a few lines over the package.
+
+Verbs import what they run: `--help` and `--version` need no TensorFlow.
+"""
 
 import functools
 import json
@@ -11,35 +14,14 @@ import click
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
-    DATA_OPTIONS,
-    EPOCHS_OPTION,
     FOLDER,
     MODEL_OPTIONS,
-    TRAINING_OPTIONS,
-    combine_options,
     read_list,
     resolve_config,
-    show_default,
+    section_options,
 )
-from kerasad.detector.drift import describe_drift
-from kerasad.errors import (
-    InputError,
-    SearchFailedError,
-    TrainingDivergedError,
-    describe_machine_failure,
-)
-from kerasad.export import ParityError
-from kerasad.export.model_card import describe_parity
-from kerasad.metrics.table import format_metrics_table
-from kerasad.runs.calibrate import calibrate_run, describe_calibration
-from kerasad.runs.check import check_run
-from kerasad.runs.evaluate import evaluate_run
-from kerasad.runs.export import export_run
-from kerasad.runs.predict import PREDICTIONS, predict_files
-from kerasad.runs.report import report_run
-from kerasad.runs.run import CALIBRATION, DETECTOR, METRICS, open_run
-from kerasad.runs.train import train_run
-from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.errors import FailedError, InputError, describe_machine_failure
+from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
 from kerasad.version import __version__
 
 DRIFT = 3
@@ -47,15 +29,15 @@ DRIFT = 3
 
 
 class Verbs(click.Group):
-    """Turns what a user can put right into one sentence and an exit code."""
+    """Turns an error that a user can act on into one sentence and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a verb: 2 for bad input, 1 for a training, search, export or disk that failed."""
+        """Runs a verb; exits with 2 for bad input, with 1 for work or a machine that failed."""
         try:
             return super().invoke(context)
         except InputError as error:
             return _fail(context, error, 2)
-        except (TrainingDivergedError, SearchFailedError, ParityError) as error:
+        except FailedError as error:
             return _fail(context, error, 1)
         except Exception as error:
             sentence = describe_machine_failure(error)
@@ -73,7 +55,7 @@ def _fail(context: click.Context, error: Exception | str, code: int) -> None:
 @click.version_option(__version__, prog_name="kerasad")
 def main() -> None:
     """Anomaly localization: train on good images, find what is wrong in new ones."""
-    # A warning of ours is a sentence for the user; where in the code it arose is not for them.
+    # A warning is a sentence for the user, who need not know where in the code it arose.
     restore = functools.partial(setattr, warnings, "formatwarning", warnings.formatwarning)
     click.get_current_context().call_on_close(restore)
     warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
@@ -84,23 +66,19 @@ def main() -> None:
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
 @MODEL_OPTIONS
-@DATA_OPTIONS
-@TRAINING_OPTIONS
-@combine_options(
-    click.option("--false-alarm-rate", type=float, help="Of good images. [default: 0.05]"),
-    click.option("--review-rate", type=float, help="Of good images not called good: a band."),
-    click.option("--strict", is_flag=True, default=None, help="Refuse a rate not guaranteed."),
-)
+@section_options(DataConfig)
+@section_options(TrainingConfig)
 def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
     """Train on the good images of DATA.
 
     DATA is a category in MVTec layout, a plain folder of good images, or demo/brick, demo/grass,
     demo/gravel.
     """
-    run = train_run(
-        resolve_config(data, config, options), output, overwrite=overwrite, echo=click.echo
-    )
-    _tell_note(run.calibration)
+    from kerasad.runs.train import train_run
+
+    resolved = resolve_config(data, config, options)
+    run = train_run(resolved, output, overwrite=overwrite, echo=click.echo)
+    _echo_note(run.calibration)
 
 
 @main.command()
@@ -116,8 +94,8 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
 )
 @click.option("--overwrite", is_flag=True, help="Delete an earlier search; else it goes on.")
 @MODEL_OPTIONS
-@DATA_OPTIONS
-@TRAINING_OPTIONS
+@section_options(DataConfig)
+@section_options(TrainingConfig, "epochs", "seed")
 def tune(
     data: str,
     output: str,
@@ -142,14 +120,14 @@ def tune(
 @main.command()
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
-@click.option("--models", help=f"Names, with commas. {show_default(ModelConfig, 'name')}")
-@click.option("--seeds", help=f"Numbers, with commas. {show_default(TrainingConfig, 'seed')}")
+@click.option("--models", help=f"Names, with commas. [default: {ModelConfig().name}]")
+@click.option("--seeds", help=f"Numbers, with commas. [default: {TrainingConfig().seed}]")
 @click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it goes on.")
 @click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
 @CONFIG_OPTION
 @ARGUMENT_OPTIONS
-@DATA_OPTIONS
-@EPOCHS_OPTION
+@section_options(DataConfig)
+@section_options(TrainingConfig, "epochs")
 def benchmark(
     data: tuple[str, ...],
     output: str,
@@ -169,7 +147,7 @@ def benchmark(
     from kerasad.benchmark import run_benchmark
 
     found = run_benchmark(
-        resolve_config(data[0], config, {**options, "model": None, "seed": None}),
+        resolve_config(data[0], config, options),
         data,
         output,
         models=None if models is None else read_list("models", models, str.strip, "names"),
@@ -183,16 +161,15 @@ def benchmark(
         _fail(click.get_current_context(), f"Rows failed: {' | '.join(found.failed)}", 1)
 
 
-def _tell_note(calibration: dict[str, Any]) -> None:
-    if calibration["note"]:
-        click.echo(f"Note: {calibration['note']}")
-
-
 @main.command()
 @click.argument("run")
 @click.option("--data", help="Test images. [default: the data of the run]")
 def evaluate(run: str, data: str | None) -> None:
     """Measure RUN on test images; write RUN/metrics.json."""
+    from kerasad.metrics.table import format_metrics_table
+    from kerasad.runs.evaluate import evaluate_run
+    from kerasad.runs.run import METRICS, open_run
+
     opened = open_run(run)
     click.echo(format_metrics_table(evaluate_run(opened, data)))
     click.echo(f"Written to {opened.path / METRICS}")
@@ -201,13 +178,16 @@ def evaluate(run: str, data: str | None) -> None:
 @main.command()
 @click.argument("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--output", required=True, type=FOLDER, help="Folder for results.")
+@click.option("--output", required=True, type=FOLDER, help="Folder for the results.")
 def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     """Score images; write predictions.jsonl and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
     image as the model sees it, and of the file.
     """
+    from kerasad.runs.predict import PREDICTIONS, predict_files
+    from kerasad.runs.run import open_run
+
     count = predict_files(open_run(run), paths, output)
     look = "" if count.look is None else f", {count.look} to be looked at"
     click.echo(f"{count.scored} images scored, {count.defective} called defective{look}.")
@@ -224,51 +204,58 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @click.option(
     "--review-rate",
     type=float,
-    help="Of good images not called good; 0 is none. [default: the run's]",
+    help="Share of good images not called good; 0 is none. [default: the rate of the run]",
 )
-@click.option("--strict", is_flag=True, help="Refuse a rate that so few images don't guarantee.")
-@click.option("--check", is_flag=True, help="Only tell whether the images of --data have drifted.")
-@click.option("--level", type=float, help="Of --check: its rate of false alarms. [default: 0.05]")
-@click.option("--json", "as_json", is_flag=True, help="Of --check: print one JSON object.")
+@click.option("--strict", is_flag=True, help="Refuse a rate that is not guaranteed.")
 def calibrate(
     run: str,
     data: str | None,
     false_alarm_rate: float | None,
     review_rate: float | None,
     strict: bool,
-    check: bool,
-    level: float | None,
-    as_json: bool,
 ) -> None:
-    """Set the thresholds of RUN anew; the model stays as it is.
+    """Set the thresholds of RUN anew; the model stays as it is."""
+    from kerasad.runs.calibrate import calibrate_run, describe_calibration
+    from kerasad.runs.run import CALIBRATION, DETECTOR, METRICS, open_run
 
-    With --check nothing is changed: it tells whether the good images of --data still look like
-    those that set the thresholds. Exit code 0: no drift found, 3: drift.
-    """
     opened = open_run(run)
-    if check:
-        if strict or false_alarm_rate is not None or review_rate is not None:
-            raise InputError(
-                "--check changes nothing: leave out --false-alarm-rate, --review-rate and --strict."
-            )
-        found = check_run(opened, data, 0.05 if level is None else level, verbose=not as_json)
-        click.echo(json.dumps(found) if as_json else describe_drift(found))
-        click.get_current_context().exit(DRIFT if found["drift"] else 0)
-    if level is not None or as_json:
-        raise InputError("--level and --json belong to --check: add it, or leave them out.")
     summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
     click.echo(describe_calibration(summary))
-    _tell_note(summary)
+    _echo_note(summary)
     click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
-    if (opened.path / METRICS).is_file():  # whole or not
-        click.echo(f"{METRICS} is from before: run `kerasad evaluate` again.")
+    if (opened.path / METRICS).is_file():
+        click.echo(f"{METRICS} belongs to the thresholds before: run `kerasad evaluate` again.")
 
 
 @main.command()
 @click.argument("run")
-@click.option("--beside", help="Another run on the same images: its latent space is shown too.")
+@click.option("--data", required=True, help="Good images that the run has not seen.")
+@click.option(
+    "--level", type=float, default=0.05, show_default=True, help="Probability of a false alarm."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(run: str, data: str, level: float, as_json: bool) -> None:
+    """Tell whether new good images still look like those that calibrated RUN.
+
+    Nothing is changed. Exit code 0: no drift found; 3: drift; 2: it cannot be told.
+    """
+    from kerasad.detector.drift import describe_drift
+    from kerasad.runs.check import check_run
+    from kerasad.runs.run import open_run
+
+    found = check_run(open_run(run), data, level, verbose=not as_json)
+    click.echo(json.dumps(found) if as_json else describe_drift(found))
+    click.get_current_context().exit(DRIFT if found["drift"] else 0)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--beside", help="Another run on the same images, to show its latent space too.")
 def report(run: str, beside: str | None) -> None:
     """Write RUN/report.html, one page that needs no other file."""
+    from kerasad.runs.report import report_run
+    from kerasad.runs.run import open_run
+
     other = None if beside is None else open_run(beside)
     click.echo(f"Written to {report_run(open_run(run), other)}")
 
@@ -290,9 +277,18 @@ def export(
 ) -> None:
     """Write RUN as the next version of a model for TensorFlow Serving.
 
-    The version appears only if a fresh process gets from it what RUN's detector answers.
+    The version appears only if its answers in a fresh process are those of RUN's detector.
     """
+    from kerasad.export.model_card import describe_parity
+    from kerasad.runs.export import export_run
+    from kerasad.runs.run import open_run
+
     opened = open_run(run)
     version = export_run(opened, output, data, not no_warmup, data_licence, pixel_limit)
     click.echo(describe_parity(version))
     click.echo(f"Written to {version}")
+
+
+def _echo_note(calibration: dict[str, Any]) -> None:
+    if calibration["note"]:
+        click.echo(f"Note: {calibration['note']}")

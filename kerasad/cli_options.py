@@ -1,40 +1,79 @@
-"""Options that verbs share, and the configuration that they make."""
+"""Options that verbs share, and the configuration that they make.
 
+The options of data and training are made from the fields of their sections.
+"""
+
+import dataclasses
 import itertools
+import typing
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from kerasad.errors import InputError
-from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
+from kerasad.files import read_json
 from kerasad.training.config import (
     DataConfig,
     ModelConfig,
     RunConfig,
     TrainingConfig,
+    base_type,
     merge,
-    read_mapping,
 )
 from kerasad.training.recipes import RECIPES
 
 FOLDER = click.Path(file_okay=False)
+ADACOS_CHOICES = ("pretext", "cluster", "instance", "weak", "none")
+MODEL_ARGUMENTS = ("latent", "latent_dim", "adacos")
+"""Arguments of models that have an option."""
 
 
-def show_default(section: type, name: str) -> str:
-    """The default of a setting, as `--help` shows it."""
-    return f"[default: {section.__dataclass_fields__[name].default}]"
+def combine_options(*options: Callable) -> Callable:
+    """Returns several click options as one decorator, listed in the order given."""
 
-
-def combine_options(*options):
-    """Several click options as one decorator, listed in the order given."""
-
-    def decorate(function):
+    def decorate(function: Callable) -> Callable:
         for option in reversed(options):
             function = option(function)
         return function
 
     return decorate
+
+
+def section_options(section: type, *names: str) -> Callable:
+    """Returns the options of a section of the configuration.
+
+    Args:
+        section: dataclass with fields made by `kerasad.training.config.setting`.
+        *names: The fields to take; none stands for all that have a help text.
+    """
+    types = typing.get_type_hints(section)
+    return combine_options(
+        *(
+            _make_option(field, base_type(types[field.name]))
+            for field in dataclasses.fields(section)
+            if "help" in field.metadata and (not names or field.name in names)
+        )
+    )
+
+
+def _make_option(field: dataclasses.Field, kind: type) -> Callable:
+    words = [f"--{field.name.replace('_', '-')}"]
+    if "option" in field.metadata:
+        words.append(field.metadata["option"])
+    text = field.metadata["help"]
+    if kind is bool:
+        # No default: an option that is not given leaves the word to the configuration file.
+        return click.option(*words, is_flag=True, default=None, help=text)
+    if field.default is not None:
+        text += f" [default: {_join(field.default) if kind is tuple else field.default}]"
+    if "choices" in field.metadata:
+        kind = click.Choice(field.metadata["choices"])
+    return click.option(*words, type=str if kind is tuple else kind, help=text)
+
+
+def _join(values: tuple) -> str:
+    return ",".join(map(str, values))
 
 
 CONFIG_OPTION = click.option(
@@ -43,58 +82,30 @@ CONFIG_OPTION = click.option(
 ARGUMENT_OPTIONS = combine_options(
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),
-    click.option(
-        "--adacos",
-        type=click.Choice([*ADACOS_MODES, *LABELLED_ADACOS_MODES, "none"]),
-        help="Classes of the AdaCos term.",
-    ),
+    click.option("--adacos", type=click.Choice(ADACOS_CHOICES), help="Classes of the AdaCos loss."),
 )
 MODEL_OPTIONS = combine_options(
     CONFIG_OPTION,
     click.option(
-        "--model", type=click.Choice(list(RECIPES)), help=show_default(ModelConfig, "name")
+        "--model", type=click.Choice(list(RECIPES)), help=f"[default: {ModelConfig().name}]"
     ),
     ARGUMENT_OPTIONS,
-)
-DATA_OPTIONS = combine_options(
-    click.option("--image-size", help=f"256 or 256x640. {show_default(DataConfig, 'image_size')}"),
-    click.option("--batch-size", type=int, help=show_default(DataConfig, "batch_size")),
-    click.option("--split", help="Shares train,validation,calibration. [default: 0.7,0.1,0.2]"),
-    click.option("--crop-size", "--tile", help="Train on crops, predict in tiles of this size."),
-    click.option("--overlap", type=int, help="Pixels that tiles share. [default: 32]"),
-    click.option("--max-value", type=int, help="White in 16-bit files; 4095 for 12-bit cameras."),
-    click.option("--cache-megabytes", type=int, help=show_default(DataConfig, "cache_megabytes")),
-    click.option("--pixel-limit", type=int, help=show_default(DataConfig, "pixel_limit")),
-    click.option("--labelled", type=FOLDER, help="Folder of defective images to learn from."),
-    click.option(
-        "--labelled-share",
-        type=float,
-        help="Or: some test images, as a share of the training images.",
-    ),
-    click.option(
-        "--on-bad", type=click.Choice(["skip", "raise"]), help="Files that cannot be read."
-    ),
-)
-EPOCHS_OPTION = click.option("--epochs", type=int, help="[default: 300 to 600 steps, by the model]")
-TRAINING_OPTIONS = combine_options(
-    EPOCHS_OPTION,
-    click.option("--seed", type=int, help=show_default(TrainingConfig, "seed")),
 )
 
 
 def resolve_config(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
-    """Defaults, under the configuration file, under the options that were given."""
-    values = {} if path is None else read_mapping(path)
+    """Returns the defaults, under the configuration file, under the options that were given."""
+    values = {} if path is None else read_json(path)
+    source = path or "the command line"
+    options = dict(options)
     if options["split"] is not None:
         options["split"] = read_list("split", options["split"], float, "numbers such as .7,.1,.2")
-    named = {name: options[name] for name in ("latent", "latent_dim", "adacos")}
+    named = {name: options[name] for name in MODEL_ARGUMENTS}
     given = {
-        "data": {name: options[name] for name in options if _is_field(DataConfig, name)},
-        "model": {"name": options["model"], "arguments": named},
-        "training": {name: options[name] for name in options if _is_field(TrainingConfig, name)},
+        "data": {**_fields(DataConfig, options), "path": data},
+        "model": {"name": options.get("model"), "arguments": named},
+        "training": _fields(TrainingConfig, options),
     }
-    given["data"]["path"] = data
-    source = path or "the command line"
     for name, other in itertools.permutations(("labelled", "labelled_share")):
         if options[name] is not None and options[other] is None:
             # Two ways to say the same; merging would leave both.
@@ -103,12 +114,20 @@ def resolve_config(data: str, path: str | None, options: dict[str, Any]) -> RunC
     return RunConfig.from_mapping(merge(values, given, source), source)
 
 
-def _is_field(section: type, name: str) -> bool:
-    return name in section.__dataclass_fields__
+def _fields(section: type, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        field.name: options[field.name]
+        for field in dataclasses.fields(section)
+        if field.name in options
+    }
 
 
 def read_list(name: str, text: str, kind: Callable[[str], Any], what: str) -> list[Any]:
-    """Reads an option of values with commas between; one that is of another kind is refused."""
+    """Reads an option of values with commas between.
+
+    Raises:
+        InputError: A value is of another kind.
+    """
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError as error:

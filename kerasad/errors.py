@@ -1,8 +1,9 @@
-"""The exception for what a user can put right, that of a search in vain, and of the machine."""
+"""Errors that the command line turns into one sentence, and checks of arguments."""
 
 import math
 import numbers
 import os
+import sys
 
 OUT_OF_MEMORY = (
     "Memory ran out: train with a smaller --image-size or --batch-size, or on crops (--tile)."
@@ -17,19 +18,27 @@ class InputError(ValueError):
     """
 
 
-class SearchFailedError(RuntimeError):
-    """No trial of a search was completed; the message says why."""
+class FailedError(RuntimeError):
+    """Work that came to nothing with good input; the message says why.
+
+    The command line prints it and exits with code 1.
+    """
 
 
-class TrainingDivergedError(RuntimeError):
+class SearchFailedError(FailedError):
+    """No trial of a search was completed."""
+
+
+class TrainingDivergedError(FailedError):
     """A loss became NaN or infinite; the message names it."""
 
 
 def describe_machine_failure(error: BaseException) -> str | None:
-    """The sentence for a disk or a memory that did not suffice; None for any other error."""
-    import tensorflow as tf
-
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+    """Returns a sentence if the disk or the memory was not sufficient, else None."""
+    # Only where TensorFlow is loaded can it have failed; nobody else waits for its import.
+    tensorflow = sys.modules.get("tensorflow")
+    exhausted = () if tensorflow is None else (tensorflow.errors.ResourceExhaustedError,)
+    if isinstance(error, (MemoryError, *exhausted)):
         return OUT_OF_MEMORY
     if not isinstance(error, OSError):
         return None

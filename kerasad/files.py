@@ -4,7 +4,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +44,34 @@ def write_json(path: str | Path, values: Any) -> None:
         work.write_text(text, encoding="utf-8")
 
 
-def read_json(path: str | Path) -> Any:
-    """Reads a JSON file.
+def read_json(
+    path: str | Path, keys: Iterable[str] = (), remedy: str | None = None
+) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: str or Path.
+        keys: iterable of str. Keys that it must have.
+        remedy: str or None. What to do about a damaged file, the end of the error message.
 
     Raises:
-        InputError: The file cannot be read or is not JSON.
+        InputError: The file cannot be read, is not a JSON object, or lacks a key.
     """
+    problem = None
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}.") from error
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    except ValueError as error:
+        problem = f"is not valid JSON ({error})"
+    else:
+        if not isinstance(values, dict):
+            problem = f"must be a JSON object, found {values!r:.40}"
+        elif missing := [key for key in keys if key not in values]:
+            problem = f"has no `{missing[0]}`"
+    if problem is not None:
+        raise InputError(f"{path} {problem}{f'; {remedy}' if remedy else ''}.")
+    return values
 
 
 def refuse_wildcards(path: str | Path) -> None:

@@ -60,7 +60,7 @@ def measure_row(planned: PlannedRow, folder: BenchmarkFolder, keep_runs: bool) -
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="kerasad-") as scratch:
         config = Path(scratch) / "config.json"
-        config.write_text(planned.config.to_json(), encoding="utf-8")
+        planned.config.write(config)
         result = Path(scratch) / "result.json"
         values = run_step(["train", config, run, result], result, log)
         if "reason" not in values:

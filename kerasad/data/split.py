@@ -4,17 +4,16 @@ The thresholds' guarantee rests on calibration images that nothing else has seen
 by content: identical files stay together, and `split.json` names each file by its SHA-256.
 """
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerasad.data.image_record import ImageRecord
 from kerasad.errors import InputError
-from kerasad.files import write_json
+from kerasad.files import read_json, write_json
 
 PARTS = ("train", "validation", "calibration")
 LABELLED = "labelled"
@@ -117,7 +116,7 @@ def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord])
     Raises:
         InputError: If the file can't be read.
     """
-    values = {**_read_json(path), "calibration_on_crops": False, "note": None}
+    values = {**_read(path), "calibration_on_crops": False, "note": None}
     return {**values, "calibration": _describe(records)}
 
 
@@ -134,7 +133,7 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
     Raises:
         InputError: If it can't be read or isn't such a file.
     """
-    values = _read_json(path)
+    values = _read(path)
     try:
         listed = {**{part: values[part] for part in PARTS}, LABELLED: values.get(LABELLED, [])}
         return {
@@ -142,7 +141,7 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
         }
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"{os.fspath(path)}: it isn't a split.json that kerasad wrote ({error!r} in it)."
+            f"{os.fspath(path)} is not a split.json that kerasad wrote ({error!r} in it)."
         ) from error
 
 
@@ -157,7 +156,7 @@ def restore_split(
     Raises:
         InputError: If one of its images is missing, or the file can't be read.
     """
-    hashes, values = read_split(path), _read_json(path)
+    hashes, values = read_split(path), _read(path)
     by_hash = {}
     for record in records:
         by_hash.setdefault(record.content_hash, []).append(record)
@@ -233,14 +232,5 @@ def _join(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:
     return tuple(sorted(records, key=lambda record: (record.relative_path, record.path)))
 
 
-def _read_json(path: str | os.PathLike) -> dict:
-    name = os.fspath(path)
-    try:
-        values = json.loads(Path(name).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{name}: the file can't be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise InputError(f"{name}: it isn't JSON ({error}); give a run's split.json.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{name}: it isn't a split.json that kerasad wrote.")
-    return values
+def _read(path: str | os.PathLike) -> dict[str, Any]:
+    return read_json(path, PARTS, "give a run's split.json")

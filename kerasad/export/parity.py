@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasad.data.geometry import pack_inputs
 from kerasad.detector.colour_scale import ColourScale
+from kerasad.errors import FailedError
 from kerasad.export import execution
 from kerasad.export.samples import Sample
 from kerasad.export.signatures import OUTPUTS, SERVING_BYTES, SERVING_DEFAULT
@@ -20,7 +21,7 @@ TOLERANCE = 1e-4
 _STATED_ALIKE = ("threshold", "review_threshold", "pixel_threshold")
 
 
-class ParityError(RuntimeError):
+class ParityError(FailedError):
     """The SavedModel does not answer as the detector does, or not at all."""
 
 

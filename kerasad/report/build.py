@@ -185,7 +185,7 @@ def _latent_text(category) -> str:
 
 
 def _run_section(run: Run, config: RunConfig) -> page.Section:
-    text = config.to_json()
+    text = json.dumps(config.to_dict(), indent=2)
     short = hashlib.sha256(text.encode()).hexdigest()[:12]
     section = page.Section("Run", f"Hash of the configuration: {short}.")
     values = json.loads(text)

@@ -1,8 +1,8 @@
-"""The verb `calibrate`: the thresholds of a run, set anew."""
+"""The verb `calibrate`: new thresholds for a run."""
 
 from typing import Any
 
-from kerasad.data.split import refuse_overlap, replace_calibration
+from kerasad.data.split import LABELLED, replace_calibration
 from kerasad.errors import InputError
 from kerasad.runs.new_images import load_new_images
 from kerasad.runs.run import SPLIT, Run, save_detector
@@ -16,13 +16,13 @@ def calibrate_run(
     strict: bool = False,
     verbose: int = 1,
 ) -> dict[str, Any]:
-    """Sets a run's thresholds anew; scales, fusion weights and the model stay.
+    """Sets the thresholds of a run anew; its model, scales and fusion weights stay.
 
     Args:
         run: Run.
         data: str or None. Good images, all of which are used; None keeps the stored scores.
         false_alarm_rate: float or None. None keeps the rate.
-        review_rate: float or None. None keeps the review band, 0 takes it away.
+        review_rate: float or None. None keeps the review band, 0 removes it.
         strict: bool. Refuse a rate that so few images cannot guarantee.
         verbose: int. 0 hides the progress bar.
 
@@ -30,8 +30,8 @@ def calibrate_run(
         The content of `calibration.json`.
 
     Raises:
-        InputError: Nothing to change, rates out of order, an image that the run was trained with,
-            or no image.
+        InputError: There is nothing to change, no image, an image that the run was trained with,
+            or the rates contradict each other.
     """
     if data is None and false_alarm_rate is None and review_rate is None:
         raise InputError(
@@ -43,27 +43,25 @@ def calibrate_run(
         false_alarm_rate = before["false_alarm_rate"]["requested"]
     if review_rate is None:
         review_rate = detector.decision.review_rate
-    rates = {"false_alarm_rate": false_alarm_rate, "review_rate": review_rate or None}
-    split = None
+    options = {
+        "false_alarm_rate": false_alarm_rate,
+        "review_rate": review_rate or None,
+        "strict": strict,
+        "verbose": verbose,
+    }
     if data is None:
-        detector.calibrate(None, **rates, strict=strict, verbose=verbose)
-    else:
-        good = load_new_images(run, detector, data)
-        refuse_overlap(good.records, run.part(SPLIT))
-        detector.calibrate(
-            good.dataset,
-            **rates,
-            pixel_rate=before["pixel_rate"],
-            strict=strict,
-            verbose=verbose,
-        )
-        # Whoever evaluates later must know that these are no test images any more.
-        split = replace_calibration(run.part(SPLIT), good.records)
+        detector.calibrate(None, **options)
+        return save_detector(detector, run.path)
+    reason = "thresholds from images that it has seen would promise too much"
+    good = load_new_images(run, detector, data, ("train", "validation", LABELLED), reason)
+    detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
+    # The new calibration images must be known: later evaluations refuse them as test images.
+    split = replace_calibration(run.part(SPLIT), good.records)
     return save_detector(detector, run.path, split)
 
 
 def describe_calibration(summary: dict[str, Any]) -> str:
-    """Returns the thresholds and what they promise, as a sentence or two.
+    """Returns the thresholds and what they guarantee, in a sentence or two.
 
     Args:
         summary: dict, the content of `calibration.json`.

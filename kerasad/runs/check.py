@@ -2,35 +2,31 @@
 
 from typing import Any
 
-from kerasad.data.split import LABELLED, refuse_overlap
+from kerasad.data.split import LABELLED, PARTS
 from kerasad.detector.drift import check_level, measure_drift
-from kerasad.errors import InputError
 from kerasad.runs.new_images import load_new_images
-from kerasad.runs.run import SPLIT, Run
+from kerasad.runs.run import Run
 
 
-def check_run(run: Run, data: str | None, level: float = 0.05, verbose: int = 1) -> dict[str, Any]:
-    """Tells whether new good images still look like those that calibrated a run; changes nothing.
+def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dict[str, Any]:
+    """Tells whether new good images still look like those that calibrated a run.
+
+    Nothing is changed.
 
     Args:
         run: Run.
-        data: str or None. Good images that the run has not seen, all of which are used.
-        level: float. Probability of calling it drift although nothing has changed, at most.
+        data: str. Good images that the run has not seen; all of them are used.
+        level: float. Upper limit of the probability of finding drift where there is none.
         verbose: int. 0 hides the progress bar.
 
     Returns:
-        What was found, see `kerasad.detector.drift.measure_drift`.
+        The result of `kerasad.detector.drift.measure_drift`.
 
     Raises:
-        InputError: No data, an image that the run has seen, too few images, or a level out of
-            range.
+        InputError: The run has seen an image, there are too few, or the level is out of range.
     """
     check_level(level)
-    if data is None:
-        raise InputError("There is nothing to compare: name new good images with --data.")
     detector = run.load_detector()
-    good = load_new_images(run, detector, data)
-    parts = ("train", "validation", "calibration", LABELLED)
-    reason = "what it has seen is nothing new to compare it with"
-    refuse_overlap(good.records, run.part(SPLIT), parts, reason)
+    reason = "images that it has seen say nothing about new ones"
+    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason)
     return measure_drift(detector, good.dataset, level, verbose)

@@ -2,17 +2,17 @@
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from kerasad.data.category import Category
-from kerasad.data.image_record import ImageRecord
 from kerasad.data.labelled import without
 from kerasad.data.records import read_category
 from kerasad.data.split import (
     LABELLED,
+    PARTS,
     GoodSplit,
     read_split,
+    refuse_overlap,
     restore_split,
 )
 from kerasad.detector import AnomalyDetector
@@ -24,6 +24,7 @@ from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import HISTORY, METRICS, SPLIT, Run
 from kerasad.training.history import read_history
 from kerasad.training.locations import full_path, resolve_data
+from kerasad.training.recipes import find_recipe
 
 
 def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:
@@ -31,12 +32,12 @@ def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[st
 
     Args:
         run: Run.
-        data: str or None. A category or a plain folder of good images; None is the data that the
-            run was trained with.
+        data: str or None. A category or a plain folder of good images; None takes the data that
+            the run was trained with.
         verbose: int. 0 hides the progress bar.
 
     Returns:
-        The metrics, as `kerasad.evaluate` returns them, and `data`.
+        The metrics of `kerasad.evaluate`, and `data`.
     """
     config = run.config
     data = data or config.data.path
@@ -65,11 +66,11 @@ def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[st
 
 
 def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
-    """Test images at the detector's size, and the images that the run was trained with.
+    """Opens test images at the size of the detector, with the training images of the run.
 
-    Of a plain folder, the images that the run has not seen are the (good) test images; of a
-    category, those that were labelled for its training are left out. Where the
-    training images are not there, as when other data is evaluated, the category has none.
+    The test images of a plain folder are those that the run has not seen. Images of a category
+    that were labelled for the training are no test images. If the training images are not in
+    `data`, the category has none.
 
     Raises:
         InputError: There is no test image, or the run has seen one of them.
@@ -83,20 +84,20 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
         max_value=reading.max_value,
     )
     split_path = run.part(SPLIT)
+    hashes = read_split(split_path)
     if index.layout == "folder":
-        seen = {content for part in read_split(split_path).values() for content in part}
+        seen = {content for part in hashes.values() for content in part}
         unseen = tuple(record for record in index.good if record.content_hash not in seen)
         index = dataclasses.replace(index, test=unseen)
-    hashes = read_split(split_path)
-    labelled = hashes.pop(LABELLED)
+    labelled = hashes[LABELLED]
     left_out = tuple(record for record in index.test if record.content_hash in labelled)
     index = dataclasses.replace(index, test=without(index.test, labelled))
     if not index.test:
         raise InputError(
-            f"{data} has no image that the run has not seen: give test images or further good "
+            f"{data} has no image that the run has not seen: name test images or more good "
             "images with --data, or look at single images with `kerasad predict`."
         )
-    refuse_seen(index.test, hashes)
+    refuse_overlap(index.test, split_path, PARTS, "it measures nothing on what it has seen")
     try:
         split = restore_split(split_path, index.good, ("train", "validation"))
     except InputError:
@@ -115,33 +116,16 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
     )
 
 
-def refuse_seen(records: Sequence[ImageRecord], hashes: dict[str, dict[str, str]]) -> None:
-    """Refuses test images that trained, validated or calibrated the run.
-
-    Args:
-        records: The test images.
-        hashes: As `read_split` returns them.
-
-    Raises:
-        InputError: The content of an image is in `hashes`; the message names the first one.
-    """
-    seen = {content: part for part, contents in hashes.items() for content in contents}
-    known = [record for record in records if record.content_hash in seen]
-    if known:
-        raise InputError(
-            f"{known[0].path}: this test image ({len(known)} of {len(records)}) is in the run's "
-            f"{seen[known[0].content_hash]} part, and what a run has seen measures nothing; "
-            "remove it from the test images, or train or calibrate without it."
-        )
-
-
 def _train_seconds(run: Run) -> tuple[float | None, str | None]:
-    """How long the training took, or None and why: no metric depends on it."""
+    """Returns the seconds of the training, or None and why they are not known."""
+    if find_recipe(run.config.model.name).steps == 0:
+        return None, "nothing is trained"
     path = run.path / HISTORY
     if not path.is_file():
         return None, f"the run has no {HISTORY}"
     try:
         return sum(read_history(path)["seconds"]), None
     except InputError as error:
+        # No metric depends on the curves.
         warnings.warn(f"The seconds of training are not known. {error}", stacklevel=2)
         return None, f"{HISTORY} is damaged"

@@ -1,21 +1,37 @@
-"""Good images that a run has not seen, as its detector takes them."""
+"""Good images that a run has not seen, brought to the size of its detector."""
+
+from collections.abc import Sequence
 
 from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
+from kerasad.data.split import refuse_overlap
 from kerasad.detector import AnomalyDetector
-from kerasad.runs.run import Run
+from kerasad.runs.run import SPLIT, Run
 from kerasad.training.locations import resolve_data
 
 
 def detector_geometry(detector: AnomalyDetector) -> Geometry:
-    """The frame that the detector's images are brought to."""
+    """Returns the size that images are brought to for a detector."""
     return Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
 
 
-def load_new_images(run: Run, detector: AnomalyDetector, data: str) -> GoodImages:
-    """Good images of a folder, at the detector's size and read as those of the run."""
+def load_new_images(
+    run: Run, detector: AnomalyDetector, data: str, unseen: Sequence[str], reason: str
+) -> GoodImages:
+    """Loads good images as those of the run were loaded.
+
+    Args:
+        run: Run.
+        detector: AnomalyDetector. The detector of the run.
+        data: str. The images.
+        unseen: names of parts of `split.json`, none of whose images may be among them.
+        reason: str. Why not; a part of the error message.
+
+    Raises:
+        InputError: There is no image, or the run has seen one.
+    """
     config = run.config.data
-    return load_good_images(
+    good = load_good_images(
         resolve_data(data),
         detector_geometry(detector),
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
@@ -23,3 +39,5 @@ def load_new_images(run: Run, detector: AnomalyDetector, data: str) -> GoodImage
         max_value=config.max_value,
         pixel_limit=config.pixel_limit,
     )
+    refuse_overlap(good.records, run.part(SPLIT), unseen, reason)
+    return good

@@ -4,8 +4,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json
+from kerasad.runs.keras_file import load_keras, refuse_type
 from kerasad.training.config import RunConfig, load_config
 
 CONFIG = "config.json"
@@ -27,7 +26,6 @@ REPORT = "report.html"
 
 EVALUATE_AGAIN = "write it anew with `kerasad evaluate RUN`"
 CALIBRATE_AGAIN = "write it anew with `kerasad calibrate RUN --false-alarm-rate P`"
-TRAIN_AGAIN = "restore it from a copy of the run, or train again"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Run:
             InputError: The file is damaged.
         """
         path = self.path / METRICS
-        return _read_object(path, (), EVALUATE_AGAIN) if path.is_file() else None
+        return read_json(path, (), EVALUATE_AGAIN) if path.is_file() else None
 
     @property
     def calibration(self) -> dict[str, Any]:
@@ -62,7 +60,7 @@ class Run:
         Raises:
             InputError: The file is missing or damaged.
         """
-        return _read_object(self.part(CALIBRATION), ("threshold",), CALIBRATE_AGAIN)
+        return read_json(self.part(CALIBRATION), ("threshold",), CALIBRATE_AGAIN)
 
     def part(self, name: str) -> Path:
         """The path of a file of the run.
@@ -84,7 +82,7 @@ class Run:
         path = self.part(MODEL)
         model = load_keras(path)
         if not hasattr(model, "tensors"):
-            _refuse_type(path, model, "a trained network")
+            refuse_type(path, model, "a trained network")
         return model
 
     def load_detector(self):
@@ -93,12 +91,10 @@ class Run:
         Raises:
             InputError: The file is missing, damaged or of something else.
         """
-        from kerasad.detector import AnomalyDetector
-
         path = self.part(DETECTOR)
         detector = load_keras(path)
         if not isinstance(detector, AnomalyDetector):
-            _refuse_type(path, detector, "an AnomalyDetector")
+            refuse_type(path, detector, "an AnomalyDetector")
         return detector
 
 
@@ -118,14 +114,14 @@ def open_run(path: str | Path) -> Run:
 
 @contextlib.contextmanager
 def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A new folder that becomes `path` when the block ends well, and vanishes when it does not.
+    """Gives a new folder that becomes `path` if the block succeeds, and is deleted if it fails.
 
-    The work is done under a temporary name beside `path`. An existing run is moved aside only
-    when its successor is complete, so that a failed training never costs one.
+    The folder has a temporary name beside `path` until then. An existing run is replaced only
+    when its successor is complete, so a failed training never destroys one.
 
     Args:
         path: str or Path. The run to create.
-        overwrite: bool. Replace an existing run. Anything else is never replaced.
+        overwrite: bool. Replace an existing run. Other folders are never replaced.
 
     Yields:
         The temporary folder.
@@ -144,7 +140,7 @@ def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             f"{path} cannot be created ({error.strerror or error}): choose another --output, in a "
             "folder that may be written."
         ) from error
-    work.chmod(0o755)  # mkdtemp hides the folder from everyone else; a run is not a secret
+    work.chmod(0o755)  # mkdtemp makes folders private; a run is not
     try:
         yield work
         _check_free(path, overwrite)  # someone may have been quicker
@@ -181,12 +177,12 @@ def _put_in_place(work: Path, path: Path) -> None:
 def save_detector(
     detector: AnomalyDetector, folder: Path, split: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Writes `detector.keras` and what it says of itself, `calibration.json`.
+    """Writes `detector.keras` and its summary, `calibration.json`.
 
     Args:
         detector: AnomalyDetector.
         folder: Path. The run.
-        split: dict or None. New content of `split.json`, where other images calibrate it now.
+        split: dict or None. New content of `split.json`, if other images calibrate the run now.
 
     Returns:
         The content of `calibration.json`.
@@ -195,78 +191,16 @@ def save_detector(
     with replace_file(folder / DETECTOR) as work:
         detector.save(work)
         if split is not None:
-            # Before the detector: if stopped between both, no image that calibrated passes for a
-            # test image.
+            # First, so that no calibration image can pass for a test image if this is stopped.
             write_json(folder / SPLIT, split)
     write_json(folder / CALIBRATION, summary)
     return summary
 
 
 def read_thresholds(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """The two thresholds of `metrics.json`, or of a calibration; the same without a review band.
+    """Returns both thresholds of `metrics.json` or of a calibration; one twice without a band.
 
-    What was measured at others than those of the calibration is from before it.
+    Metrics with other thresholds than the calibration's are older than it.
     """
     threshold = values.get("threshold")
     return threshold, values.get("review_threshold", threshold)
-
-
-def load_keras(path: str | Path):
-    """Loads a `.keras` file of this package, with `safe_mode` on.
-
-    Raises:
-        InputError: The file is cut off or damaged, or not a Keras file.
-    """
-    import keras
-
-    _refuse_damaged(Path(path))
-    try:
-        return keras.saving.load_model(path, safe_mode=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a file's content can make Keras raise
-        first = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise InputError(
-            f"{path} cannot be loaded as a Keras model: {first.rstrip('.')}; {TRAIN_AGAIN}."
-        ) from error
-
-
-def _refuse_damaged(path: Path) -> None:
-    """Compares every part of an archive with its check sum: Keras reads on over some damage."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}: name a Keras file.") from error
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read: {error.strerror}.") from error
-    except zipfile.BadZipFile as error:
-        raise InputError(
-            f"{path} is not a whole Keras file ({path.stat().st_size} bytes that are no complete "
-            f"zip archive: cut off, or something else): {TRAIN_AGAIN}."
-        ) from error
-    except (OSError, ValueError, RuntimeError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is damaged ({error}): {TRAIN_AGAIN}.") from error
-    if broken is not None:
-        raise InputError(f"{path} is damaged (its part {broken} fails its check): {TRAIN_AGAIN}.")
-
-
-def _refuse_type(path: Path, found: Any, wanted: str) -> None:
-    raise InputError(
-        f"{path} holds a {type(found).__name__}, not {wanted}: it is another file under this "
-        f"name; {TRAIN_AGAIN}."
-    )
-
-
-def _read_object(path: Path, keys: tuple[str, ...], remedy: str) -> dict[str, Any]:
-    """A JSON object with these keys, or an error that says how to get the file anew."""
-    try:
-        values = read_json(path)
-    except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; {remedy}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path} holds no JSON object but {values!r:.40}; {remedy}.")
-    missing = [key for key in keys if key not in values]
-    if missing:
-        raise InputError(f"{path} does not say `{missing[0]}`; {remedy}.")
-    return values

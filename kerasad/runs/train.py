@@ -55,7 +55,7 @@ def train_run(
         write_split(work / SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
         config = with_full_paths(RunConfig(config.data, resolved, settings))
-        (work / CONFIG).write_text(config.to_json(), encoding="utf-8")
+        config.write(work / CONFIG)
         compile_model(model, settings, settings.epochs * category.steps_per_epoch)
         with category.name_bad_files():
             fit(model, category, settings.epochs, settings.seed, work / HISTORY, verbose)

@@ -1,117 +1,141 @@
-"""What a run was asked to do: frozen dataclasses, JSON in and out, unknown keys are errors."""
+"""What a run is asked to do: frozen dataclasses with one loader.
+
+A field carries its help text and its limits. The command line makes its options from the fields,
+so one more setting is one more field here, and the code that uses it.
+"""
 
 import dataclasses
 import difflib
-import json
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kerasad.errors import InputError
+from kerasad.files import read_json, write_json
 
-FORMAT = 1
-"""Version of the layout of `config.json`; raised when a key changes its meaning."""
+FORMAT = 2
+"""Version of `config.json`; raised when old files would be misread."""
 
 Section = TypeVar("Section")
 
 
-@dataclass(frozen=True)
-class DataConfig:
-    """Where the images are and how they are read.
+def setting(default: Any, help: str, **limits: Any) -> Any:
+    """Returns a dataclass field for a setting.
 
     Args:
-        path: str. One category in MVTec layout, a plain folder of good images, or `demo/NAME`.
-        image_size: str. `"HxW"` in pixels (height first), or one number for that area squared.
-        batch_size: int. Images (or crops) a training step.
-        split: three floats that sum to 1. Shares of train, validation and calibration.
-        crop_size: str or None. Train on random crops of this size, written as `image_size` is,
-            and predict in tiles of it.
-        overlap: int. Pixels that neighbouring tiles share at least.
-        max_value: int or None. Value of white in 16-bit files; None is 65535.
-        cache_megabytes: int. Memory for decoded images; what does not fit is decoded each epoch.
-        pixel_limit: int. Files with more pixels are refused before they are decoded.
-        on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
-        labelled: str or None. Folder of images labelled defective, for models that learn from some.
-        labelled_share: float or None. Or so many of the defective test images, as a share of the
-            training images, which then are test images no more.
+        default: any value.
+        help: str. What the setting means, as `--help` shows it.
+        **limits: `choices`, a tuple of values; `at_least`, a number; `above` and `below`, numbers
+            that are out of range themselves; `option`, another word for it on the command line.
     """
+    return field(default=default, metadata={"help": help, **limits})
 
-    path: str
-    image_size: str = "256"
-    batch_size: int = 16
-    split: tuple[float, float, float] = (0.7, 0.1, 0.2)
-    crop_size: str | None = None
-    overlap: int = 32
-    max_value: int | None = None
-    cache_megabytes: int = 1024
-    pixel_limit: int = 100_000_000
-    on_bad: str = "skip"
-    labelled: str | None = None
-    labelled_share: float | None = None
+
+_LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "choices": ("one of", lambda value, limit: value in limit),
+    "at_least": ("at least", operator.ge),
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+}
+
+
+class Checked:
+    """Base class of the sections: their values are checked whenever one is made."""
 
     def __post_init__(self):
-        """Checks what can be checked without looking at the data."""
-        _refuse_below(1, self, "data", "batch_size", "pixel_limit")
-        _refuse_below(0, self, "data", "overlap", "cache_megabytes")
+        """Refuses a value outside the limits of its field."""
+        for entry in dataclasses.fields(self):
+            value, limits = getattr(self, entry.name), entry.metadata
+            if value is None:  # left to a default elsewhere
+                continue
+            for limit, (words, holds) in _LIMITS.items():
+                if limit in limits and not holds(value, limits[limit]):
+                    raise InputError(
+                        f"`{SECTIONS[type(self)]}.{entry.name}` must be {words} {limits[limit]}, "
+                        f"found {value!r}."
+                    )
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Where the images are and how they are read."""
+
+    path: str
+    image_size: str = setting("256", "HxW in pixels, height first; or 256 for 256 x 256 in area.")
+    batch_size: int = setting(16, "Images, or crops, in a training step.", at_least=1)
+    split: tuple[float, float, float] = setting(
+        (0.7, 0.1, 0.2), "Shares of train, validation and calibration."
+    )
+    crop_size: str | None = setting(
+        None, "Train on crops of this size and predict in tiles of it.", option="--tile"
+    )
+    overlap: int = setting(32, "Pixels that neighbouring tiles share.", at_least=0)
+    max_value: int | None = setting(None, "White in 16-bit files: 4095 for 12-bit cameras.")
+    cache_megabytes: int = setting(1024, "Memory for decoded images.", at_least=0)
+    pixel_limit: int = setting(
+        100_000_000, "Files with more pixels are refused before decoding.", at_least=1
+    )
+    on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
+    labelled: str | None = setting(None, "Folder of defective images to learn from.")
+    labelled_share: float | None = setting(
+        None, "Or: defective test images to learn from, as a share of the training images."
+    )
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which model, and the arguments of its constructor that differ from their defaults."""
+    """The recipe, and the arguments of the model that differ from the recipe's."""
 
     name: str = "feature_vae_gan"
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Checked):
     """How the model is trained and the decision calibrated.
 
-    Args:
-        epochs: int or None. Passes over the training images; None makes as many
-            steps of them as the model has shown to need.
-        seed: int. Seeds the split, the order of the images, the weights and the noise.
-        learning_rate: float or None. Adam's rate for encoder and decoder; None is the model's own.
-        decay: `"none"`, `"cosine"` (the rate of encoder and decoder falls to 0 over the training)
-            or None, the model's own.
-        discriminator_learning_rate: float. Adam's rate for the discriminator.
-        false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
-        review_rate: float in (0, 1) or None. Share of good images that may be called defective or
-            to be looked at, above `false_alarm_rate`; None leaves no image to be looked at.
-        strict: bool. Refuse a rate that so few calibration images cannot guarantee.
-        synthetic_defects: int. Defects drawn on validation images to choose the experts' weights.
+    `None` in `epochs`, `learning_rate` and `decay` leaves the choice to the recipe.
     """
 
-    epochs: int | None = None
-    seed: int = 0
-    learning_rate: float | None = None
-    decay: str | None = None
-    discriminator_learning_rate: float = 2e-4
-    false_alarm_rate: float = 0.05
-    review_rate: float | None = None
-    strict: bool = False
-    synthetic_defects: int = 128
+    epochs: int | None = setting(
+        None, "Passes over the training images. [default: 300 to 600 steps]", at_least=1
+    )
+    seed: int = setting(0, "Of the split, the order, the weights and the noise.", at_least=0)
+    learning_rate: float | None = setting(
+        None, "Adam's rate for encoder and decoder. [default: the model's]", above=0
+    )
+    decay: str | None = setting(
+        None, "Lets that rate fall to 0. [default: the model's]", choices=("none", "cosine")
+    )
+    discriminator_learning_rate: float = setting(
+        2e-4, "Adam's rate for the discriminator.", above=0
+    )
+    false_alarm_rate: float = setting(
+        0.05, "Share of good images that may be called defective.", above=0, below=1
+    )
+    review_rate: float | None = setting(
+        None, "Share of good images that may be defective or to be looked at.", above=0, below=1
+    )
+    strict: bool = setting(False, "Refuse a rate that is not guaranteed.")
+    synthetic_defects: int = setting(
+        128, "Synthetic defects that the weights of the experts are chosen on.", at_least=1
+    )
 
     def __post_init__(self):
-        """Checks the values' ranges, which a training would only trip over at its end."""
-        _refuse_below(1, self, "training", "epochs", "synthetic_defects")
-        _refuse_below(0, self, "training", "seed")
-        for name in ("learning_rate", "discriminator_learning_rate", "false_alarm_rate"):
-            value, most = getattr(self, name), 1.0 if name == "false_alarm_rate" else float("inf")
-            if value is not None and not 0.0 < value < most:
-                raise InputError(
-                    f"`training.{name}` must be between 0 and {most:g}, found {value}."
-                )
-        if self.decay not in (None, "none", "cosine"):
-            raise InputError(f"`training.decay` must be 'none' or 'cosine', found {self.decay!r}.")
-        if self.review_rate is not None and not self.false_alarm_rate < self.review_rate < 1.0:
+        """Refuses values out of their limits, and a review band below the false-alarm rate."""
+        super().__post_init__()
+        if self.review_rate is not None and self.review_rate <= self.false_alarm_rate:
             raise InputError(
-                "`training.review_rate` must be between the false-alarm rate, "
-                f"{self.false_alarm_rate}, and 1, found {self.review_rate}."
+                "`training.review_rate` must be above the false-alarm rate of "
+                f"{self.false_alarm_rate}, found {self.review_rate}."
             )
+
+
+SECTIONS = {DataConfig: "data", ModelConfig: "model", TrainingConfig: "training"}
 
 
 @dataclass(frozen=True)
@@ -122,55 +146,53 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    def to_json(self) -> str:
-        """The configuration as indented JSON, ready to be read by `from_json`."""
-        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n"
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as nested dictionaries, ready for JSON."""
+        return {"format": FORMAT, **dataclasses.asdict(self)}
 
-    @classmethod
-    def from_json(cls, text: str, source: str = "the configuration") -> "RunConfig":
-        """The inverse of `to_json`.
-
-        Args:
-            text: str. JSON.
-            source: str. What to call it in error messages, for example its path.
-
-        Raises:
-            InputError: Not JSON, a missing `data.path`, an unknown key or a value of a wrong type.
-        """
-        return cls.from_mapping(_parse(text, source), source)
+    def write(self, path: str | Path) -> None:
+        """Writes the configuration as JSON; `load_config` reads it."""
+        write_json(path, self.to_dict())
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str = "the configuration"):
-        """Builds the configuration from nested dictionaries; what is left out keeps its default."""
+        """Builds a configuration from nested dictionaries; what is left out keeps its default.
+
+        Args:
+            values: mapping.
+            source: str. What to call it in error messages, such as its path.
+
+        Raises:
+            InputError: There is no `data.path`, a key is unknown, or a value is of a wrong type
+                or out of range.
+        """
         values = dict(values)
         found = values.pop("format", FORMAT)
         if found != FORMAT:
             raise InputError(
-                f"{source} has format {found!r}, this version of kerasad reads {FORMAT}: "
-                "train again or use the version that wrote it."
+                f"{source} has format {found!r}, and this version of kerasad reads {FORMAT}: "
+                "train again, or use the version that wrote it."
             )
         _refuse_unknown(values, cls, source, "")
-        data = values.get("data") or {}
+        data = values.setdefault("data", {})
         if isinstance(data, Mapping) and "path" not in data:
             raise InputError(f"{source} does not say where the images are: set `data.path`.")
         return cls(
-            data=_build(DataConfig, values["data"], source, "data."),
-            model=_build(ModelConfig, values.get("model", {}), source, "model."),
-            training=_build(TrainingConfig, values.get("training", {}), source, "training."),
+            **{
+                name: _build(section, values[name], source, f"{name}.")
+                for section, name in SECTIONS.items()
+                if name in values
+            }
         )
 
 
-def read_mapping(path: str | Path) -> dict[str, Any]:
-    """Reads a JSON object from a file.
+def load_config(path: str | Path) -> RunConfig:
+    """Reads a configuration file.
 
     Raises:
-        InputError: The file is missing, is not JSON, or is not an object.
+        InputError: The file is missing, or its content is not a configuration.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    return _parse(text, str(path))
+    return RunConfig.from_mapping(read_json(path), str(path))
 
 
 def merge(
@@ -179,9 +201,9 @@ def merge(
     source: str = "the configuration",
     prefix: str = "",
 ) -> dict[str, Any]:
-    """`base` with the leaves of `changes` put over it; nested dictionaries are merged.
+    """Returns `base` with the leaves of `changes` put over it; nested dictionaries are merged.
 
-    A `None` in `changes` means "not said" and changes nothing.
+    `None` in `changes` means "not given" and changes nothing.
 
     Args:
         base: mapping.
@@ -204,21 +226,12 @@ def merge(
     return merged
 
 
-def load_config(path: str | Path) -> RunConfig:
-    """Reads a configuration file.
-
-    Raises:
-        InputError: The file is missing, or its content is not a configuration.
-    """
-    return RunConfig.from_mapping(read_mapping(path), str(path))
-
-
 def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """Names the first leaf in which two nested dictionaries differ, or None if none does.
+    """Names the first leaf in which two nested dictionaries differ, or returns None.
 
     Args:
         found: mapping, as read from a file.
-        wanted: mapping, as asked for; tuples are as good as lists.
+        wanted: mapping, as asked for; a tuple equals a list.
     """
     found, wanted = _flat(found), _flat(wanted)
     for name in {**wanted, **found}:
@@ -236,33 +249,17 @@ def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _parse(text: str, source: str) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{source} is not valid JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{source} must be a JSON object, found {type(values).__name__}.")
-    return values
-
-
-def _refuse_below(least: int, section: Any, prefix: str, *names: str) -> None:
-    for name in names:
-        value = getattr(section, name)
-        if value is not None and value < least:
-            raise InputError(f"`{prefix}.{name}` must be at least {least}, found {value}.")
-
-
 def _build(section: type[Section], values: Any, source: str, prefix: str) -> Section:
     if not isinstance(values, Mapping):
         raise InputError(f"`{prefix[:-1]}` in {source} must be an object, found {values!r}.")
     _refuse_unknown(values, section, source, prefix)
     expected = typing.get_type_hints(section)
-    checked = {
-        key: _check(value, expected[key], f"`{prefix}{key}` in {source}")
-        for key, value in values.items()
-    }
-    return section(**checked)
+    return section(
+        **{
+            key: _convert(value, expected[key], f"`{prefix}{key}` in {source}")
+            for key, value in values.items()
+        }
+    )
 
 
 def _refuse_unknown(values: Mapping, section: type, source: str, prefix: str) -> None:
@@ -274,24 +271,26 @@ def _refuse_unknown(values: Mapping, section: type, source: str, prefix: str) ->
             raise InputError(f"`{prefix}{key}` in {source} is not a setting; {hint}")
 
 
-def _check(value: Any, expected: Any, name: str) -> Any:
-    """`value` in the field's own type, or an error that names the field."""
+def base_type(expected: Any) -> Any:
+    """Returns the type that is meant by `X`, `X | None`, `dict[...]` or `tuple[...]`."""
     if isinstance(expected, types.UnionType):
-        if value is None:
-            return None
         expected = next(kind for kind in typing.get_args(expected) if kind is not type(None))
-    if typing.get_origin(expected) is tuple:
+    return typing.get_origin(expected) or expected
+
+
+def _convert(value: Any, expected: Any, name: str) -> Any:
+    """Returns `value` in the type of its field, or raises an error that names the field."""
+    if value is None and isinstance(expected, types.UnionType):
+        return None
+    kind = base_type(expected)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is tuple:
         length = len(typing.get_args(expected))
         if not isinstance(value, list | tuple) or len(value) != length:
             raise InputError(f"{name} must be a list of {length} numbers, found {value!r}.")
-        return tuple(_check(entry, float, name) for entry in value)
-    if typing.get_origin(expected) is dict:
-        expected = dict
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if expected is float and is_number:
-        return float(value)
-    if expected is str and is_number:  # `"image_size": 256` is as good as "256"
-        return str(value)
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        raise InputError(f"{name} must be of type {expected.__name__}, found {value!r}.")
+        return tuple(_convert(entry, float, name) for entry in value)
+    if is_number and kind in (float, str):  # `"image_size": 256` is as good as "256"
+        return kind(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"{name} must be of type {kind.__name__}, found {value!r}.")
     return value

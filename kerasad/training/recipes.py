@@ -1,81 +1,121 @@
-"""What `--model` names: a model class, its arguments and how it is trained."""
+"""What `--model` names: a model class, its arguments, its experts and how it is trained.
+
+Classes and functions are named, not imported: the command line lists the recipes without
+TensorFlow.
+"""
 
 import dataclasses
 import difflib
-from typing import Any
-
-import keras
+import pkgutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kerasad.errors import InputError
-from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
-from kerasad.models.arguments import init_arguments
 from kerasad.training.config import ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from kerasad.models.base import AnomalyModel
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a name of `--model` stands for.
+    """A model class and what it needs to become a detector.
 
     Args:
-        model_class: the class.
+        model: str. The model class, as `"module:Class"`.
         arguments: dict. Arguments that differ from the defaults of the class.
-        learning_rate: float. Adam's rate for encoder and decoder, if the user names none.
-        steps: int. About how many training steps are made, if the user names no epochs.
+        experts: str or None. A function `(shapes, position_free) -> experts`, as
+            `"module:function"`; None leaves the choice to the detector.
+        learning_rate: float. Adam's rate for encoder and decoder.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
+        steps: int. About how many training steps are made if no number of epochs is given.
     """
 
-    model_class: type[keras.Model]
+    model: str
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    experts: str | None = None
     learning_rate: float = 1e-3
     decay: str = "none"
     steps: int = 600
 
+    @property
+    def model_class(self) -> type["AnomalyModel"]:
+        """The model class."""
+        return pkgutil.resolve_name(self.model)
 
-RECIPES: dict[str, Recipe] = {
+    @property
+    def make_experts(self) -> Callable[[dict, bool], list] | None:
+        """The function that makes the experts, or None."""
+        return None if self.experts is None else pkgutil.resolve_name(self.experts)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """All arguments of the model that have a default, with those of the recipe."""
+        from kerasad.models.arguments import init_arguments
+
+        return {**init_arguments(self.model_class), **self.arguments}
+
+
+RECIPES = {
     "feature_vae_gan": Recipe(
-        VAEGAN, {"backbone": "efficientnet_lite0"}, learning_rate=2e-3, decay="cosine", steps=300
+        "kerasad.models.vae_gan:VAEGAN",
+        {"backbone": "efficientnet_lite0"},
+        learning_rate=2e-3,
+        decay="cosine",
+        steps=300,
     ),
-    "vae_gan": Recipe(VAEGAN),
-    "cavga_d": Recipe(CAVGA, {"encoder_type": "dcgan"}),
-    "cavga_r": Recipe(CAVGA, {"encoder_type": "resnet18"}),
-    "cavga_weak_d": Recipe(WeaklySupervisedCAVGA, {"encoder_type": "dcgan"}),
-    "cavga_weak_r": Recipe(WeaklySupervisedCAVGA, {"encoder_type": "resnet18"}),
+    "vae_gan": Recipe("kerasad.models.vae_gan:VAEGAN"),
+    "cavga_d": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "dcgan"}),
+    "cavga_r": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "resnet18"}),
+    "cavga_weak_d": Recipe(
+        "kerasad.models.weakly_supervised_cavga:WeaklySupervisedCAVGA", {"encoder_type": "dcgan"}
+    ),
+    "cavga_weak_r": Recipe(
+        "kerasad.models.weakly_supervised_cavga:WeaklySupervisedCAVGA", {"encoder_type": "resnet18"}
+    ),
 }
-"""What `--model` may name."""
+"""The recipes by name."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """What a name of `--model` stands for.
+    """Returns the recipe of a name.
 
     Raises:
-        InputError: There is no such name.
+        InputError: There is no such recipe.
     """
     if name not in RECIPES:
         raise InputError(f"There is no model {name!r}; there is {', '.join(RECIPES)}.")
     return RECIPES[name]
 
 
-def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
-    """`settings` with what is best for the model where the user says nothing."""
-    choice = find_recipe(config.name)
-    return dataclasses.replace(
-        settings,
-        learning_rate=settings.learning_rate or choice.learning_rate,
-        decay=settings.decay or choice.decay,
-    )
+def import_models() -> None:
+    """Imports the model class of every recipe, which registers it with Keras."""
+    for recipe in RECIPES.values():
+        _ = recipe.model_class
 
 
 def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
-    """`config` with every argument of the model, those left at their defaults included.
+    """Returns `config` with every argument of the model, defaults included.
 
     Raises:
-        InputError: An unknown model or argument.
+        InputError: The model or an argument is unknown.
     """
-    choice = find_recipe(config.name)
-    known = {**init_arguments(choice.model_class), **choice.arguments}
+    known = find_recipe(config.name).defaults
     for name in config.arguments:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}."
             raise InputError(f"`{name}` is not an argument of {config.name}; {hint}")
-    return ModelConfig(config.name, {**known, "seed": seed, **config.arguments})
+    if "seed" in known:
+        known["seed"] = seed
+    return ModelConfig(config.name, {**known, **config.arguments})
+
+
+def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
+    """Returns `settings` with the recipe's learning rate and decay where none is given."""
+    recipe = find_recipe(config.name)
+    return dataclasses.replace(
+        settings,
+        learning_rate=settings.learning_rate or recipe.learning_rate,
+        decay=settings.decay or recipe.decay,
+    )

@@ -18,7 +18,7 @@ from keras_tuner.src import config as kerastuner_config
 
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
-from kerasad.files import replace_file, write_json
+from kerasad.files import write_json
 from kerasad.training.category import check_before_training, open_category
 from kerasad.training.config import RunConfig
 from kerasad.training.locations import with_full_paths
@@ -212,8 +212,7 @@ class _Progress:
     def write(self, tuner, rows):
         write_json(self.folder / TRIALS, rows)
         if (best := self.best(tuner)) is not None:
-            with replace_file(self.folder / BEST) as work:
-                work.write_text(best.to_json(), encoding="utf-8")
+            best.write(self.folder / BEST)
 
     def best(self, tuner) -> RunConfig | None:
         # In the order of their beginning: of equals the same one, continued or not.

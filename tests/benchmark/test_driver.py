@@ -125,7 +125,7 @@ def test_without_models_and_seeds_it_is_those_of_the_configuration(
 @pytest.fixture
 def path(config, tmp_path):
     """A configuration file."""
-    values = json.loads(config.to_json())
+    values = config.to_dict()
     del values["data"]["path"]
     (tmp_path / "tiny.json").write_text(json.dumps(values))
     return tmp_path / "tiny.json"

@@ -194,5 +194,5 @@ def test_files_that_are_no_split_are_refused(content, tmp_path):
     (tmp_path / "split.json").write_text(content)
     with pytest.raises(InputError, match=r"split\.json"):
         read_split(tmp_path / "split.json")
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_split(tmp_path / "none.json")

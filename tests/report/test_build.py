@@ -30,7 +30,7 @@ HISTORY = """epoch,loss,encoder_loss,decoder_loss,discriminator_loss,kl_loss,syn
 
 @pytest.fixture
 def run(tmp_path, detector, monkeypatch):
-    (tmp_path / "config.json").write_text(RunConfig(DataConfig("photos/bottle")).to_json())
+    RunConfig(DataConfig("photos/bottle")).write(tmp_path / "config.json")
     write_json(tmp_path / "calibration.json", {"threshold": 3.0, "note": "4 images guarantee 20 %"})
     write_json(tmp_path / "metrics.json", METRICS)
     (tmp_path / "history.csv").write_text(HISTORY)
@@ -61,7 +61,7 @@ def other(tmp_path, monkeypatch, detector):
     """Another run, of a model that sees the same images."""
     folder = tmp_path / "supervised"
     folder.mkdir()
-    (folder / "config.json").write_text(RunConfig(DataConfig("photos/bottle")).to_json())
+    RunConfig(DataConfig("photos/bottle")).write(folder / "config.json")
     monkeypatch.setattr(Run, "load_model", lambda self: detector.model)
     return Run(folder)
 
@@ -124,7 +124,7 @@ def test_a_damaged_history_leaves_the_rest_of_the_page(run):
 @pytest.mark.parametrize(("steps", "is_told"), [(200, True), (0, False)])
 def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(run, steps, is_told):
     model = ModelConfig(arguments={"kl_warmup_steps": steps})
-    (run.path / "config.json").write_text(RunConfig(DataConfig("photos"), model).to_json())
+    RunConfig(DataConfig("photos"), model).write(run.path / "config.json")
     history = "epoch,encoder_loss,val_encoder_loss,seconds\n1,1.0,2.0,3.0\n"
     (run.path / "history.csv").write_text(history)
     page = write_report(run, no_folder).read_text()
