@@ -76,9 +76,9 @@ def read_pool(run, detector, data):
     seen = {content for part, known in seen.items() if part != "calibration" for content in known}
     config = run.config.data
     data = resolve_data(data or config.path)
-    reading = {"max_value": config.max_value, "pixel_limit": config.pixel_limit}
     folders = [path for path in (data / "train" / "good", data / "test" / "good") if path.is_dir()]
-    found = load_good_images(folders or data, detector_geometry(detector), **reading)
+    geometry = detector_geometry(detector)
+    found = load_good_images(folders or data, geometry, decoding=config.decoding)
     inputs = [unpack_inputs(batch) for batch in found.dataset]
     images, valid = (
         None if parts[0] is None else np.concatenate(parts) for parts in zip(*inputs, strict=True)

@@ -28,7 +28,6 @@ from kerasad.data.geometry import pack_inputs
 from kerasad.data.records import read_category
 from kerasad.export import execution
 from kerasad.export.samples import make_sample, read_sendable
-from kerasad.export.signatures import Decoding
 from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import open_run
 
@@ -74,11 +73,10 @@ class Reference:
 
     def __init__(self, arguments, work):
         run = open_run(arguments.run)
-        reading = run.config.data
         self.detector_path = run.part("detector.keras")
         self.version, self.work = Path(arguments.version), work
         detector = run.load_detector()
-        decoding = Decoding(reading.pixel_limit, reading.max_value)
+        decoding = run.config.data.decoding
         records = read_category(arguments.data).test
         self.batches, self.answers, self.valid = [], [], []
         for first in range(0, len(records), BATCH):

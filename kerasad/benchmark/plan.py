@@ -144,11 +144,7 @@ def _has_labelled(data: DataConfig) -> bool:
 def _read_index(data: DataConfig, path: str) -> CategoryIndex:
     # Pictures are decoded by each training anyway; headers and contents are enough here.
     index = read_category(
-        resolve_data(path),
-        on_bad=data.on_bad,
-        pixel_limit=data.pixel_limit,
-        max_value=data.max_value,
-        verify=False,
+        resolve_data(path), on_bad=data.on_bad, decoding=data.decoding, verify=False
     )
     if not index.test:
         raise InputError(

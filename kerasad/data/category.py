@@ -7,7 +7,7 @@ from functools import cached_property
 import tensorflow as tf
 
 from kerasad.data import pipeline
-from kerasad.data.decoding import PIXEL_LIMIT, decode_mask
+from kerasad.data.decoding import Decoding, decode_mask
 from kerasad.data.geometry import (
     Geometry,
     count_vanished_regions,
@@ -37,6 +37,7 @@ class Category:
         crop_size: (height, width) of training crops, or None.
         batch_size: int.
         seed: int.
+        decoding: `Decoding`.
         labelled: tuple of `ImageRecord`, images labelled defective that may be trained with.
     """
 
@@ -51,8 +52,7 @@ class Category:
         crop_size: tuple[int, int] | None = None,
         crops_per_image: int | None = None,
         cache_megabytes: int = 1024,
-        max_value: int | None = None,
-        pixel_limit: int = PIXEL_LIMIT,
+        decoding: Decoding = Decoding(),
         labelled: Sequence[ImageRecord] = (),
     ):
         self.index = index
@@ -64,7 +64,7 @@ class Category:
         self.crop_size = crop_size
         self.crops_per_image = crops_per_image
         self._cache_bytes = int(cache_megabytes * 2**20)
-        self._decoding = {"max_value": max_value, "pixel_limit": pixel_limit}
+        self.decoding = decoding
 
     @property
     def name(self) -> str:
@@ -200,7 +200,7 @@ class Category:
         return self._cache_bytes - taken * _image_bytes(self.geometry)
 
     def _source(self, records, cache_bytes=0):
-        return ImageSource(records, self.geometry, cache_bytes=cache_bytes, **self._decoding)
+        return ImageSource(records, self.geometry, cache_bytes=cache_bytes, decoding=self.decoding)
 
     def _whole(self, source, stream):
         if self.split.calibration_on_crops:
@@ -216,15 +216,15 @@ class Category:
         >>> with data.name_bad_files():
         ...     model.fit(data.train)
         """
-        return name_bad_files(
-            (*self.index.good, *self.index.test, *self.labelled), **self._decoding
-        )
+        records = (*self.index.good, *self.index.test, *self.labelled)
+        return name_bad_files(records, self.decoding)
 
     def count_vanished_regions(self) -> int:
         """Counts the regions of test masks of which nothing is left at this image size."""
         frame = (self.geometry.height, self.geometry.width, self.geometry.keep_aspect)
-        masks = (record.mask_path for record in self.index.test if record.mask_path)
-        return sum(count_vanished_regions(decode_mask(path), *frame) for path in masks)
+        paths = (record.mask_path for record in self.index.test if record.mask_path)
+        masks = (decode_mask(path, self.decoding) for path in paths)
+        return sum(count_vanished_regions(mask, *frame) for mask in masks)
 
     def split_table(self) -> str:
         """Returns a table to print: how many images do what, their size, and all problems."""

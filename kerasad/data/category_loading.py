@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from os import PathLike
 
 from kerasad.data.category import Category
-from kerasad.data.decoding import PIXEL_LIMIT
+from kerasad.data.decoding import Decoding
 from kerasad.data.geometry import Geometry, parse_image_size, plan_geometry
 from kerasad.data.labelled import choose_labelled, read_labelled, set_apart, without
 from kerasad.data.records import read_category
@@ -26,8 +26,7 @@ def load_category(
     crops_per_image: int | None = None,
     cache_megabytes: int = 1024,
     on_bad: str = "skip",
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
+    decoding: Decoding = Decoding(),
     labelled: str | PathLike | None = None,
     labelled_share: float | None = None,
 ) -> Category:
@@ -47,8 +46,7 @@ def load_category(
         cache_megabytes: int. Memory (MiB) for decoded images, training images first; what does
             not fit is decoded each epoch. Defaults to `1024`.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
-        max_value: int or None. White in 16-bit files.
-        pixel_limit: int. Files with more pixels are refused before they are decoded.
+        decoding: `Decoding`: what is white in 16-bit files, and the largest files to accept.
         labelled: Folder of images labelled defective, for models that learn from some.
         labelled_share: float or None. Instead of a folder: so many of the defective test images,
             as a share of the training images, are set apart and labelled. Either way they are
@@ -63,9 +61,9 @@ def load_category(
     _check_positive("batch_size", batch_size)
     if crops_per_image is not None:
         _check_positive("crops_per_image", crops_per_image)
-    index = read_category(data, on_bad=on_bad, pixel_limit=pixel_limit, max_value=max_value)
+    index = read_category(data, on_bad=on_bad, decoding=decoding)
     geometry = plan_geometry(index.good, image_size)
-    _check_pixels(geometry, image_size, pixel_limit)
+    _check_pixels(geometry, image_size, decoding.pixel_limit)
     parts = _split(index.good, split, seed)
     if isinstance(split, (str, PathLike)):  # what the run was labelled with is no test image
         index = dataclasses.replace(index, test=without(index.test, read_split(split)[LABELLED]))
@@ -73,8 +71,7 @@ def load_category(
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
     defective = ()
     if labelled is not None:
-        decoding = {"pixel_limit": pixel_limit, "max_value": max_value}
-        defective, problems = read_labelled(labelled, on_bad=on_bad, **decoding)
+        defective, problems = read_labelled(labelled, on_bad=on_bad, decoding=decoding)
         index = dataclasses.replace(index, problems=(*index.problems, *problems))
     elif labelled_share is not None:
         defective = choose_labelled(index, labelled_share, len(parts.train), seed)
@@ -88,8 +85,7 @@ def load_category(
         crop_size=_parse_crop_size(crop_size, geometry),
         crops_per_image=crops_per_image,
         cache_megabytes=cache_megabytes,
-        max_value=max_value,
-        pixel_limit=pixel_limit,
+        decoding=decoding,
     )
 
 

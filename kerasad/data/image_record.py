@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasad.data.decoding import decode_pixels, read_checked
-from kerasad.data.header import PIXEL_LIMIT
+from kerasad.data.decoding import Decoding, decode_pixels, read_checked
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,7 @@ def read_record(
     root: str | os.PathLike | None = None,
     *,
     defect: str = "good",
-    pixel_limit: int = PIXEL_LIMIT,
-    max_value: int | None = None,
+    decoding: Decoding = Decoding(),
     verify: bool = True,
 ) -> ImageRecord:
     """Looks at one image file.
@@ -94,8 +92,7 @@ def read_record(
         path: The file.
         root: The folder that `relative_path` starts from. Defaults to the file's own folder.
         defect: str. Name of its class; any but `"good"` is labelled 1.
-        pixel_limit: int. The most pixels that an image may have.
-        max_value: int. What is white in 16-bit images.
+        decoding: `Decoding`.
         verify: bool. Decode it once, so that a broken file is found now; takes about 5 ms for 384 x
             384 pixels. Defaults to `True`.
 
@@ -105,18 +102,16 @@ def read_record(
     Raises:
         InputError: If the file can't be used; the message names it.
     """
-    return inspect_image(path, root, defect, pixel_limit, max_value, verify)[0]
+    return inspect_image(path, root, defect, decoding, verify)[0]
 
 
-def inspect_image(
-    path, root, defect, pixel_limit, max_value, verify
-) -> tuple[ImageRecord, int | None]:
+def inspect_image(path, root, defect, decoding, verify) -> tuple[ImageRecord, int | None]:
     """As `read_record`; returns also the brightest value of a 16-bit image that was decoded."""
     path = Path(os.path.abspath(path))
-    data, header = read_checked(path, pixel_limit)
+    data, header = read_checked(path, decoding)
     brightest = None
     if verify:
-        pixels = decode_pixels(data, header, str(path), max_value)
+        pixels = decode_pixels(data, header, str(path), decoding)
         brightest = int(pixels.max()) if pixels.dtype == np.uint16 else None
     record = ImageRecord(
         path=str(path),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding import PIXEL_LIMIT, decode_file
+from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, pack_inputs
 from kerasad.data.pipeline import make_dataset
 from kerasad.data.records import ImageRecord, Problem, read_category, read_images
@@ -37,12 +37,11 @@ class ImageStream:
         geometry: Geometry,
         batch_size: int = 16,
         *,
-        max_value: int | None = None,
-        pixel_limit: int = PIXEL_LIMIT,
+        decoding: Decoding = Decoding(),
     ):
         self.records = tuple(records)
         self._problems = {problem.path: problem for problem in problems}
-        self._decoding = (max_value, pixel_limit)
+        self._decoding = decoding
 
         def load(index):
             image, usable = tf.numpy_function(self._decode, [index], (tf.float32, tf.bool))
@@ -63,7 +62,7 @@ class ImageStream:
     def _decode(self, index):
         record = self.records[index]
         try:
-            return decode_file(record, *self._decoding), np.bool_(True)
+            return decode_file(record, self._decoding), np.bool_(True)
         except InputError as error:
             self._problems[record.path] = Problem(record.path, str(error))
             return np.zeros((1, 1, 3), "float32"), np.bool_(False)
@@ -90,8 +89,7 @@ def load_images(
     geometry: Geometry,
     batch_size: int = 16,
     *,
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
+    decoding: Decoding = Decoding(),
 ) -> ImageStream:
     """Opens images to predict on: files, and folders searched recursively.
 
@@ -99,15 +97,13 @@ def load_images(
         paths: One path, or several.
         geometry: `Geometry` of the run that predicts.
         batch_size: int. Defaults to `16`.
-        max_value: int or None. White in 16-bit files.
-        pixel_limit: int. The most pixels that a picture may have.
+        decoding: `Decoding`.
 
     Returns:
         An `ImageStream`.
     """
-    decoding = {"max_value": max_value, "pixel_limit": pixel_limit}
-    records, problems = read_images(paths, verify=False, **decoding)
-    return ImageStream(records, problems, geometry, batch_size, **decoding)
+    records, problems = read_images(paths, verify=False, decoding=decoding)
+    return ImageStream(records, problems, geometry, batch_size, decoding=decoding)
 
 
 def load_good_images(
@@ -116,8 +112,7 @@ def load_good_images(
     batch_size: int = 16,
     *,
     on_bad: str = "skip",
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
+    decoding: Decoding = Decoding(),
 ) -> GoodImages:
     """Opens good images to calibrate a run with.
 
@@ -127,8 +122,7 @@ def load_good_images(
         geometry: `Geometry` of the run.
         batch_size: int. Defaults to `16`.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
-        max_value: int or None. White in 16-bit files.
-        pixel_limit: int. The most pixels that a picture may have.
+        decoding: `Decoding`.
 
     Returns:
         `GoodImages`.
@@ -136,12 +130,11 @@ def load_good_images(
     Raises:
         InputError: If there is no usable image, or with `on_bad="raise"` a broken one.
     """
-    decoding = {"max_value": max_value, "pixel_limit": pixel_limit}
     if isinstance(paths, (str, os.PathLike)) and not Path(paths).expanduser().is_file():
-        index = read_category(paths, on_bad=on_bad, **decoding)
+        index = read_category(paths, on_bad=on_bad, decoding=decoding)
         records, problems = index.good, index.problems
     else:
-        records, problems = read_images(paths, on_bad=on_bad, **decoding)
+        records, problems = read_images(paths, on_bad=on_bad, decoding=decoding)
     if not records:
         reason = f" {problems[0].message}" if problems else ""
         raise InputError(f"There is no usable image among those given.{reason}")
@@ -149,5 +142,5 @@ def load_good_images(
     for record in records:
         distinct.setdefault(record.content_hash, record)
     records = tuple(distinct.values())
-    source = ImageSource(records, geometry, **decoding)
+    source = ImageSource(records, geometry, decoding=decoding)
     return GoodImages(make_dataset(source, batch_size), records, problems)

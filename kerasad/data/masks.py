@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
-from kerasad.data.decoding import decode_mask, read_checked
+from kerasad.data.decoding import Decoding, decode_mask, read_checked
 from kerasad.data.folders import list_images
 from kerasad.data.image_record import ImageRecord, Problem
 from kerasad.errors import InputError
@@ -41,14 +41,14 @@ def find_masks(folder: Path, records: list[ImageRecord]) -> tuple[dict[str, Path
 
 
 def with_mask(
-    record: ImageRecord, mask: Path | None, pixel_limit: int, verify: bool
+    record: ImageRecord, mask: Path | None, decoding: Decoding, verify: bool
 ) -> tuple[ImageRecord, Problem | None]:
     """Gives an image its mask if that can be used, or says why not.
 
     Args:
         record: A defective image.
         mask: Its mask's file, or None.
-        pixel_limit: int. The most pixels that a mask may have.
+        decoding: `Decoding`.
         verify: bool. Also decode the mask, to find empty and truncated ones.
 
     Returns:
@@ -59,8 +59,8 @@ def with_mask(
         message = f"{record.path}: the defect has no mask; {without}"
         return record, Problem(record.path, message, broken=False)
     try:
-        _, header = read_checked(mask, pixel_limit)
-        is_empty = verify and not decode_mask(mask, pixel_limit).any()
+        _, header = read_checked(mask, decoding)
+        is_empty = verify and not decode_mask(mask, decoding).any()
     except InputError as error:
         return record, Problem(str(mask), str(error))
     if (header.height, header.width) != (record.height, record.width):

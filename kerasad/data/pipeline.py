@@ -170,7 +170,7 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
     height, width, _ = source.geometry.image_shape
 
     def read_mask(path):
-        mask = tf.numpy_function(_decode_mask(source.pixel_limit), [path], tf.float32)
+        mask = tf.numpy_function(_decode_mask(source.decoding), [path], tf.float32)
         mask = tf.ensure_shape(mask, (None, None, 1))
         return resize_mask(mask, height, width, source.geometry.keep_aspect)
 
@@ -244,5 +244,5 @@ def _mirrorer(source):
     return cut
 
 
-def _decode_mask(pixel_limit):
-    return lambda path: decode_mask(os.fsdecode(path), pixel_limit)
+def _decode_mask(decoding):
+    return lambda path: decode_mask(os.fsdecode(path), decoding)

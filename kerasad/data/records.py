@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from kerasad.data.decoding import Decoding
 from kerasad.data.folders import category_folders, list_images, subfolders
-from kerasad.data.header import PIXEL_LIMIT
 from kerasad.data.image_record import (
     ImageRecord,
     Problem,
@@ -63,8 +63,7 @@ def read_category(
     data: str | os.PathLike,
     *,
     on_bad: str = "skip",
-    pixel_limit: int = PIXEL_LIMIT,
-    max_value: int | None = None,
+    decoding: Decoding = Decoding(),
     verify: bool = True,
 ) -> CategoryIndex:
     """Reads the images of one category, and what is wrong with them.
@@ -77,8 +76,7 @@ def read_category(
         data: The folder.
         on_bad: str. `"skip"` names broken files in `problems` and leaves them out; `"raise"`
             refuses them.
-        pixel_limit: int. The most pixels that an image may have.
-        max_value: int. What is white in 16-bit images. Defaults to `None`, 65535.
+        decoding: `Decoding`.
         verify: bool. Decode each image and mask once, so that broken ones are found now and not in
             the midst of training; without it only headers are looked at, and a truncated file or an
             empty mask isn't noticed here. Defaults to `True`.
@@ -92,16 +90,12 @@ def read_category(
             `on_bad="raise"`, if a file is broken.
     """
     check_choice("on_bad", on_bad, ("skip", "raise"))
-    if max_value is not None and not 1 <= max_value <= 65535:
-        raise InputError(f"`max_value` must be in 1..65535. Received: {max_value}")
     root = Path(os.path.abspath(Path(data).expanduser()))
     layout = _find_layout(root)
     good_folder = root / "train" / "good" if layout == "mvtec" else root
     if layout == "folder":
         refuse_mixed_folder(root, list_images(root, recursive=True)[0])
-    inspect = partial(
-        _inspect, root=root, pixel_limit=pixel_limit, max_value=max_value, verify=verify
-    )
+    inspect = partial(_inspect, root=root, decoding=decoding, verify=verify)
     good, problems, brightest = inspect(good_folder, "good", recursive=layout == "folder")
     good, too_small = _split_off_small(good)
     problems += too_small
@@ -110,14 +104,14 @@ def read_category(
         problems += _unused_folders(root)
         for folder in subfolders(root / "test"):
             records, found, _ = inspect(folder, folder.name)
-            records, found_in_masks = _attach_masks(records, root, folder.name, pixel_limit, verify)
+            records, found_in_masks = _attach_masks(records, root, folder.name, decoding, verify)
             test += records
             problems += found + found_in_masks
             if not records:
                 problems.append(Problem(str(folder), f"{folder}: no usable image.", broken=False))
         good, shared = _split_off_test_images(good, test)
         problems += shared + _contradictions(test)
-    problems += _judge_brightness(good_folder, brightest, max_value)
+    problems += _judge_brightness(good_folder, brightest, decoding.max_value)
     if not good:
         first = next((" " + problem.message for problem in problems if problem.broken), "")
         raise InputError(f"{good_folder}: no usable good image (PNG, JPEG, BMP or TIFF).{first}")
@@ -130,8 +124,7 @@ def read_images(
     paths: str | os.PathLike | Sequence[str | os.PathLike],
     *,
     on_bad: str = "skip",
-    pixel_limit: int = PIXEL_LIMIT,
-    max_value: int | None = None,
+    decoding: Decoding = Decoding(),
     verify: bool = True,
 ) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
     """Reads images that a user names: files, and folders searched recursively.
@@ -139,8 +132,7 @@ def read_images(
     Args:
         paths: One path, or several.
         on_bad: See `read_category`; so are the other arguments.
-        pixel_limit: int.
-        max_value: int.
+        decoding: `Decoding`.
         verify: bool.
 
     Returns:
@@ -166,7 +158,7 @@ def read_images(
         else:
             files.append(path)
     files = list(dict.fromkeys(files))  # a file may be named twice, alone and by its folder
-    records, broken, _ = _inspect_files(files, "good", root, pixel_limit, max_value, verify)
+    records, broken, _ = _inspect_files(files, "good", root, decoding, verify)
     problems += broken
     if on_bad == "raise":
         refuse_broken(problems)
@@ -200,17 +192,17 @@ def _find_layout(root: Path) -> str:
     return "folder"
 
 
-def _inspect(folder, defect, root, pixel_limit, max_value, verify, recursive=False):
+def _inspect(folder, defect, root, decoding, verify, recursive=False):
     """Looks at all images of a folder: (records, problems, brightest 16-bit value or None)."""
     paths, problems = list_images(folder, recursive=recursive)
-    records, broken, brightest = _inspect_files(paths, defect, root, pixel_limit, max_value, verify)
+    records, broken, brightest = _inspect_files(paths, defect, root, decoding, verify)
     return records, problems + broken, brightest
 
 
-def _inspect_files(paths, defect, root, pixel_limit, max_value, verify):
+def _inspect_files(paths, defect, root, decoding, verify):
     def inspect(path):
         try:
-            return inspect_image(path, root, defect, pixel_limit, max_value, verify)
+            return inspect_image(path, root, defect, decoding, verify)
         except InputError as error:
             return Problem(str(path), str(error)), None
 
@@ -222,13 +214,13 @@ def _inspect_files(paths, defect, root, pixel_limit, max_value, verify):
     return records, problems, max((value for _, value in results if value), default=None)
 
 
-def _attach_masks(records, root, defect, pixel_limit, verify):
+def _attach_masks(records, root, defect, decoding, verify):
     if defect == "good":
         return records, []
     masks, problems = find_masks(root / "ground_truth" / defect, records)
     attached = []
     for record in records:
-        record, problem = with_mask(record, masks.get(record.path), pixel_limit, verify)
+        record, problem = with_mask(record, masks.get(record.path), decoding, verify)
         attached.append(record)
         problems += [problem] if problem else []
     return attached, problems

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding import PIXEL_LIMIT, decode_bytes_in_graph, decode_file
+from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.records import ImageRecord
 from kerasad.errors import InputError
@@ -31,8 +31,7 @@ class ImageSource:
         records: Sequence of `ImageRecord`.
         geometry: `Geometry`. The frame.
         cache_bytes: int. Memory that decoded images may take. Defaults to `0`.
-        max_value: int or None. White in 16-bit files, see `decode_file`. Defaults to `None`.
-        pixel_limit: int. The most pixels that a picture may have.
+        decoding: `Decoding`.
 
     Raises:
         InputError: If a file changed since it was indexed; the message names it.
@@ -44,13 +43,11 @@ class ImageSource:
         geometry: Geometry,
         *,
         cache_bytes: int = 0,
-        max_value: int | None = None,
-        pixel_limit: int = PIXEL_LIMIT,
+        decoding: Decoding = Decoding(),
     ):
         self.records = tuple(records)
         self.geometry = geometry
-        self.max_value = max_value
-        self.pixel_limit = pixel_limit
+        self.decoding = decoding
         self.num_cached = min(len(self.records), count_cacheable(geometry, cache_bytes))
         sizes = np.array([(r.height, r.width) for r in self.records], "int64").reshape(-1, 2)
         self.inner_sizes = np.tile(np.int64(geometry.image_shape[:2]), (len(self.records), 1))
@@ -113,7 +110,7 @@ class ImageSource:
             data = tf.io.read_file(file["path"])
             return tf.cond(
                 tf.cast(tf.strings.length(data), tf.int64) == file["bytes"],
-                lambda: _decoder(self.pixel_limit, self.max_value)(data),
+                lambda: _decoder(self.decoding)(data),
                 refuse,
             )
 
@@ -132,7 +129,7 @@ class ImageSource:
         return self.geometry.resize(tf.cond(same, lambda: image, refuse))[0]
 
     def _decode_file(self, path):
-        return decode_file(os.fsdecode(path), self.max_value, self.pixel_limit)
+        return decode_file(os.fsdecode(path), self.decoding)
 
     def _fill(self):
         shape = (self.num_cached, *self.geometry.image_shape)
@@ -142,7 +139,7 @@ class ImageSource:
         del empty
         images = map_dataset(tf.data.Dataset.range(self.num_cached), self._read)
         progress = _SlowProgress(self.num_cached)
-        with name_bad_files(self.records[: self.num_cached], self.max_value, self.pixel_limit):
+        with name_bad_files(self.records[: self.num_cached], self.decoding):
             for index, image in enumerate(images):
                 # Row by row in place; `cache[index].assign` would copy the whole cache.
                 cache.scatter_update(tf.IndexedSlices(image[None], [index]))
@@ -157,9 +154,7 @@ def count_cacheable(geometry: Geometry, cache_bytes: int) -> int:
 
 @contextlib.contextmanager
 def name_bad_files(
-    records: Sequence[ImageRecord] = (),
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
+    records: Sequence[ImageRecord] = (), decoding: Decoding = Decoding()
 ) -> Iterator[None]:
     """Turns TensorFlow's error about a file that went bad into an `InputError` that names it.
 
@@ -169,8 +164,7 @@ def name_bad_files(
     Args:
         records: The `ImageRecord`s that the dataset reads; decoded one by one after an error
             that names no file, to find the one that is broken.
-        max_value: As the dataset was given.
-        pixel_limit: As the dataset was given.
+        decoding: `Decoding`, as the dataset was given.
 
     Raises:
         InputError: If a file changed or broke while it was used.
@@ -182,15 +176,15 @@ def name_bad_files(
         if named:
             raise InputError(named[1]) from error
         for record in records:
-            decode_file(record, max_value, pixel_limit)
+            decode_file(record, decoding)
         raise
 
 
 @functools.cache
-def _decoder(pixel_limit, max_value):
+def _decoder(decoding):
     """The decoder as a graph that is traced once, not once for each dataset."""
     return compiled(
-        lambda data: decode_bytes_in_graph(data, pixel_limit, max_value),
+        lambda data: decode_bytes_in_graph(data, decoding),
         input_signature=[tf.TensorSpec((), tf.string)],
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kerasad.export.signatures import Decoding
+from kerasad.data.decoding import Decoding
 from kerasad.files import read_json
 from kerasad.version import __version__
 

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding import decode_bytes, decode_pixels, read_checked, read_header
+from kerasad.data.decoding import (
+    Decoding,
+    decode_bytes,
+    decode_pixels,
+    read_checked,
+    read_header,
+)
 from kerasad.data.geometry import Geometry
-from kerasad.export.signatures import Decoding
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.synthetic.demo import DEMOS, load_photograph
 
@@ -79,7 +84,7 @@ def collect_samples(
 
 def make_sample(data: bytes, geometry: Geometry, decoding: Decoding) -> Sample:
     """A file's bytes, with what training would have made of them."""
-    pixels = decode_bytes(data, read_header(data), max_value=decoding.max_value)
+    pixels = decode_bytes(data, read_header(data), decoding=decoding)
     image, valid = geometry.resize(pixels)
     return Sample(data, np.asarray(image), None if valid is None else np.asarray(valid))
 
@@ -90,10 +95,10 @@ def read_sendable(path: str | os.PathLike, decoding: Decoding) -> bytes:
     Raises:
         InputError: The file cannot be used.
     """
-    data, header = read_checked(path, decoding.pixel_limit)
+    data, header = read_checked(path, decoding)
     if header.decoder == "graph":
         return data
-    pixels = decode_pixels(data, header, os.fspath(path), decoding.max_value)
+    pixels = decode_pixels(data, header, os.fspath(path), decoding)
     return tf.io.encode_png(pixels).numpy()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasad.data.decoding import PIXEL_LIMIT
+from kerasad.data.decoding import Decoding
 from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError, check_at_least
 from kerasad.export.model_card import MODEL_CARD, make_model_card
@@ -16,7 +16,7 @@ from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
 from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
 from kerasad.export.server_files import read_batch_sizes, write_server_files
-from kerasad.export.signatures import Decoding, build_served
+from kerasad.export.signatures import build_served
 from kerasad.export.warmup import check_warmup_possible, write_warmup
 from kerasad.files import write_json
 
@@ -27,8 +27,7 @@ def export_saved_model(
     *,
     files: Sequence[str | os.PathLike] = (),
     files_from: str = "files given",
-    max_value: int | None = None,
-    pixel_limit: int = PIXEL_LIMIT,
+    decoding: Decoding = Decoding(),
     warmup: bool = True,
     details: dict[str, Any] | None = None,
 ) -> Path:
@@ -47,9 +46,8 @@ def export_saved_model(
             Without any, parts of the embedded photographs (brick, grass, gravel) are taken, which
             say as much of the arithmetic, but at scores that are not those of the data.
         files_from: str. What the files are, for the model card.
-        max_value: int or None. White in 16-bit files, as in training.
-        pixel_limit: int. Files with more pixels are refused by the served model; at least those of
-            the detector's own size.
+        decoding: Decoding, as in training; the served model refuses images above its
+            `pixel_limit`, which must allow for the detector's own size.
         warmup: bool. Write warm-up requests; needs the extra `serving`.
         details: dict or None. Entries for the model card: `data`, `metrics`, `data_licence`.
 
@@ -67,10 +65,9 @@ def export_saved_model(
             f"`detector` has threshold {detector.threshold} and pixel_threshold "
             f"{detector.pixel_threshold}; call its `calibrate` before exporting it."
         )
-    check_at_least("pixel_limit", pixel_limit, math.prod(detector.image_size))
+    check_at_least("pixel_limit", decoding.pixel_limit, math.prod(detector.image_size))
     if warmup:
         check_warmup_possible()
-    decoding = Decoding(pixel_limit, max_value)
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     samples, counts = collect_samples(files, geometry, decoding)
     with draft_version(directory) as draft:

@@ -1,11 +1,9 @@
 """The two functions that a server offers: pixels in, or image files in."""
 
-from dataclasses import dataclass
-
 import tensorflow as tf
 
+from kerasad.data.decoding import Decoding, decode_bytes_in_graph
 from kerasad.data.geometry import Geometry, make_valid, pack_inputs
-from kerasad.data.graph_decoding import decode_bytes_in_graph
 from kerasad.detector.colour_scale import ColourScale
 from kerasad.overlay import encode_overlay
 from kerasad.tracing import compiled
@@ -27,19 +25,6 @@ OUTPUTS = (
 _TOLERANCE = 0.1
 # Files that are decoded at the same time: each may unfold to the whole pixel limit.
 _PARALLEL_FILES = 4
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How image files become pixels, as in training.
-
-    Args:
-        pixel_limit: int. Files with more pixels are refused from their header.
-        max_value: int or None. White in 16-bit files; None is 65535.
-    """
-
-    pixel_limit: int
-    max_value: int | None = None
 
 
 def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
@@ -125,7 +110,7 @@ def _read_files(image_bytes, geometry, decoding):
 
     def read(item):
         data, position = item
-        image = decode_bytes_in_graph(data, decoding.pixel_limit, decoding.max_value, position)
+        image = decode_bytes_in_graph(data, decoding, position)
         image, valid = geometry.resize(image)
         size = tf.constant(frame, tf.int32)
         if valid is not None:

@@ -77,12 +77,7 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
     """
     config = run.config
     reading = config.data
-    index = read_category(
-        resolve_data(data),
-        on_bad=reading.on_bad,
-        pixel_limit=reading.pixel_limit,
-        max_value=reading.max_value,
-    )
+    index = read_category(resolve_data(data), on_bad=reading.on_bad, decoding=reading.decoding)
     split_path = run.part(SPLIT)
     hashes = read_split(split_path)
     if index.layout == "folder":
@@ -111,8 +106,7 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
         crop_size=None if detector.tiles is None else detector.tiles.tile_size,
         cache_megabytes=0,
         labelled=left_out,
-        max_value=reading.max_value,
-        pixel_limit=reading.pixel_limit,
+        decoding=reading.decoding,
     )
 
 

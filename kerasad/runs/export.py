@@ -1,5 +1,6 @@
 """The verb `export`: the next version of a model for TensorFlow Serving."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def export_run(
         The folder of the version.
     """
     reading = run.config.data
+    decoding = reading.decoding
+    if pixel_limit is not None:
+        decoding = dataclasses.replace(decoding, pixel_limit=pixel_limit)
     detector = run.load_detector()
     hashes = read_split(run.part(SPLIT))
     files, files_from = comparison_images(run, data, hashes)
@@ -48,8 +52,7 @@ def export_run(
         output,
         files=files,
         files_from=files_from,
-        max_value=reading.max_value,
-        pixel_limit=reading.pixel_limit if pixel_limit is None else pixel_limit,
+        decoding=decoding,
         warmup=warmup,
         details={
             "data": {
@@ -66,15 +69,14 @@ def export_run(
 def comparison_images(run, data, hashes):
     """Returns images to compare an export on, none if there are none left, and what they are."""
     reading = run.config.data
-    decoding = {"max_value": reading.max_value, "pixel_limit": reading.pixel_limit}
     if data is not None:
-        records, problems = read_images(resolve_data(data), **decoding)
+        records, problems = read_images(resolve_data(data), decoding=reading.decoding)
         if not records:
             reason = problems[0].message if problems else "It has none."
             raise InputError(f"{data} has no usable image to compare on. {reason}")
         return records, f"images of {Path(data).name}"
     try:
-        good = read_category(resolve_data(reading.path), **decoding).good
+        good = read_category(resolve_data(reading.path), decoding=reading.decoding).good
     except InputError:  # the folder is gone
         return (), ""
     for parts in (("calibration",), ("train", "validation")):

@@ -36,8 +36,7 @@ def load_new_images(
         detector_geometry(detector),
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
         on_bad=config.on_bad,
-        max_value=config.max_value,
-        pixel_limit=config.pixel_limit,
+        decoding=config.decoding,
     )
     refuse_overlap(good.records, run.part(SPLIT), unseen, reason)
     return good

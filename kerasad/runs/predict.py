@@ -66,16 +66,14 @@ def predict_files(
     """
     config, output = run.config.data, Path(output).absolute()
     detector = run.load_detector()
-    decoding = {"max_value": config.max_value, "pixel_limit": config.pixel_limit}
-    records, problems = read_images(
-        [resolve_data(path) for path in paths], verify=False, **decoding
-    )
+    paths = [resolve_data(path) for path in paths]
+    records, problems = read_images(paths, verify=False, decoding=config.decoding)
     records = [record for record in records if not _is_own_result(Path(record.path), output)]
     geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     batch_size = whole_batch_size(
         config.batch_size, detector.image_size, detector.model.image_shape
     )
-    stream = ImageStream(records, problems, geometry, batch_size, **decoding)
+    stream = ImageStream(records, problems, geometry, batch_size, decoding=config.decoding)
     names = overlay_names([record.relative_path for record in records])
     scale = ColourScale(detector.pixel_threshold)
     scored = defective = look = 0

@@ -15,8 +15,19 @@ from kerasad.training.recipes import find_recipe
 
 def open_category(config: DataConfig, seed: int) -> Category:
     """The data of a configuration."""
-    values = {key: value for key, value in vars(config).items() if key not in ("path", "overlap")}
-    return load_category(resolve_data(config.path), seed=seed, **values)
+    return load_category(
+        resolve_data(config.path),
+        config.image_size,
+        config.batch_size,
+        split=config.split,
+        seed=seed,
+        crop_size=config.crop_size,
+        cache_megabytes=config.cache_megabytes,
+        on_bad=config.on_bad,
+        decoding=config.decoding,
+        labelled=config.labelled,
+        labelled_share=config.labelled_share,
+    )
 
 
 def check_before_training(category: Category, config: RunConfig) -> None:

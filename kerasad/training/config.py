@@ -12,10 +12,13 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kerasad.errors import InputError
 from kerasad.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from kerasad.data.decoding import Decoding
 
 FORMAT = 2
 """Version of `config.json`; raised when old files would be misread."""
@@ -84,6 +87,13 @@ class DataConfig(Checked):
     labelled_share: float | None = setting(
         None, "Or: defective test images to learn from, as a share of the training images."
     )
+
+    @property
+    def decoding(self) -> "Decoding":
+        """`max_value` and `pixel_limit` as one object."""
+        from kerasad.data.decoding import Decoding
+
+        return Decoding(self.max_value, self.pixel_limit)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ BROKEN = {
     "empty": "is empty",
     "huge": "400 megapixels",
     "one pixel": "too few to learn from",
-    "animated": "several pictures",
-    "pages": "several pictures",
-    "text": "no image that can be read",
+    "animated": "several images",
+    "pages": "several images",
+    "text": "a file of an unknown type",
     "float": "floating-point",
     "folder": "is a folder",
-    "dangling link": "can't be read",
-    "named pipe": "is not a file",
+    "dangling link": "cannot be read",
+    "named pipe": "not a regular file",
 }
 
 
@@ -93,7 +93,7 @@ def test_a_file_without_permission_is_named_and_left_out(category):
     path.chmod(0)
     index = read_category(category)
     assert len(index.good) == 5
-    assert "can't be read (Permission denied)" in index.problems[0].message
+    assert "cannot be read (Permission denied)" in index.problems[0].message
 
 
 def test_an_unreadable_file_is_named_and_left_out(category, monkeypatch):
@@ -104,10 +104,10 @@ def test_an_unreadable_file_is_named_and_left_out(category, monkeypatch):
             raise PermissionError(13, "Permission denied", name)
         return open(name, *args, **kwargs)
 
-    monkeypatch.setattr("kerasad.data.header.open", refuse, raising=False)
+    monkeypatch.setattr("kerasad.data.decoding.header.open", refuse, raising=False)
     index = read_category(category)
     assert len(index.good) == 5
-    assert "000.png: the file can't be read (Permission denied)" in index.problems[0].message
+    assert "000.png: the file cannot be read (Permission denied)" in index.problems[0].message
 
 
 def test_a_name_that_is_not_utf8_is_told_and_left_out(category):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data.category_loading import load_category
-from kerasad.data.decoding import decode_file
+from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
 from kerasad.data.loading import load_good_images, load_images
 from kerasad.data.pipeline import make_dataset
@@ -287,5 +287,5 @@ def test_real_photos_fill_all_parts(shared_data):
 
 def test_an_image_size_above_the_pixel_limit_is_refused_before_any_work(folder):
     with pytest.raises(InputError, match=r"image_size='100x200' .* 20,000 pixels.* of 19,999"):
-        load_category(folder, image_size="100x200", pixel_limit=19_999)
-    assert load_category(folder, image_size="100x200", pixel_limit=20_000)
+        load_category(folder, image_size="100x200", decoding=Decoding(pixel_limit=19_999))
+    assert load_category(folder, image_size="100x200", decoding=Decoding(pixel_limit=20_000))

@@ -7,7 +7,7 @@ from PIL import Image
 
 from kerasad.data import pipeline
 from kerasad.data import source as source_module
-from kerasad.data.decoding import decode_file
+from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
 from kerasad.data.plans import plan_grid
 from kerasad.data.records import read_images, read_record
@@ -288,7 +288,7 @@ def test_sixteen_bits_and_orientation_are_as_in_decoding(tmp_path):
     exif[274] = 6
     turned.save(tmp_path / "turned.jpg", exif=exif)
     records = [read_record(tmp_path / name) for name in ("grey.png", "turned.jpg")]
-    source = ImageSource(records, Geometry(16, 24), max_value=4095)
+    source = ImageSource(records, Geometry(16, 24), decoding=Decoding(max_value=4095))
     images, _, _ = collect(pipeline.make_dataset(source, 2))
     np.testing.assert_allclose(images[0, ..., 0], grey / 4095, atol=1e-6)
     np.testing.assert_array_equal(images[1], decode_file(records[1]))

@@ -12,9 +12,10 @@ from PIL import Image
 
 from kerasad import VAEGAN, AnomalyDetector
 from kerasad.cli import main
+from kerasad.data.decoding import Decoding
 from kerasad.detector.experts import CellGaussian, PixelResidual, SSIMResidual
 from kerasad.export.execution import SessionModel
-from kerasad.export.signatures import Decoding, build_served
+from kerasad.export.signatures import build_served
 
 SIDE = 32
 PIXEL_LIMIT = 10_000
@@ -62,7 +63,7 @@ def served(tmp_path_factory):
         if name not in made:
             detector = make_detector(name)
             folder = tmp_path_factory.mktemp("served") / name
-            module, signatures = build_served(detector, Decoding(PIXEL_LIMIT))
+            module, signatures = build_served(detector, Decoding(pixel_limit=PIXEL_LIMIT))
             tf.saved_model.save(module, str(folder), signatures=signatures)
             made[name] = SimpleNamespace(
                 detector=detector, folder=folder, session=SessionModel(folder)

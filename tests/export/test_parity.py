@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasad.data.decoding import Decoding
 from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError
 from kerasad.export import execution, export_saved_model, parity
 from kerasad.export.execution import pack_files, unpack_files
 from kerasad.export.parity import TOLERANCE, ParityError, map_scale
 from kerasad.export.samples import collect_samples
-from kerasad.export.signatures import Decoding
 
 PIXEL_LIMIT = 10_000  # of the models that `served` makes
 
@@ -95,7 +95,7 @@ def _same_process(monkeypatch):
 def test_the_gate_passes_a_true_export_of_padded_images(served, tmp_path):
     model = served("padded")
     geometry = Geometry(*model.detector.image_size, keep_aspect=True)
-    samples, counts = collect_samples((), geometry, Decoding(PIXEL_LIMIT))
+    samples, counts = collect_samples((), geometry, Decoding(pixel_limit=PIXEL_LIMIT))
     assert counts == {"files": 12, "synthetic_defects": 12, "encodings": 3}
     found = parity.check_parity(model.detector, model.folder, samples, 8, tmp_path)
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad.data.decoding import decode_bytes, decode_file, read_header
+from kerasad.data.decoding import Decoding, decode_bytes, decode_file, read_header
 from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError
 from kerasad.export.samples import batch_size_for, collect_samples
-from kerasad.export.signatures import Decoding
 
-DECODING = Decoding(10**6, max_value=4095)
+DECODING = Decoding(max_value=4095, pixel_limit=10**6)
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def test_files_are_sent_as_they_are_and_seen_as_in_training(files):
     assert len(samples) == 9
     for sample, path in zip(samples, paths, strict=False):
         assert sample.data == path.read_bytes()
-        expected, _ = Geometry(32, 32).resize(decode_file(path, 4095))
+        expected, _ = Geometry(32, 32).resize(decode_file(path, DECODING))
         np.testing.assert_array_equal(sample.image, expected)
 
 
@@ -41,7 +40,7 @@ def test_every_sample_is_what_training_makes_of_its_bytes(files):
     samples, _ = collect_samples(files(2), geometry, DECODING)
     for sample in samples:
         image, valid = geometry.resize(
-            decode_bytes(sample.data, read_header(sample.data), max_value=4095)
+            decode_bytes(sample.data, read_header(sample.data), decoding=DECODING)
         )
         np.testing.assert_array_equal(sample.image, image)
         np.testing.assert_array_equal(sample.valid, valid)

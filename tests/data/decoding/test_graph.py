@@ -9,15 +9,21 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasad.data.decoding import check_header, decode_bytes, decode_bytes_in_graph, read_header
-from kerasad.data.header import MAX_SEGMENTS
+from kerasad.data.decoding import (
+    Decoding,
+    check_header,
+    decode_bytes,
+    decode_bytes_in_graph,
+    read_header,
+)
+from kerasad.data.decoding.header import MAX_SEGMENTS
 from kerasad.errors import InputError
 
 
 def compile_decoder(**options):
     @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
     def decode(image_bytes):
-        return decode_bytes_in_graph(image_bytes, **options)
+        return decode_bytes_in_graph(image_bytes, Decoding(**options))
 
     return decode
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasad.data.decoding import (
+    Decoding,
     check_header,
     decode_bytes,
     decode_file,
@@ -16,7 +17,7 @@ from kerasad.data.decoding import (
     decode_pixels,
     read_header,
 )
-from kerasad.data.pillow_decoding import decode_with_pillow
+from kerasad.data.decoding.pillow import decode_with_pillow
 from kerasad.errors import InputError
 
 # Two rows of three colours: no two rows, columns or channels are alike.
@@ -25,10 +26,11 @@ CARD = np.array(
 )
 
 
-def decode(data, **options):
+def decode(data, max_value=None):
     header = read_header(data)
-    check_header(header, "a file", pixel_limit=10_000)
-    return decode_bytes(data, header, **options)
+    decoding = Decoding(max_value, pixel_limit=10_000)
+    check_header(header, "a file", decoding)
+    return decode_bytes(data, header, decoding=decoding)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "BMP", "TIFF"])
@@ -72,7 +74,7 @@ def test_16_bit_colours_in_tiff_are_refused_where_their_lower_bits_count(tmp_pat
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
     np.testing.assert_allclose(decode_file(tmp_path / "a.tif"), 15 / 255, rtol=1e-6)
     with pytest.raises(InputError, match="16-bit PNG"):
-        decode_file(tmp_path / "a.tif", max_value=4095)
+        decode_file(tmp_path / "a.tif", Decoding(max_value=4095))
 
 
 def test_8_bit_pictures_do_not_ask_for_max_value(encode):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad.data.header import MAX_SEGMENTS, Header, check_header, read_header
+from kerasad.data.decoding import Decoding, Header, check_header, read_header
+from kerasad.data.decoding.header import MAX_SEGMENTS
 from kerasad.errors import InputError
 
 
@@ -67,9 +68,9 @@ def test_endless_chunks_are_refused(noise, encode, png_chunk):
 
 
 def test_the_limit_is_the_last_size_allowed():
-    check_header(Header("png", 10, 20), "a.png", pixel_limit=200)
+    check_header(Header("png", 10, 20), "a.png", Decoding(pixel_limit=200))
     with pytest.raises(InputError, match=r"a\.png: the image is 20 x 10 pixels"):
-        check_header(Header("png", 10, 20), "a.png", pixel_limit=199)
+        check_header(Header("png", 10, 20), "a.png", Decoding(pixel_limit=199))
 
 
 @pytest.mark.parametrize("bits", [12, 32])

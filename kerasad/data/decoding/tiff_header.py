@@ -1,6 +1,6 @@
-"""What a TIFF structure says, without its pixels: of a TIFF file, or of a photo's Exif block.
+"""The directory of a TIFF structure: of a TIFF file, or of a photo's Exif block.
 
-Both are the same thing: a byte order, the offset of a directory, and the directory's entries of 12
+Both have the same form: a byte order, the offset of a directory, and the directory's entries of 12
 bytes each (TIFF 6.0, section 2; Exif 2.3, section 4.5).
 """
 
@@ -19,14 +19,14 @@ def read_directory(file: BinaryIO, start: int = 0) -> tuple[dict[int, tuple[int,
 
     Args:
         file: Seekable binary file.
-        start: int. Where the structure begins; its offsets count from here.
+        start: int. Where the structure begins; its offsets are relative to this.
 
     Returns:
-        (values, more): the whole-number values of each tag, and whether another directory (another
-        picture) follows.
+        (values, more): the integer values of each tag, and whether another directory (another
+        image) follows.
 
     Raises:
-        ValueError: If it isn't a TIFF structure, or it ends too early.
+        ValueError: If this is not a TIFF structure, or it ends too early.
     """
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(_read(file, start, 4))
     if order is None:
@@ -42,7 +42,7 @@ def read_directory(file: BinaryIO, start: int = 0) -> tuple[dict[int, tuple[int,
         if kind not in _SIZES or not 1 <= length <= _MAX_ENTRIES:
             continue
         letter, size = _SIZES[kind]
-        if size * length <= 4:  # short values sit in the entry itself, long ones elsewhere
+        if size * length <= 4:  # short values are in the entry itself, long ones elsewhere
             content = entries[position + 8 : position + 8 + size * length]
         else:
             (offset,) = struct.unpack_from(order + "I", entries, position + 8)
@@ -56,9 +56,9 @@ def read_directory(file: BinaryIO, start: int = 0) -> tuple[dict[int, tuple[int,
 
 
 def read_orientation(file: BinaryIO, start: int, length: int) -> int:
-    """The orientation 1..8 that an Exif block states, 1 where it states none.
+    """Returns the orientation, 1..8, in an Exif block; 1 if it has none.
 
-    Only the entry's own two bytes are looked at, so that `graph_decoding` can do exactly the same.
+    Only the entry's own two bytes are read, so that `graph` can do exactly the same.
 
     Args:
         file: Seekable binary file.

@@ -1,6 +1,7 @@
-"""What kind of picture a file holds, from its first bytes: nothing is decoded.
+"""Format, size and depth of an image, from the first bytes of its file.
 
-A PNG of 1 MB can unfold to gigabytes, so every decoder of this package asks here first.
+Nothing is decoded here. A PNG of 1 MB can expand to gigabytes, so every decoder of this package
+reads the header first.
 """
 
 import io
@@ -10,11 +11,11 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from kerasad.data import tiff_header
+from kerasad.data.decoding import tiff_header
+from kerasad.data.decoding.settings import Decoding
 from kerasad.errors import InputError
 
-PIXEL_LIMIT = 100_000_000
-# A photo has about ten segments before its pixels; a million of them is an attack on our time.
+# A photo has about ten segments before its pixels. A million of them would only cost time.
 MAX_SEGMENTS = 256
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
@@ -22,17 +23,17 @@ _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of a picture say.
+    """What the first bytes of an image file say.
 
     Args:
         format: str. `"png"`, `"jpeg"`, `"bmp"` or `"tiff"`.
-        height: int. Pixels, as the picture is shown (after its Exif orientation).
-        width: int. Pixels, as the picture is shown.
-        bits: int. Bits of a channel, at least 8.
-        channels: int. Colour channels as stored, alpha included; a palette counts as 3.
+        height: int. Pixels, after the Exif orientation is applied.
+        width: int. Pixels, after the Exif orientation is applied.
+        bits: int. Bits per channel, at least 8.
+        channels: int. Channels as stored, alpha included; a palette counts as 3.
         orientation: int in 1..8. The Exif orientation; 1 means stored as shown.
-        animated: bool. Whether there is more than one picture: an animation, or several pages.
-        decoder: str. `"graph"` where `decode_bytes_in_graph` can read it, else `"pillow"`.
+        animated: bool. Whether the file holds several images: an animation, or several pages.
+        decoder: str. `"graph"` if `decode_bytes_in_graph` can read it, else `"pillow"`.
     """
 
     format: str
@@ -46,16 +47,16 @@ class Header:
 
 
 def read_header(source: str | os.PathLike | bytes | BinaryIO) -> Header:
-    """Reads what kind of picture this is, in a millisecond and a few kilobytes.
+    """Reads the header of an image file: a few kilobytes, in about a millisecond.
 
     Args:
         source: A path, the bytes of an image file, or a seekable binary file.
 
     Returns:
-        A `Header`. Its size and kind are not judged here: see `check_header`.
+        A `Header`. Whether it is acceptable is for `check_header` to say.
 
     Raises:
-        InputError: If it can't be read, or isn't a PNG, JPEG, BMP or TIFF image.
+        InputError: If the file cannot be read or is not a PNG, JPEG, BMP or TIFF image.
     """
     if isinstance(source, bytes):
         return _parse(io.BytesIO(source), "the image bytes")
@@ -65,50 +66,50 @@ def read_header(source: str | os.PathLike | bytes | BinaryIO) -> Header:
         return _parse(file, os.fspath(source))
 
 
-def check_header(header: Header, name: str | os.PathLike, pixel_limit: int = PIXEL_LIMIT) -> None:
-    """Refuses a picture that is too large or of a kind that can't be used.
+def check_header(header: Header, name: str | os.PathLike, decoding: Decoding = Decoding()) -> None:
+    """Refuses an image that is too large or of a kind that cannot be used.
 
     Args:
-        header: The picture's `Header`.
+        header: The image's `Header`.
         name: str. The file, for the message.
-        pixel_limit: int. The most pixels that a picture may have.
+        decoding: `Decoding`, which holds the limits.
 
     Raises:
-        InputError: If it is over the limit, without pixels, animated, or has channels of neither 8
-            nor 16 bits.
+        InputError: If the image is over a limit, has no pixels, is animated, or has neither 8 nor
+            16 bits per channel.
     """
     name = os.fspath(name)
     pixels = header.height * header.width
     size = f"{header.width} x {header.height} pixels"
     if pixels < 1:
-        raise InputError(f"{name}: the image is {size}; it holds no picture.")
-    if pixels > pixel_limit:
+        raise InputError(f"{name}: the image is {size} and therefore empty.")
+    if pixels > decoding.pixel_limit:
         raise InputError(
             f"{name}: the image is {size}, {pixels / 1e6:.4g} megapixels, and the limit is "
-            f"{pixel_limit / 1e6:.4g}; scale it down or raise `pixel_limit`."
+            f"{decoding.pixel_limit / 1e6:.4g}; scale it down or raise `pixel_limit`."
         )
     if header.animated:
         raise InputError(
-            f"{name}: the {header.format.upper()} holds several pictures (an animation or several "
-            "pages), and it isn't clear which one is meant; save one picture a file."
+            f"{name}: the {header.format.upper()} holds several images (an animation or several "
+            "pages), and it is not clear which one is meant; save one image per file."
         )
     if header.bits not in (8, 16):
         raise InputError(
-            f"{name}: the image has {header.bits} bits a channel; save it with 8 or 16."
+            f"{name}: the image has {header.bits} bits per channel; save it with 8 or 16."
         )
 
 
 def open_image(path: str | os.PathLike) -> BinaryIO:
-    """Opens a file for reading; whatever stands in the way is an `InputError` that names it."""
+    """Opens a file for reading; any obstacle is an `InputError` that names the file."""
     name = os.fspath(path)
     try:
-        # Asked before opening: opening a named pipe would wait for ever.
+        # Checked before opening: opening a named pipe would block for ever.
         if not stat.S_ISREG(os.stat(name).st_mode):
-            raise InputError(f"{name}: it is not a file; give an image file.")
+            raise InputError(f"{name}: this is not a regular file; give an image file.")
         return open(name, "rb")
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{name}: the file can't be read ({reason}).") from error
+        raise InputError(f"{name}: the file cannot be read ({reason}).") from error
 
 
 def _parse(file: BinaryIO, name: str) -> Header:
@@ -116,7 +117,7 @@ def _parse(file: BinaryIO, name: str) -> Header:
         file.seek(0)
         start = file.read(16)
         if not start:
-            raise InputError(f"{name}: the file is empty (0 bytes); save the picture again.")
+            raise InputError(f"{name}: the file is empty (0 bytes); save the image again.")
         if start.startswith(PNG_SIGNATURE):
             return _parse_png(file)
         if start.startswith(b"\xff\xd8\xff"):
@@ -129,13 +130,13 @@ def _parse(file: BinaryIO, name: str) -> Header:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{name}: the start of the file is broken ({error}); save the picture again."
+            f"{name}: the start of the file is broken ({error}); save the image again."
         ) from error
-    found = _guess(start)
-    raise InputError(f"{name}: it is {found}, not a PNG, JPEG, BMP or TIFF image; convert it.")
+    found = _guess_type(start)
+    raise InputError(f"{name}: this is {found}, not a PNG, JPEG, BMP or TIFF image; convert it.")
 
 
-def _guess(start: bytes) -> str:
+def _guess_type(start: bytes) -> str:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "a WEBP image"
     if start[4:8] == b"ftyp":
@@ -143,14 +144,14 @@ def _guess(start: bytes) -> str:
     for magic, kind in _OTHER_TYPES.items():
         if start.startswith(magic):
             return f"a file of type {kind}"
-    return "no image that can be read here"
+    return "a file of an unknown type"
 
 
 def _parse_png(file: BinaryIO) -> Header:
     file.seek(8)
     length, kind = struct.unpack(">I4s", file.read(8))
     if kind != b"IHDR" or length != 13:
-        raise ValueError("its first chunk isn't IHDR")
+        raise ValueError("its first chunk is not IHDR")
     width, height, bits, color = struct.unpack(">IIBB", file.read(10))
     orientation, animated, position = 1, False, 33
     for _ in range(MAX_SEGMENTS):
@@ -228,10 +229,10 @@ def _parse_tiff(file: BinaryIO) -> Header:
     (width,), (height,) = values[tiff_header.WIDTH], values[tiff_header.HEIGHT]
     sample_format = max(values.get(tiff_header.SAMPLE_FORMAT, (1,)))
     if sample_format not in (1, 4):  # unsigned, or not said
-        raise ValueError("its pixels are signed or floating-point numbers; save whole ones from 0")
+        raise ValueError("its pixels are signed or floating-point numbers; save unsigned integers")
     bits = max(values.get(tiff_header.BITS, (1,)))
     if bits > 8 and values.get(tiff_header.PHOTOMETRIC) == (0,):
-        raise ValueError("0 means white in its 16-bit pixels; save it with 0 as black")
+        raise ValueError("0 is white in its 16-bit pixels; save it with 0 as black")
     (orientation,) = values.get(tiff_header.ORIENTATION, (1,))
     orientation = orientation if 1 <= orientation <= 8 else 1
     return Header(

@@ -1,44 +1,42 @@
-"""Image bytes to pixels by TensorFlow operations alone, so that a SavedModel can hold them.
+"""From image bytes to pixels in TensorFlow operations alone, so that a SavedModel can hold them.
 
-The header is looked at before anything is decoded, exactly as `header.py` does it for files: what
-is refused there is refused here, as INVALID_ARGUMENT.
+The header is checked before anything is decoded, exactly as `header.py` does it for files: what is
+refused there is refused here, as INVALID_ARGUMENT.
 """
 
 import tensorflow as tf
 
-from kerasad.data.header import MAX_SEGMENTS, PIXEL_LIMIT, PNG_SIGNATURE
+from kerasad.data.decoding.header import MAX_SEGMENTS, PNG_SIGNATURE
+from kerasad.data.decoding.settings import Decoding
 
-_MARGIN = 64  # zeros after the last byte, so that no look-up of a field leaves the data
+_MARGIN = 64  # zeros after the last byte, so that no field is read outside the data
 
 
-def decode_bytes_in_graph(
-    image_bytes, pixel_limit: int = PIXEL_LIMIT, max_value: int | None = None, position=None
-) -> tf.Tensor:
+def decode_bytes_in_graph(image_bytes, decoding: Decoding = Decoding(), position=None) -> tf.Tensor:
     """Decodes one PNG, JPEG or plain BMP (24 or 32 bits) file, Exif orientation included.
 
-    Grey, palette and CMYK become three channels; alpha is dropped, and the colours below it are
-    used as they are. 8-bit values are divided by 255, 16-bit ones by `max_value`, at most 1.
+    Grey, palette and CMYK become three channels; alpha is dropped and the colours below it are
+    kept. 8-bit values are divided by 255, 16-bit values by `max_value`, and limited to 1.
 
     Args:
         image_bytes: Scalar string tensor. A whole image file.
-        pixel_limit: int. The most pixels that a picture may have.
-        max_value: int. What is white in 16-bit pictures. Defaults to `None`, 65535.
-        position: Scalar int tensor. Where in its batch the file stands, for error messages.
+        decoding: `Decoding`.
+        position: Scalar int tensor. The position of the file in its batch, for error messages.
 
     Returns:
         float32 (height, width, 3) in [0, 1].
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is another kind of file, broken, animated, or over the
-            limit; the last one before any pixel is decoded.
+        tf.errors.InvalidArgumentError: If the file is of another kind, broken, animated or over
+            the limit. The limit is checked before any pixel is decoded.
     """
     image_bytes = tf.ensure_shape(tf.convert_to_tensor(image_bytes, tf.string), ())
     data = tf.concat([tf.io.decode_raw(image_bytes, tf.uint8), tf.zeros(_MARGIN, tf.uint8)], 0)
-    white = 65535 if max_value is None else max_value
+    pixel_limit = decoding.pixel_limit
     which = [] if position is None else ["Position in the batch:", position]
 
     def decode_png():
-        return _decode_png(image_bytes, data, pixel_limit, white, which)
+        return _decode_png(image_bytes, data, pixel_limit, decoding.white, which)
 
     def decode_jpeg():
         return _decode_jpeg(image_bytes, data, pixel_limit, which)
@@ -60,14 +58,14 @@ def decode_bytes_in_graph(
             lambda: tf.cond(_starts_with(data, b"BM"), decode_bmp, refuse),
         ),
     )
-    image = _turn(image, _orientation(data, start, length))
+    image = _apply_orientation(image, _read_orientation(data, start, length))
     return tf.ensure_shape(image, (None, None, 3))
 
 
 def scale_pixels(pixels, white: int) -> tf.Tensor:
-    """Whole-number pixels to float32 in [0, 1]: the value over `white`, at most 1."""
-    # One product with a rounded constant: a division may become one when the graph is optimized,
-    # and then differ in the last bit from what runs outside of a graph.
+    """Converts integer pixels to float32 in [0, 1]: the value over `white`, at most 1."""
+    # A product with a rounded constant: an optimized graph may turn a division into one, which
+    # then differs in the last bit from eager execution.
     return tf.minimum(tf.cast(pixels, tf.float32) * tf.constant(1.0 / white, tf.float32), 1.0)
 
 
@@ -79,7 +77,7 @@ def _decode_png(image_bytes, data, pixel_limit, white, which):
     start, length, animated, pixels_follow = _scan_png(data)
     checks = _check_size(height, width, pixel_limit, which) + [
         tf.debugging.Assert(pixels_follow, ["The start of the PNG is broken.", *which]),
-        tf.debugging.Assert(~animated, ["The PNG is animated; send one picture.", *which]),
+        tf.debugging.Assert(~animated, ["The PNG is animated; send one image.", *which]),
     ]
     with tf.control_dependencies(checks):
         image_bytes = tf.identity(image_bytes)
@@ -130,10 +128,10 @@ def _check_size(height, width, pixel_limit, which):
 
 
 def _scan_png(data):
-    """Walks over the chunks before the pixels.
+    """Scans the chunks before the pixels.
 
     Returns:
-        (start, length) of the Exif block, length 0 if there is none; whether it is animated;
+        Start and length of the Exif block, length 0 if there is none; whether the PNG is animated;
         whether pixels follow.
     """
     end = tf.size(data, tf.int64) - _MARGIN
@@ -160,7 +158,7 @@ def _scan_png(data):
 
 
 def _scan_jpeg(data):
-    """Walks over the segments before the pixels, as `_scan_png` does; nothing is animated here."""
+    """Scans the segments before the pixels, as `_scan_png` does; a JPEG is never animated."""
     end = tf.size(data, tf.int64) - _MARGIN
 
     def goes_on(position, start, length):
@@ -176,7 +174,7 @@ def _scan_jpeg(data):
         )
         start = tf.where(is_exif, position + 10, start)
         length = tf.where(is_exif, tf.maximum(size - 8, 0), length)
-        # A byte 255 may fill up the space before a marker.
+        # Bytes of 255 may fill the space before a marker.
         return position + tf.where(tf.equal(marker, 0xFF), _zero() + 1, size + 2), start, length
 
     position, start, length = tf.while_loop(
@@ -186,8 +184,8 @@ def _scan_jpeg(data):
     return start, length, (data[position] == 0xFF) & (data[position + 1] == 0xDA)
 
 
-def _orientation(data, start, length):
-    """The orientation 1..8 of the Exif block, 1 where it states none; see `tiff_header`."""
+def _read_orientation(data, start, length):
+    """Returns the orientation, 1..8, in the Exif block; 1 if it has none. See `tiff_header`."""
     end = tf.size(data, tf.int64) - _MARGIN
     start = tf.minimum(start, end)
     block = data[start : tf.minimum(start + length, end)]
@@ -216,8 +214,8 @@ def _orientation(data, start, length):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _turn(image, orientation):
-    """Turns and mirrors a picture as its Exif orientation asks."""
+def _apply_orientation(image, orientation):
+    """Rotates and mirrors an image as its Exif orientation asks."""
 
     def is_one_of(*values):
         return tf.reduce_any(tf.equal(orientation, values))
@@ -232,7 +230,7 @@ def _starts_with(data, start):
 
 
 def _big_endian(data, position, length):
-    """The unsigned number of `length` <= 4 bytes at `position`, as int64."""
+    """Returns the unsigned number of `length` <= 4 bytes at `position`, as int64."""
     digits = tf.cast(data[position : position + length], tf.int64)
     return tf.reduce_sum(digits * [256**power for power in reversed(range(length))])
 

@@ -1,21 +1,21 @@
-"""Pillow's decoders, for what TensorFlow's can't read: TIFF, and BMP with a palette or packed.
+"""Pillow's decoders, for what TensorFlow cannot read: TIFF, and BMP with a palette or packed.
 
-Pillow is only reached after `check_header`, and only by the plugin of the format that the header
-named: none of its other fifty readers, nor its own limit (which warns), comes into play.
+Pillow runs only after `check_header`, and only with the plugin of the format that the header
+named: none of its other fifty readers is used, and its own limit (which warns) is never reached.
 """
 
 import io
 
 import numpy as np
 
-from kerasad.data.header import Header
+from kerasad.data.decoding.header import Header
 from kerasad.errors import InputError
 
 
 def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
     """Decodes the bytes of an image file.
 
-    Alpha is dropped, and the colours below it are used as they are; grey becomes three channels.
+    Alpha is dropped and the colours below it are kept; grey becomes three channels.
 
     Args:
         data: bytes. A whole image file.
@@ -23,7 +23,7 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
         name: str. The file, for messages.
 
     Returns:
-        uint8 or uint16 (height, width, 3), as shown (after the Exif orientation).
+        uint8 or uint16 (height, width, 3), with the Exif orientation applied.
 
     Raises:
         InputError: If the file is broken.
@@ -34,12 +34,12 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
         raise InputError(f"{name}: Pillow keeps 8 of the 16 bits of a colour PNG.")
     try:
         image = _plugin(header.format)(io.BytesIO(data))
-        # Sorted, since some plugins already give the sides of the turned image. Where a broken file
-        # states its size twice, Pillow must not go by one that was never held to the limit.
+        # Sorted, since some plugins report the sides after the rotation. A broken file may state
+        # two sizes, and Pillow must not use one that was never checked against the limit.
         if sorted(image.size) != sorted((header.height, header.width)):
             raise ValueError(f"two sizes in it, {header.width} x {header.height} and {image.size}")
         image.load()
-        # Plugins differ in whether they turn the image themselves; they then drop the tag.
+        # Some plugins rotate the image themselves; they then drop the tag.
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
             return np.repeat(np.asarray(image).astype(np.uint16)[..., None], 3, axis=-1)
@@ -49,12 +49,12 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
     except Exception as error:  # a broken file may raise nearly anything in Pillow
         raise InputError(
             f"{name}: the {header.format.upper()} is broken or cut off ({error}); "
-            "save the picture again."
+            "save the image again."
         ) from error
 
 
 def _plugin(image_format: str):
-    """The one Pillow class that reads this format."""
+    """Returns the one Pillow class that reads this format."""
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
     return {

@@ -1,0 +1,136 @@
+"""From a file to pixels, or to a mask: the header is checked before anything is decoded.
+
+The graph's decoder reads PNG, JPEG (CMYK too) and plain BMP; Pillow reads TIFF and other BMP
+files. Both apply the Exif orientation, drop alpha, turn grey into three channels and scale 16-bit
+values by `Decoding.max_value`.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from kerasad.data.decoding.graph import scale_pixels
+from kerasad.data.decoding.header import Header, check_header, open_image, read_header
+from kerasad.data.decoding.pillow import decode_with_pillow
+from kerasad.data.decoding.settings import Decoding
+from kerasad.errors import InputError
+
+# Room for four channels of 16 bits a pixel, and for what cameras write beside the pixels.
+_BYTES_PER_PIXEL = 8
+_EXTRA_BYTES = 64 * 2**20
+
+
+def decode_file(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.ndarray:
+    """Decodes an image file.
+
+    Args:
+        path: str, path or `ImageRecord`.
+        decoding: `Decoding`.
+
+    Returns:
+        float32 (height, width, 3) in [0, 1].
+
+    Raises:
+        InputError: If the file cannot be used; the message names it.
+    """
+    data, header = read_checked(path, decoding)
+    return decode_bytes(data, header, os.fspath(path), decoding)
+
+
+def decode_mask(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.ndarray:
+    """Decodes a mask of defects.
+
+    A pixel is defective if it is brighter than half of white: the soft edges of a scaled mask then
+    stay in place. If no pixel is that bright, as in a mask of class numbers 0, 1, 2..., all pixels
+    other than 0 are defective.
+
+    Args:
+        path: str or path of the mask.
+        decoding: `Decoding`. Its `max_value` is that of the images and does not apply to masks.
+
+    Returns:
+        float32 (height, width, 1) of 0 and 1.
+
+    Raises:
+        InputError: If the file cannot be used; the message names it.
+    """
+    pixels = decode_file(path, dataclasses.replace(decoding, max_value=None))
+    pixels = pixels.max(axis=-1, keepdims=True)
+    level = 0.5 if pixels.max() > 0.5 else 0.0
+    return (pixels > level).astype(np.float32)
+
+
+def decode_bytes(
+    data: bytes, header: Header, name: str = "the image bytes", decoding: Decoding = Decoding()
+) -> np.ndarray:
+    """Decodes the bytes of an image file whose header was checked; see `decode_file`."""
+    pixels = decode_pixels(data, header, name, decoding)
+    return scale_pixels(pixels, 255 if pixels.dtype == np.uint8 else decoding.white).numpy()
+
+
+def decode_pixels(
+    data: bytes, header: Header, name: str = "the image bytes", decoding: Decoding = Decoding()
+) -> np.ndarray:
+    """Decodes to the integers that the file stores: uint8 or uint16 (height, width, 3).
+
+    Raises:
+        InputError: If the file is broken, or `max_value` cannot be applied to it.
+    """
+    if header.decoder == "pillow":
+        if header.bits == 16 and header.channels >= 3 and decoding.white != 65535:
+            raise InputError(
+                f"{name}: only the upper 8 bits of a 16-bit colour TIFF can be read, so "
+                f"`max_value={decoding.max_value}` cannot be applied; save it as a 16-bit PNG."
+            )
+        return decode_with_pillow(data, header, name)
+    try:
+        if header.format == "png":
+            pixel_type = tf.uint16 if header.bits == 16 else tf.uint8
+            pixels = tf.io.decode_png(data, 3, pixel_type)
+        elif header.format == "jpeg":
+            pixels = tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE")
+        else:
+            pixels = tf.io.decode_bmp(data)[..., :3]
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"{name}: the {header.format.upper()} is broken or cut off; save the image again."
+        ) from error
+    return _apply_orientation(pixels.numpy(), header.orientation)
+
+
+def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tuple[bytes, Header]:
+    """Reads a file after checking its header.
+
+    Returns:
+        (data, header): the bytes of the file, and its `Header`.
+
+    Raises:
+        InputError: If the file cannot be read, or `check_header` refuses it.
+    """
+    name = os.fspath(path)
+    with open_image(path) as file:
+        header = read_header(file)
+        check_header(header, name, decoding)
+        size = os.fstat(file.fileno()).st_size
+        if size > _BYTES_PER_PIXEL * decoding.pixel_limit + _EXTRA_BYTES:
+            raise InputError(
+                f"{name}: the file has {size / 1e6:.0f} MB, more than any image of "
+                f"{decoding.pixel_limit / 1e6:.4g} megapixels needs; save the image again."
+            )
+        try:
+            file.seek(0)
+            return file.read(), header
+        except OSError as error:
+            raise InputError(f"{name}: the file cannot be read ({error.strerror}).") from error
+
+
+def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
