@@ -13,14 +13,15 @@ import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
-from kerasad.metrics import BalancedAccuracy, PerImageIoU, PooledIoU
+from kerasad.metrics import BalancedAccuracy
 from kerasad.metrics.defect_groups import DefectGroups
+from kerasad.metrics.registry import quality_measures
 from kerasad.metrics.table import format_metrics_table, write_metrics
 
 __all__ = ["evaluate", "format_metrics_table", "write_metrics"]
 
 GOOD = "good"
-# The one group of defective images where no records say which defect each has.
+# The group of all defective images where no records name their defects.
 DEFECTIVE = "defective"
 
 
@@ -39,32 +40,33 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measures a calibrated detector; nothing is chosen on these images.
 
-    Scores and maps are compared raw, at the model's input size. The defects of one folder are
-    measured against all good images. A defective image without a usable mask counts for the image
-    metrics only. Memory does not grow with the number of images.
+    Scores and maps are compared raw, at the model's input size. Each kind of defect is measured
+    against all good images. A defective image without a usable mask counts for the image metrics
+    only. Memory does not grow with the number of images. What is measured is the registry's
+    choice, see `kerasad.metrics.registry`.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
         dataset: `tf.data.Dataset` of `(x, targets)` as `Category.test` yields it, or of `x` alone,
-            which are then all taken for good images.
+            whose images then all count as good.
         records: sequence of ImageRecord that `targets["index"]` points into; names the defects and
             the files. Without it `per_defect` is empty.
-        seed: int. Of the run, handed on.
-        train_seconds: float. Duration of the training, handed on.
-        peak_memory_mb: float. Of the process, handed on.
-        vanished_regions: int. Regions of masks that resizing removed, handed on.
+        seed: int. Seed of the run, copied to the result.
+        train_seconds: float. Duration of the training, copied to the result.
+        peak_memory_mb: float. Peak memory of the process, copied to the result.
+        vanished_regions: int. Regions of masks that resizing removed, copied to the result.
         fpr_limit: float in (0, 1]. Right end of AUPRO's area.
-        timing_batches: int. How often the first batch is repeated, after once more for compiling,
-            to find `milliseconds_per_image`; 0 leaves it out.
+        timing_batches: int. How many times the first batch is run to find
+            `milliseconds_per_image`, after one run for compiling; 0 leaves it out.
         verbose: int. 0 is silent, 1 shows a progress bar.
 
     Returns:
-        metrics: dict of plain Python values, ready for `write_metrics`. What is undefined is None,
-            and `notes` says why under the same name.
+        metrics: dict of plain Python values, ready for `write_metrics`. An undefined value is
+            None, and `notes` gives the reason under the same name.
 
     Raises:
         InputError: If the detector has no thresholds yet, if the dataset is empty, or if its masks
-            or indices don't fit.
+            or indices do not fit.
     """
     groups = DefectGroups(GOOD, fpr_limit)
     decisions = _Decisions(detector)
@@ -102,7 +104,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Batch:
-    """One batch as numpy arrays, and the files in it that have a defect but no usable mask."""
+    """One batch as NumPy arrays, and its files that have a defect but no usable mask."""
 
     names: list[str]
     labels: np.ndarray
@@ -161,7 +163,7 @@ def _identify(label: bool, index: int, records) -> tuple[str, str]:
 
 
 class _Decisions:
-    """What follows from the detector's two thresholds."""
+    """What follows from the detector's thresholds."""
 
     def __init__(self, detector):
         self.summary = detector.calibration_summary()
@@ -173,30 +175,29 @@ class _Decisions:
                 f"`detector` has threshold {self.threshold} and pixel_threshold "
                 f"{self.pixel_threshold}; call its `calibrate` before `evaluate`."
             )
-        self.accuracy = BalancedAccuracy(self.threshold, dtype="float64")
+        thresholds = {"image": self.threshold, "pixel": self.pixel_threshold}
+        self.metrics = {
+            measure: measure.metric(thresholds[measure.kind], dtype="float64")
+            for measure in quality_measures()
+            if measure.at_threshold
+        }
+        self.decision = BalancedAccuracy(self.threshold, dtype="float64")
         self.review = BalancedAccuracy(self.review_threshold, dtype="float64")
-        self.pooled = PooledIoU(self.pixel_threshold, dtype="float64")
-        self.per_image = PerImageIoU(self.pixel_threshold, dtype="float64")
 
     def update(self, batch: _Batch) -> None:
-        self.accuracy.update_state(batch.labels, batch.scores)
+        for measure, metric in self.metrics.items():
+            if measure.kind == "image":
+                metric.update_state(batch.labels, batch.scores)
+            else:
+                metric.update_state(batch.masks, batch.maps, batch.weights)
+        self.decision.update_state(batch.labels, batch.scores)
         self.review.update_state(batch.labels, batch.scores)
-        for iou in (self.pooled, self.per_image):
-            iou.update_state(batch.masks, batch.maps, batch.weights)
 
     def results(self, notes: dict[str, str]) -> dict[str, Any]:
         """Returns the metrics at the thresholds, the thresholds and the three rates."""
-        values = {
-            "iou_pooled": float(self.pooled.result()),
-            "iou_per_image": float(self.per_image.result()),
-            "balanced_accuracy": float(self.accuracy.result()),
-        }
-        no_defect = float(self.accuracy.positives) == 0
-        reasons = dict.fromkeys(values, "no defective test image has a usable mask")
-        reasons["balanced_accuracy"] = "no good test image"
-        if no_defect:
-            reasons = dict.fromkeys(values, "no defective test image")
-        good, passed = float(self.accuracy.negatives), float(self.accuracy.true_negatives)
+        values = {measure.name: float(metric.result()) for measure, metric in self.metrics.items()}
+        reasons = {measure.name: self._reason(measure.kind) for measure in self.metrics}
+        good, passed = float(self.decision.negatives), float(self.decision.true_negatives)
         rates = {
             "requested": self.summary["false_alarm_rate"]["requested"],
             "guaranteed": self.summary["false_alarm_rate"]["guaranteed"],
@@ -217,8 +218,16 @@ class _Decisions:
             "pixel_rate": self.summary.get("pixel_rate"),
         }
 
+    def _reason(self, kind: str) -> str:
+        """Returns why a metric at a threshold would be undefined."""
+        if float(self.decision.positives) == 0:
+            return "no defective test image"
+        if kind == "image":
+            return "no good test image"
+        return "no defective test image has a usable mask"
+
     def _review_results(self, notes: dict[str, str]) -> dict[str, Any]:
-        """Returns the rates of the review band, and whose share of the images is in it."""
+        """Returns the rates of the review band, and the shares of images that are in it."""
         rates = self.summary.get("review_rate")
         if rates is None:
             reason = "no review band: `kerasad calibrate RUN --review-rate P` sets one"
@@ -228,11 +237,11 @@ class _Decisions:
         not_good, shares = None, {}
         good, defective = float(self.review.negatives), float(self.review.positives)
         if good:
-            passed = [float(each.true_negatives) for each in (self.accuracy, self.review)]
+            passed = [float(each.true_negatives) for each in (self.decision, self.review)]
             not_good = 1.0 - passed[1] / good
             shares["good"] = (passed[0] - passed[1]) / good
         if defective:
-            found = [float(each.true_positives) for each in (self.accuracy, self.review)]
+            found = [float(each.true_positives) for each in (self.decision, self.review)]
             shares["defective"] = (found[1] - found[0]) / defective
         for name in ("good", "defective"):
             if name not in shares:
@@ -244,7 +253,7 @@ class _Decisions:
 
 
 def _with_notes(values, reasons, notes, prefix: str = "") -> dict[str, float | None]:
-    """Returns the values, undefined ones as None with their reason added to `notes`."""
+    """Returns the values; an undefined one is None, and its reason goes to `notes`."""
     result = {}
     for name, value in values.items():
         result[name] = value if math.isfinite(value) else None
@@ -271,7 +280,7 @@ def _counts(groups: DefectGroups) -> dict[str, int]:
 
 
 def _time_detector(detector, inputs, repeats: int) -> float | None:
-    """Returns the median milliseconds an image takes, fed from memory, without compiling."""
+    """Returns the median milliseconds per image, fed from memory, without compiling."""
     if repeats < 1:
         return None
     dataset = tf.data.Dataset.from_tensors(inputs).repeat(repeats + 1)

@@ -22,11 +22,11 @@ from kerasad.benchmark.folder import DONE, FAILED, BenchmarkFolder
 from kerasad.benchmark.plan import PlannedRow
 from kerasad.data.split import PARTS
 from kerasad.files import read_json
-from kerasad.metrics.table import HEADLINES
+from kerasad.metrics.registry import quality_measures
 from kerasad.runs.run import DETECTOR, SPLIT, Run
 
 METRICS = (
-    *HEADLINES,
+    *(measure.name for measure in quality_measures()),
     "false_alarm_rate",
     "num_images",
     "image_size",

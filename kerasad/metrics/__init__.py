@@ -1,12 +1,15 @@
 """Keras metrics for anomaly maps and scores, in constant memory."""
 
-from kerasad.metrics.aupro import AUPRO
-from kerasad.metrics.balanced_accuracy import BalancedAccuracy
-from kerasad.metrics.f1_max import ImageF1Max, PixelF1Max
-from kerasad.metrics.image_auroc import ImageAUROC
-from kerasad.metrics.iou import OracleIoU, PerImageIoU, PooledIoU
-from kerasad.metrics.pixel_auroc import PixelAUROC
+from kerasad.metrics.histogram_metrics import (
+    AUPRO,
+    ImageAUROC,
+    ImageF1Max,
+    OracleIoU,
+    PixelAUROC,
+    PixelF1Max,
+)
 from kerasad.metrics.summaries import ImageMetrics, PixelMetrics
+from kerasad.metrics.threshold_metrics import BalancedAccuracy, PerImageIoU, PooledIoU
 
 __all__ = [
     "AUPRO",

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kerasad.metrics.registry import MEASURES
 from kerasad.metrics.summaries import ImageMetrics, PixelMetrics
-
-PER_DEFECT = ("image_auroc", "pixel_auroc", "aupro")
 
 
 class DefectGroups:
-    """Counts good images and those of every defect apart, so that any of them can be added up.
+    """Counts the good images and those of each defect separately, so that groups can be added up.
 
-    A plain holder of metrics: memory grows with the number of defects, not of images.
+    Memory grows with the number of defects, not of images.
 
     Args:
         good: str. Name of the group of good images.
@@ -52,16 +51,17 @@ class DefectGroups:
             self._pixels[name].update_state(masks[rows], maps[rows], weights[rows])
 
     def over_all(self) -> tuple[dict[str, float], dict[str, str]]:
-        """Returns every metric over all images, and for each why it would be undefined."""
+        """Returns every metric over all images, and for each the reason if it is undefined."""
         return self._measure(list(self.num_images))
 
     def per_defect(self) -> dict[str, tuple[dict[str, float], dict[str, str]]]:
-        """Returns `PER_DEFECT` of each defect against all good images, and reasons likewise."""
+        """Returns the same for each defect and all good images, as far as `per_defect` is set."""
         good = [self.good] if self.good in self.num_images else []
         table = {}
         for defect in self.defects:
             values, reasons = self._measure([*good, defect])
-            table[defect] = ({name: values[name] for name in PER_DEFECT}, reasons)
+            chosen = {name: values[name] for name in values if MEASURES[name].per_defect}
+            table[defect] = (chosen, reasons)
         return table
 
     def _empty(self):
@@ -72,12 +72,14 @@ class DefectGroups:
         images.merge_state([self._images[name] for name in names])
         pixels.merge_state([self._pixels[name] for name in names])
         values = {**images.result(), **pixels.result()}
-        reasons = {name: self._reason(name, names, images, pixels) for name in values}
+        defective = bool(set(names) - {self.good})
+        reasons = {name: self._reason(name, defective, images, pixels) for name in values}
         return {name: float(value) for name, value in values.items()}, reasons
 
-    def _reason(self, metric, names, images, pixels) -> str:
-        of_images = metric.startswith("image_")
-        if not set(names) - {self.good}:
+    def _reason(self, name, defective, images, pixels) -> str:
+        """Returns why a metric would be undefined."""
+        of_images = MEASURES[name].kind == "image"
+        if not defective:
             return "no defective test image"
         if (images if of_images else pixels).histogram.has_nan():
             return f"{'a score' if of_images else 'a map'} contains NaN"

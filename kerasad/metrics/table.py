@@ -8,18 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasad.files import write_json
-
-HEADLINES = (
-    "image_auroc",
-    "pixel_auroc",
-    "aupro",
-    "image_f1_max",
-    "pixel_f1_max",
-    "iou_oracle",
-    "iou_pooled",
-    "iou_per_image",
-    "balanced_accuracy",
-)
+from kerasad.metrics.registry import MEASURES, quality_measures
 
 
 def write_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
@@ -60,7 +49,7 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
         text: str, without a newline at the end.
     """
     notes = metrics.get("notes") or {}
-    rows = [(name, _number(metrics.get(name)), notes.get(name, "")) for name in HEADLINES]
+    rows = [_row(measure, metrics, notes) for measure in quality_measures()]
     for kind in ("false_alarm_rate", "review_rate"):
         rates = metrics.get(kind)
         if rates is None and kind == "review_rate":  # most runs have no band
@@ -71,12 +60,12 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
     for name, share in (metrics.get("needs_review") or {}).items():
         row = (f"needs_review {name}", _percent(share), notes.get(f"needs_review.{name}", ""))
         rows.append(row)
-    rows.append(("milliseconds_per_image", _number(metrics.get("milliseconds_per_image"), 1), ""))
+    rows.append(_row(MEASURES["milliseconds_per_image"], metrics, {}))
     lines = [_headline(metrics), "", *_columns(rows, left=(0, 2))]
     if per_defect := metrics.get("per_defect"):
         columns = list(dict.fromkeys(name for values in per_defect.values() for name in values))
         body = [
-            (defect, *(_number(values.get(name)) for name in columns))
+            (defect, *(_cell(name, values.get(name)) for name in columns))
             for defect, values in per_defect.items()
         ]
         lines += ["", *_columns([("defect", *columns), *body], left=(0,))]
@@ -108,11 +97,13 @@ def _columns(rows, left) -> list[str]:
     return lines
 
 
-def _number(value, digits: int = 3) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+def _row(measure, metrics, notes):
+    return measure.name, measure.format(metrics.get(measure.name)), notes.get(measure.name, "")
+
+
+def _cell(name, value) -> str:
+    return MEASURES[name].format(value) if name in MEASURES else str(value)
 
 
 def _percent(value) -> str:
-    return "-" if _number(value) == "-" else f"{100.0 * value:.1f} %"
+    return "-" if value is None or not math.isfinite(value) else f"{100.0 * value:.1f} %"

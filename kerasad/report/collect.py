@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import pack_inputs
-from kerasad.metrics import PixelMetrics
+from kerasad.metrics import ImageMetrics, PixelMetrics
 from kerasad.report.examples import Example, Group, make_groups, overlap
 from kerasad.tracing import compiled
 
@@ -25,7 +25,8 @@ class Collected:
         decisions: bool array (images,). Called defective.
         reviews: bool array (images,). Not that, but to be looked at.
         groups: the examples to show.
-        pixels: metric whose counts give the pixel ROC and the PRO curve.
+        images: metric whose counts give the ROC curve of images.
+        pixels: metric whose counts give the ROC curve of pixels and the PRO curve.
         latents: float array (points, latent_dim), or None.
         latent_groups: what each of `latents` is, for example `good` or a defect's name.
     """
@@ -35,6 +36,7 @@ class Collected:
     decisions: np.ndarray
     reviews: np.ndarray
     groups: list[Group]
+    images: ImageMetrics
     pixels: PixelMetrics
     latents: np.ndarray | None
     latent_groups: list[str]
@@ -50,7 +52,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         read_latents: function as `make_latent_reader` returns it.
     """
     review = detector.review_threshold < detector.threshold
-    groups, pixels = make_groups(review=review), PixelMetrics()
+    groups, of_images, pixels = make_groups(review=review), ImageMetrics(), PixelMetrics()
     labels, scores, decisions, reviews, latents, kinds = [], [], [], [], [], []
     for outputs, inputs, targets in detector.predict_stream(dataset):
         outputs = {name: np.asarray(value) for name, value in outputs.items()}
@@ -63,6 +65,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
             outputs["anomaly_map"],
             sample_weight=np.broadcast_to(weight, targets["mask"].shape),
         )
+        of_images.update_state(targets["label"], outputs["anomaly_score"])
         labels.append(targets["label"])
         scores.append(outputs["anomaly_score"])
         decisions.append(outputs["is_anomalous"])
@@ -84,6 +87,7 @@ def collect(detector, dataset, records: Sequence, read_latents) -> Collected:
         decisions=np.concatenate(decisions).astype(bool),
         reviews=np.concatenate(reviews).astype(bool),
         groups=groups,
+        images=of_images,
         pixels=pixels,
         latents=np.concatenate(latents),
         latent_groups=kinds,

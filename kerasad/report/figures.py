@@ -102,6 +102,23 @@ def plot_pro(false: np.ndarray, overlap: np.ndarray, area: float | None, limit: 
     return figure
 
 
+def thin(*curve, points: int = 2000) -> list[np.ndarray]:
+    """Returns at most `points` points of a curve, the first and the last included.
+
+    Args:
+        *curve: one array or tensor for each axis.
+        points: int. More could not be seen.
+    """
+    curve = [np.asarray(axis) for axis in curve]
+    if len(curve[0]) <= points:
+        return curve
+    # Even steps along the curve's length, not along its bins: most of them lie in the tail.
+    steps = sum(np.abs(np.diff(axis, prepend=axis[0])) for axis in curve)
+    length = np.cumsum(steps)
+    chosen = np.searchsorted(length, np.linspace(0, length[-1], points))
+    return [axis[np.unique(np.append(chosen, len(axis) - 1))] for axis in curve]
+
+
 def plot_scores(
     good: np.ndarray, defective: np.ndarray, threshold: float, review_threshold: float | None = None
 ) -> Figure:

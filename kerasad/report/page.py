@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerasad.detector.colour_scale import ColourScale
+from kerasad.metrics.curves import pro_curve, roc_curve
+from kerasad.metrics.registry import MEASURES, headline_measures, quality_measures
 from kerasad.overlay import (
     draw_colours,
     draw_overlay,
@@ -18,31 +20,12 @@ from kerasad.overlay import (
 )
 from kerasad.report import figures
 from kerasad.report.collect import Collected
-from kerasad.report.curves import pro_from_counts, roc_from_counts, roc_from_scores, thin
 from kerasad.report.examples import Example, Group
 
-MEANINGS = {
-    "image_auroc": "Image AUROC",
-    "pixel_auroc": "Pixel AUROC",
-    "aupro": "AUPRO",
-    "image_f1_max": "Image F1, best threshold",
-    "pixel_f1_max": "Pixel F1, best threshold",
-    "iou_oracle": "IoU, best threshold, pooled pixels",
-    "iou_pooled": "IoU at the pixel threshold, pooled pixels",
-    "iou_per_image": "IoU at the pixel threshold, mean over images",
-    "balanced_accuracy": "Balanced accuracy at the threshold",
-    "threshold": "Threshold of the image score",
-    "pixel_threshold": "Pixel threshold of the map",
-    "num_images": "Test images",
-    "milliseconds_per_image": "Milliseconds an image",
-    "train_seconds": "Seconds of training",
-    "peak_memory_mb": "Peak memory, MB",
-}
-TILES = {
-    "image_auroc": "Image AUROC",
-    "pixel_auroc": "Pixel AUROC",
-    "aupro": "AUPRO",
-    "iou_oracle": "Best IoU",
+OTHER_NUMBERS = {
+    "threshold": "threshold of the image score",
+    "pixel_threshold": "threshold of the map",
+    "num_images": "test images",
 }
 
 
@@ -73,9 +56,12 @@ def metric_tiles(metrics: Mapping[str, Any] | None) -> list[dict]:
     """The headline numbers."""
     if metrics is None:
         return []
-    tiles = [{"name": name, "value": _number(metrics.get(key))} for key, name in TILES.items()]
+    tiles = [
+        {"name": measure.title, "value": measure.format(metrics.get(measure.name))}
+        for measure in headline_measures()
+    ]
     rate = metrics.get("false_alarm_rate") or {}
-    return tiles + [{"name": "False alarms", "value": _percent(rate.get("observed"))}]
+    return tiles + [{"name": "false alarms", "value": _percent(rate.get("observed"))}]
 
 
 def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
@@ -88,18 +74,25 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
     section.text = f"Compared at {'x'.join(map(str, size))} pixels. " if size else ""
     section.text += "No threshold, weight or epoch was chosen on these images."
     rate = metrics.get("false_alarm_rate") or {}
-    rows = [(text, _number(metrics.get(name))) for name, text in MEANINGS.items()]
-    rows += [(f"False-alarm rate, {name}", _percent(value)) for name, value in rate.items()]
+    rows = [_measure_row(measure, metrics) for measure in quality_measures()]
+    rows += [(f"false-alarm rate, {name}", _percent(value)) for name, value in rate.items()]
     rate = metrics.get("review_rate") or {}
-    rows += [(f"Good, but not called good, {name}", _percent(rate[name])) for name in rate]
+    rows += [(f"good, but not called good, {name}", _percent(rate[name])) for name in rate]
     shares = metrics.get("needs_review") or {}
-    rows += [(f"To be looked at, {name} images", _percent(shares[name])) for name in shares]
+    rows += [(f"to be looked at, {name} images", _percent(shares[name])) for name in shares]
+    rows += [(title, _number(metrics.get(name))) for name, title in OTHER_NUMBERS.items()]
+    costs = [measure for measure in MEASURES.values() if measure.kind == "cost"]
+    rows += [_measure_row(measure, metrics) for measure in costs if measure.name in metrics]
     section.tables.append({"title": "All defects", "header": ["metric", "value"], "rows": rows})
     if per_defect := metrics.get("per_defect"):
-        names = list(dict.fromkeys(key for values in per_defect.values() for key in values))
-        header = ["defect", *(name.removeprefix("num_").replace("_", " ") for name in names)]
+        columns = [measure for measure in quality_measures() if measure.per_defect]
+        header = ["defect", "images", *(measure.title for measure in columns)]
         rows = [
-            (defect, *(_number(values.get(name)) for name in names))
+            (
+                defect,
+                _number(values.get("num_images")),
+                *(measure.format(values.get(measure.name)) for measure in columns),
+            )
             for defect, values in per_defect.items()
         ]
         section.tables.append({"title": "By defect", "header": header, "rows": rows})
@@ -141,15 +134,18 @@ def decision_section(
     section = Section("Detection and localization on the test set")
     labels, scores = collected.labels, collected.scores
     good, defective = scores[labels == 0], scores[labels == 1]
-    normal, anomalous, shares = (np.asarray(counts) for counts in collected.pixels.counts())
     rocs = {}
     if len(good) and len(defective):
-        rocs["image"] = (*roc_from_scores(labels, scores), metrics.get("image_auroc"))
-    if normal.any() and anomalous.any():
-        rocs["pixel"] = (*thin(*roc_from_counts(normal, anomalous)), metrics.get("pixel_auroc"))
-        limit = metrics.get("aupro_fpr_limit") or collected.pixels.fpr_limit
-        false, overlap = thin(*pro_from_counts(normal, shares, float(collected.pixels.num_regions)))
-        pro = figures.plot_pro(false, overlap, metrics.get("aupro"), limit)
+        counts = collected.images.counts()
+        curve = figures.thin(*roc_curve(counts.normal, counts.anomalous))
+        rocs["image"] = (*curve, metrics.get("image_auroc"))
+    counts = collected.pixels.counts()
+    if np.any(counts.normal) and np.any(counts.anomalous):
+        curve = figures.thin(*roc_curve(counts.normal, counts.anomalous))
+        rocs["pixel"] = (*curve, metrics.get("pixel_auroc"))
+        limit = metrics.get("aupro_fpr_limit") or counts.fpr_limit
+        curve = figures.thin(*pro_curve(counts.normal, counts.region_shares, counts.num_regions))
+        pro = figures.plot_pro(*curve, metrics.get("aupro"), limit)
     if rocs:
         section.figures.append(_figure(figures.plot_roc(rocs), "ROC curves"))
     else:
@@ -249,6 +245,10 @@ def _verdict(example: Example) -> str:
 
 def _figure(figure, alt: str) -> dict:
     return {"uri": figures.png_uri(figure), "alt": alt}
+
+
+def _measure_row(measure, metrics: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{measure.title}: {measure.meaning}", measure.format(metrics.get(measure.name))
 
 
 def _notes(notes: Any) -> list:

@@ -5,8 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from kerasad.metrics import OracleIoU
-from kerasad.metrics.curves import area_under_roc
+from kerasad.metrics import OracleIoU, PixelAUROC
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
 
@@ -85,7 +84,7 @@ class SyntheticLocalization(keras.callbacks.Callback):
         if logs is not None:
             logs["synthetic_iou"] = float(iou.result())
             # From the same counts: sorting the pixels is what takes the time.
-            logs["synthetic_pixel_auroc"] = float(area_under_roc(*iou.counts()))
+            logs["synthetic_pixel_auroc"] = float(PixelAUROC.from_counts(iou.counts()))
 
     def set_model(self, model: keras.Model) -> None:
         """Takes up the model, and how its residual is computed."""

@@ -5,7 +5,7 @@ import pytest
 
 from kerasad import InputError
 from kerasad.metrics import AUPRO
-from kerasad.metrics.regions import compute_region_shares
+from kerasad.metrics.inputs import compute_region_shares
 
 # Two regions, A (one pixel) and B (two pixels), and six normal pixels scoring 1 to 6.
 MASK = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1]]).reshape(1, 3, 3, 1)

@@ -79,3 +79,16 @@ def test_an_image_survives_its_address():
     head, data = figures.image_uri(image).split(",")
     assert head == "data:image/png;base64"
     np.testing.assert_array_equal(Image.open(io.BytesIO(base64.b64decode(data))), image)
+
+
+def test_thinning_keeps_the_shape_and_both_ends():
+    false = np.linspace(0, 1, 50_000) ** 6
+    true = np.linspace(0, 1, 50_000)
+    thin_false, thin_true = figures.thin(false, true, points=300)
+    assert len(thin_false) <= 301
+    assert (thin_false[0], thin_true[0], thin_false[-1], thin_true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(thin_true, thin_false) == pytest.approx(np.trapezoid(true, false), abs=1e-3)
+
+
+def test_short_curves_are_left_alone():
+    np.testing.assert_array_equal(figures.thin(np.array([0.0, 0.5, 1.0]))[0], [0.0, 0.5, 1.0])
