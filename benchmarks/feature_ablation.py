@@ -111,13 +111,14 @@ def measure_subsets(model, category, seed, all_experts):
         CellMemory,
         FeatureResidual,
         default_experts,
-        further_experts,
+        feature_residual_experts,
+        model_experts,
     )
 
     shapes = tensor_shapes(model)
     experts = default_experts(shapes)
     defaults = [expert.name for expert in experts]
-    others = further_experts(shapes)
+    others = model_experts(shapes) + feature_residual_experts(shapes)
     if all_experts:
         experts += others
         experts += [

@@ -38,10 +38,9 @@ class Expert(keras.layers.Layer):
         """
         return 0
 
-    @classmethod
-    def available(cls, shapes: dict) -> bool:
+    def available(self, shapes: dict) -> bool:
         """Returns whether a model with tensors of these shapes can serve the expert."""
-        return all(name in shapes for name in cls.requires)
+        return all(name in shapes for name in self.requires)
 
     def start(self, pass_index: int) -> None:
         """Forgets what was learnt; called before each pass."""

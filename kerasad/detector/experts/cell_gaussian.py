@@ -83,10 +83,9 @@ class CellGaussian(Expert):
         """The number of channels, of a Gaussian of pretrained features."""
         return self.mean.shape[-1] if self.counts else 0
 
-    @classmethod
-    def available(cls, shapes, tensor="z_mean"):
+    def available(self, shapes):
         """Returns whether the model's tensor has cells."""
-        return len(shapes.get(tensor, ())) == 4
+        return len(shapes.get(self.tensor, ())) == 4
 
     def build(self, tensors_shape):
         """Creates means and whitening matrices."""

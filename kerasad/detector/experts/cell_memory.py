@@ -108,10 +108,9 @@ class CellMemory(Expert):
         """The number of channels that are compared."""
         return self.cells.shape[-1] - 1 if self.counts else 0
 
-    @classmethod
-    def available(cls, shapes, tensor="features"):
+    def available(self, shapes):
         """Returns whether the model's tensor has cells."""
-        return len(shapes.get(tensor, ())) == 4
+        return len(shapes.get(self.tensor, ())) == 4
 
     def build(self, tensors_shape):
         """Creates the stored cells and what brings others to their scale."""

@@ -49,11 +49,6 @@ class FeatureResidual(Expert):
         scales = itertools.count(1)
         return list(itertools.takewhile(lambda s: f"restored_features_{s}" in shapes, scales))
 
-    @classmethod
-    def available(cls, shapes):
-        """Returns whether the model restores features."""
-        return bool(cls.scales_of(shapes))
-
     def call(self, tensors):
         """Returns the map; see the class."""
         angles = [

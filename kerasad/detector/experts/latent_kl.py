@@ -19,8 +19,7 @@ class LatentKL(Expert):
 
     requires = ("z_mean", "z_log_var")
 
-    @classmethod
-    def available(cls, shapes):
+    def available(self, shapes):
         """Returns whether the latent code has cells."""
         return super().available(shapes) and len(shapes["z_mean"]) == 4
 

@@ -13,7 +13,6 @@ from kerasad.detector.experts import (
     PixelResidual,
     PrototypeDistance,
     SSIMResidual,
-    default_experts,
 )
 
 CLASSES = [
@@ -83,65 +82,5 @@ def test_expert_stays_float32_under_mixed_precision(cls):
 
 
 def test_a_missing_tensor_makes_an_expert_unavailable():
-    assert PixelResidual.available(SHAPES)
-    assert not PixelResidual.available({"images": (None, 4, 4, 3)})
-
-
-def test_default_experts_have_names_of_their_own_and_only_what_they_need():
-    experts = default_experts(SHAPES, position_free=True)
-    names = [expert.name for expert in experts]
-    assert len(set(names)) == len(names)
-    assert all(expert.position_free for expert in experts)
-    assert all(set(expert.requires) <= set(SHAPES) for expert in experts)
-
-
-def test_default_experts_of_a_dense_code_without_adacos_leave_out_what_it_lacks():
-    shapes = {name: SHAPES[name] for name in SHAPES if name not in ("prototypes", "class_logits")}
-    shapes["z_mean"] = shapes["z_log_var"] = (None, 5)
-    full = {expert.name for expert in default_experts(SHAPES)}
-    left = {expert.name for expert in default_experts(shapes)}
-    assert left < full
-    assert not {"latent_kl", "latent_gaussian", "prototype_distance", "defect_logit"} & left
-    assert {"pixel_residual", "encoder_gaussian"} <= left
-
-
-def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_all():
-    shapes = {
-        "features": (None, 8, 12, 7),
-        "tap_1": (None, 16, 24, 2),
-        "tap_2": (None, 8, 12, 2),
-        "tap_3": (None, 4, 6, 3),
-        "z_mean": (None, 4, 6, 5),
-        **{f"features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
-        **{f"restored_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
-        **{f"residual_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
-    }
-    experts = {expert.name: expert for expert in default_experts(shapes)}
-    assert list(experts) == [
-        "residual_gaussian",
-        "feature_gaussian",
-        "feature_memory",
-        "feature_gaussian_1",
-        "feature_gaussian_2",
-    ]
-    maps = {}
-    for name, expert in experts.items():
-        inputs = {
-            tensor: np.ones((1, *shapes[tensor][1:]), "float32") for tensor in expert.requires
-        }
-        expert.build({tensor: shapes[tensor] for tensor in expert.requires})
-        maps[name] = tuple(expert(inputs).shape[1:3])
-    # The coarsest grid for all; the cells' for each finer one.
-    assert maps == {
-        "residual_gaussian": (8, 12),
-        "feature_gaussian": (4, 6),
-        "feature_memory": (4, 6),
-        "feature_gaussian_1": (8, 12),
-        "feature_gaussian_2": (8, 12),
-    }
-    # The tap on the grid of cells, alike at all places.
-    assert experts["residual_gaussian"].tensor == "residual_features_2"
-    assert experts["residual_gaussian"].mean.shape == (1, 2)
-    # Joint models of all taps are trusted alike.
-    degrees = {name: expert.degrees for name, expert in experts.items()}
-    assert degrees["feature_gaussian"] == degrees["feature_memory"] == 7
+    assert PixelResidual().available(SHAPES)
+    assert not PixelResidual().available({"images": (None, 4, 4, 3)})

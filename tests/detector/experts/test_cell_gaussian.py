@@ -231,10 +231,10 @@ def test_digits_survive_a_mean_that_is_large_against_the_spread():
 
 
 def test_only_tensors_with_cells_can_be_modelled():
-    assert CellGaussian.available({"z_mean": (None, 4, 4, 8)})
-    assert not CellGaussian.available({"z_mean": (None, 8)})
-    assert not CellGaussian.available({"embedding": (None, 4, 4, 8)})
-    assert CellGaussian.available({"embedding": (None, 4, 4, 8)}, "embedding")
+    assert CellGaussian().available({"z_mean": (None, 4, 4, 8)})
+    assert not CellGaussian().available({"z_mean": (None, 8)})
+    assert not CellGaussian().available({"embedding": (None, 4, 4, 8)})
+    assert CellGaussian("embedding").available({"embedding": (None, 4, 4, 8)})
 
 
 def test_layer_round_trips_through_its_config():

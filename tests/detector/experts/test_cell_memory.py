@@ -346,6 +346,6 @@ def test_layer_round_trips_through_its_config():
 
 
 def test_only_tensors_with_cells_can_be_remembered():
-    assert CellMemory.available({"features": (None, 4, 4, 8)})
-    assert not CellMemory.available({"features": (None, 8)})
-    assert CellMemory.available({"embedding": (None, 4, 4, 8)}, "embedding")
+    assert CellMemory().available({"features": (None, 4, 4, 8)})
+    assert not CellMemory().available({"features": (None, 8)})
+    assert CellMemory("embedding").available({"embedding": (None, 4, 4, 8)})

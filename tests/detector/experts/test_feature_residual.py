@@ -27,8 +27,9 @@ def test_the_map_is_the_mean_of_one_minus_the_cosine(scales, expected):
 def test_scales_are_those_that_the_model_restores():
     shapes = {name: (None, 1, 2, 2) for name in TENSORS}
     assert FeatureResidual.scales_of(shapes) == [1, 2]
-    assert FeatureResidual.available(shapes)
-    assert not FeatureResidual.available({"features": (None, 1, 2, 2)})
+    assert FeatureResidual([1, 2]).available(shapes)
+    assert not FeatureResidual([1, 2, 3]).available(shapes)
+    assert FeatureResidual.scales_of({"features": (None, 1, 2, 2)}) == []
 
 
 def test_scales_are_saved():

@@ -24,4 +24,4 @@ def test_divergence_is_never_negative():
 
 @pytest.mark.parametrize(("shape", "served"), [((None, 4, 4, 8), True), ((None, 8), False)])
 def test_only_a_code_with_cells_makes_a_map(shape, served):
-    assert LatentKL.available({"z_mean": shape, "z_log_var": shape}) is served
+    assert LatentKL().available({"z_mean": shape, "z_log_var": shape}) is served
