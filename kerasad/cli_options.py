@@ -95,7 +95,7 @@ MODEL_OPTIONS = combine_options(
 
 def resolve_config(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
     """Returns the defaults, under the configuration file, under the options that were given."""
-    values = {} if path is None else read_json(path)
+    values = {} if path is None else read_json(path, keys=())
     source = path or "the command line"
     options = dict(options)
     if options["split"] is not None:

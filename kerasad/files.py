@@ -45,17 +45,17 @@ def write_json(path: str | Path, values: Any) -> None:
 
 
 def read_json(
-    path: str | Path, keys: Iterable[str] = (), remedy: str | None = None
-) -> dict[str, Any]:
-    """Reads a JSON object.
+    path: str | Path, keys: Iterable[str] | None = None, remedy: str | None = None
+) -> Any:
+    """Reads a JSON file.
 
     Args:
         path: str or Path.
-        keys: iterable of str. Keys that it must have.
+        keys: iterable of str or None. If given, the content must be an object with these keys.
         remedy: str or None. What to do about a damaged file, the end of the error message.
 
     Raises:
-        InputError: The file cannot be read, is not a JSON object, or lacks a key.
+        InputError: The file cannot be read, is not JSON, or is not such an object.
     """
     problem = None
     try:
@@ -65,6 +65,8 @@ def read_json(
     except ValueError as error:
         problem = f"is not valid JSON ({error})"
     else:
+        if keys is None:
+            return values
         if not isinstance(values, dict):
             problem = f"must be a JSON object, found {values!r:.40}"
         elif missing := [key for key in keys if key not in values]:

@@ -202,7 +202,7 @@ def load_config(path: str | Path) -> RunConfig:
     Raises:
         InputError: The file is missing, or its content is not a configuration.
     """
-    return RunConfig.from_mapping(read_json(path), str(path))
+    return RunConfig.from_mapping(read_json(path, keys=()), str(path))
 
 
 def merge(

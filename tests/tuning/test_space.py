@@ -152,7 +152,8 @@ def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
         def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
             super().__init__()
 
-    monkeypatch.setitem(RECIPES, "plain", Recipe(Plain))
+    monkeypatch.setattr("kerasad.models.Plain", Plain, raising=False)
+    monkeypatch.setitem(RECIPES, "plain", Recipe("kerasad.models:Plain"))
     model, _ = choose(keras_tuner.HyperParameters(), ModelConfig("plain"), TrainingConfig())
     assert model.arguments == {"kl_weight": 1.0}
 
