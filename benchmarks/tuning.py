@@ -128,10 +128,9 @@ def measure(arguments, values, seed):
     import keras
 
     from kerasad import evaluate
-    from kerasad.training.building import build_model, compile_model
+    from kerasad.training.building import build_model, compile_model, make_detector
     from kerasad.training.category import open_category
     from kerasad.training.config import RunConfig, merge
-    from kerasad.training.detector import make_detector
     from kerasad.training.fitting import fit
     from kerasad.training.recipes import resolve_training
     from kerasad.tuning import synthetic_localization

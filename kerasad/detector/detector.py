@@ -11,6 +11,7 @@ from keras import ops
 from kerasad.data.geometry import pack_inputs, parse_image_size, resize_image, unpack_inputs
 from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
 from kerasad.detector.calibration import calibrate_detector, forget_calibration
+from kerasad.detector.colour_scale import scale_level
 from kerasad.detector.decision import ConformalDecision
 from kerasad.detector.descriptors import make_descriptors
 from kerasad.detector.expert_inputs import (
@@ -50,7 +51,8 @@ class AnomalyDetector(keras.Model):
     Args:
         model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
             detector keeps a copy, so that further training changes nothing that was calibrated.
-        experts: list of `Expert` layers, or None for `default_experts`.
+        experts: list of `Expert` layers; or a function `(shapes, position_free)` that makes one,
+            see `default_experts`, which stands for None.
         image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
             is larger, images are cut into tiles of the model's size.
         overlap: int. Pixels that neighbouring tiles share at least.
@@ -67,7 +69,8 @@ class AnomalyDetector(keras.Model):
         `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
         `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
         `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, `attention_map`
-        `(batch, height, width, 1)` in [0, 1].
+        `(batch, height, width, 1)` in [0, 1]. The last is the anomaly map on a fixed scale (see
+        `ColourScale`) if the model has no attention.
 
     Raises:
         InputError: If there is no expert, two have one name, or one needs a tensor that the model
@@ -98,7 +101,11 @@ class AnomalyDetector(keras.Model):
         self.cell_grid = None if self.tiles else getattr(self.model, "cell_grid", None)
         self.position_free = self.tiles is not None or (keep_aspect and self.cell_grid is None)
         shapes = tensor_shapes(self.model)
-        self.experts = default_experts(shapes, self.position_free) if experts is None else experts
+        self._has_attention = "attention_map" in shapes
+        make_experts = default_experts if experts is None else experts
+        self.experts = (
+            make_experts(shapes, self.position_free) if callable(make_experts) else experts
+        )
         check_experts(self.experts, shapes)
         for expert in self.experts:
             if not expert.built:
@@ -151,14 +158,12 @@ class AnomalyDetector(keras.Model):
             ops.reshape(state, (-1, 1)) for state in (self.fusion_weights, self.score_weights)
         )
         # Each enlarged on its own: one that nobody asks for takes no time.
-        anomaly_map, place_map, attention_map = (
-            self.enlarge(maps, valid)
-            for maps in (
-                ops.matmul(pixel_maps, weights),
-                ops.matmul(place_maps, score_weights),
-                attention_map,
-            )
-        )
+        anomaly_map = self.enlarge(ops.matmul(pixel_maps, weights), valid)
+        place_map = self.enlarge(ops.matmul(place_maps, score_weights), valid)
+        if attention_map is None:
+            attention_map = scale_level(anomaly_map, self._pixel_threshold)
+        else:
+            attention_map = self.enlarge(attention_map, valid)
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         score = ops.max(place_map, axis=(1, 2, 3))
@@ -218,27 +223,33 @@ class AnomalyDetector(keras.Model):
         Returns:
             maps: float32 tensor `(batch, h, w, experts)`; `(h, w)` is the detector's `cell_grid`,
                 or, where it has none, the size of the images, and maps are smoothed.
-            attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1].
+            attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1], or None if the model has
+                no attention.
         """
         if self.cell_grid is not None:
             tensors = self.model.tensors(pack_inputs(images, valid))
             parts = [expert(chosen_tensors(tensors, expert)) for expert in self.experts]
             maps = ops.concatenate([to_grid(part, self.cell_grid) for part in parts], axis=-1)
-            return maps, to_grid(tensors["attention_map"], self.cell_grid)
-        size = self.model.image_shape[:2]
+            attention_map = tensors.get("attention_map")
+            if attention_map is not None:
+                attention_map = to_grid(attention_map, self.cell_grid)
+            return maps, attention_map
+        size, count = self.model.image_shape[:2], len(self.experts)
         if self.tiles is None:
             stacked = self._stacked_maps(images, size)
         else:
             # One tile after the other, so that memory is bound.
-            shape = (None, *size, len(self.experts) + 1)
+            shape = (None, *size, count + self._has_attention)
             stacked = self.tiles.map(lambda tile: self._stacked_maps(tile, size), images, shape)
-        return self.blur(stacked[..., :-1]), stacked[..., -1:]
+        attention_map = stacked[..., count:] if self._has_attention else None
+        return self.blur(stacked[..., :count]), attention_map
 
     def _stacked_maps(self, inputs, size):
-        """Returns the experts' maps, and the attention, of the model's own images."""
+        """Returns the experts' maps, and the attention if any, of the model's own images."""
         tensors = self.model.tensors(inputs)
         parts = [to_size(expert(chosen_tensors(tensors, expert)), size) for expert in self.experts]
-        parts.append(to_size(tensors["attention_map"], size, "bilinear"))
+        if self._has_attention:
+            parts.append(to_size(tensors["attention_map"], size, "bilinear"))
         return ops.concatenate(parts, axis=-1)
 
     def enlarge(self, maps, valid=None):
@@ -248,23 +259,26 @@ class AnomalyDetector(keras.Model):
         return enlarge_maps(maps, self.image_size, valid, self._cell_smoothing)
 
     def reconstruct(self, inputs):
-        """Returns the model's reconstruction of images, float32 `(batch, height, width, 3)`.
+        """Returns the model's reconstruction, float32 `(batch, height, width, 3)`, or None.
 
-        `call` leaves it out, since a decision does not need it. A model that draws a small picture
-        has it enlarged.
+        `call` leaves it out, since a decision does not need it. Small pictures are enlarged. None
+        stands for a model that reconstructs nothing.
 
         Args:
             inputs: as of `call`.
         """
         images, valid = self.prepare(inputs)
         size = self.model.image_shape[:2]
-        if self.tiles is not None:
-            return self.tiles.map(
-                lambda tile: to_size(self.model(tile), size, "bilinear"), images, (None, *size, 3)
-            )
-        if self.cell_grid is not None:
-            images = pack_inputs(images, valid)
-        return to_size(self.model(images), size, "bilinear")
+
+        def picture(inputs):
+            found = self.model.reconstruct(inputs)
+            return None if found is None else to_size(found, size, "bilinear")
+
+        if self.tiles is None:
+            return picture(images if self.cell_grid is None else pack_inputs(images, valid))
+        if picture(images[:1, : size[0], : size[1]]) is None:
+            return None
+        return self.tiles.map(picture, images, (None, *size, 3))
 
     def adapt(
         self,

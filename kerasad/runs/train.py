@@ -7,12 +7,12 @@ from pathlib import Path
 
 import keras
 
+from kerasad.data.category import Category
 from kerasad.data.split import write_split
 from kerasad.runs.run import CONFIG, HISTORY, MODEL, SPLIT, Run, create_run, open_run, save_detector
-from kerasad.training.building import build_model, choose_epochs, compile_model
+from kerasad.training.building import build_model, choose_epochs, compile_model, make_detector
 from kerasad.training.category import check_before_training, open_category
 from kerasad.training.config import RunConfig
-from kerasad.training.detector import make_detector
 from kerasad.training.fitting import fit
 from kerasad.training.locations import with_full_paths
 from kerasad.training.recipes import resolve_arguments, resolve_training
@@ -32,20 +32,19 @@ def train_run(
         config: RunConfig.
         output: str or Path. The folder to create.
         overwrite: bool. Replace an existing run.
-        echo: function of a line of text, told what happens.
+        echo: function of a line of text, called as the work proceeds.
         verbose: int. 0 hides progress bars.
 
     Returns:
         The run.
 
     Raises:
-        InputError: The data, an argument or `output` is of no use.
+        InputError: The data, an argument or `output` cannot be used.
         TrainingDivergedError: A loss became NaN or infinite.
     """
-    settings = config.training
     with create_run(output, overwrite=overwrite) as work:
-        resolved = resolve_arguments(config.model, settings.seed)
-        settings = resolve_training(config.model, settings)
+        resolved = resolve_arguments(config.model, config.training.seed)
+        settings = resolve_training(config.model, config.training)
         keras.utils.set_random_seed(settings.seed)
         category = open_category(config.data, settings.seed)
         echo(category.split_table())
@@ -56,16 +55,26 @@ def train_run(
         model = build_model(config.model, category.image_shape, settings.seed)
         config = with_full_paths(RunConfig(config.data, resolved, settings))
         config.write(work / CONFIG)
-        compile_model(model, settings, settings.epochs * category.steps_per_epoch)
         with category.name_bad_files():
-            fit(model, category, settings.epochs, settings.seed, work / HISTORY, verbose)
+            if epochs is None:
+                echo(
+                    f"{config.model.name} trains no network: it gathers statistics of "
+                    f"{len(category.split.train)} good images."
+                )
+                model.adapt(category.train_for_experts)
+            else:
+                compile_model(model, settings, epochs * category.steps_per_epoch)
+                fit(model, category, epochs, settings.seed, work / HISTORY, verbose)
             model.save(work / MODEL)
             detector = make_detector(model, category, config, verbose)
         save_detector(detector, work)
     run = open_run(output)
-    # A plain folder has no test image, and all its good ones are spent.
-    path = shlex.quote(str(run.path))
-    next_step = f"evaluate {path}" if category.index.test else f"predict {path} IMAGES"
-    options = "" if category.index.test else " --output FOLDER"
-    echo(f"The run is in {run.path}. Next: kerasad {next_step}{options}")
+    echo(f"The run is in {run.path}. Next: {_next_command(run, category)}")
     return run
+
+
+def _next_command(run: Run, category: Category) -> str:
+    path = shlex.quote(str(run.path))
+    if category.index.test:
+        return f"kerasad evaluate {path}"
+    return f"kerasad predict {path} IMAGES --output FOLDER"  # a plain folder has no test images

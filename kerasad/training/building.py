@@ -1,31 +1,43 @@
-"""From a configuration to a compiled model."""
+"""Builds what a configuration names: the model, its optimizers, and the detector."""
 
 import math
 
 import keras
 
 from kerasad.data.category import Category
-from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.detector import AnomalyDetector
+from kerasad.models.base import AnomalyModel
+from kerasad.training.config import ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
 
-def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Category) -> int:
-    """The number of epochs asked for, or as many as make about the model's number of steps."""
-    return settings.epochs or math.ceil(find_recipe(model.name).steps / category.steps_per_epoch)
-
-
-def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
-    """The untrained model of a configuration.
+def build_model(config: ModelConfig, image_shape: tuple[int, int, int], seed: int) -> AnomalyModel:
+    """Returns the untrained model of a configuration.
 
     Raises:
-        InputError: An unknown model, an unknown argument or a value outside its range.
+        InputError: The model or an argument is unknown, or a value is out of range.
     """
     arguments = resolve_arguments(config, seed).arguments
     return find_recipe(config.name).model_class(image_shape=image_shape, **arguments)
 
 
+def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Category) -> int | None:
+    """Returns the number of epochs: as given, or to make the recipe's number of steps.
+
+    None if the recipe trains nothing.
+    """
+    steps = find_recipe(model.name).steps
+    return settings.epochs or math.ceil(steps / category.steps_per_epoch) or None
+
+
 def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> None:
-    """Gives a model the two optimizers of a resolved configuration, for so many steps."""
+    """Compiles a model with two optimizers.
+
+    Args:
+        model: model with a discriminator.
+        settings: TrainingConfig with learning rates and decay, see `resolve_training`.
+        steps: int. Number of training steps, over which the rate decays.
+    """
     rate = settings.learning_rate
     if settings.decay == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -35,3 +47,34 @@ def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> N
             settings.discriminator_learning_rate, beta_1=0.5
         ),
     )
+
+
+def make_detector(
+    model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
+) -> AnomalyDetector:
+    """Returns the calibrated detector of a trained model."""
+    settings, on_crops = config.training, category.split.calibration_on_crops
+    detector = AnomalyDetector(
+        model,
+        find_recipe(config.model.name).make_experts,
+        image_size=category.full_shape[:2],
+        overlap=config.data.overlap,
+        keep_aspect=category.keep_aspect,
+    )
+    detector.adapt(
+        category.train_for_experts,
+        category.validation,
+        on_crops=on_crops,
+        num_defects=settings.synthetic_defects,
+        seed=settings.seed,
+        verbose=verbose,
+    )
+    detector.calibrate(
+        category.calibration,
+        false_alarm_rate=settings.false_alarm_rate,
+        review_rate=settings.review_rate,
+        strict=settings.strict,
+        on_crops=on_crops,
+        verbose=verbose,
+    )
+    return detector

@@ -1,25 +1,26 @@
-"""What watches a training: how well it localizes defects, and whether the model collapses."""
+"""Callbacks that watch over a training."""
 
 import warnings
 
 import keras
-import numpy as np
 
+from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.metrics import OracleIoU, PixelAUROC
+from kerasad.models.base import AnomalyModel
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
 
 
 class CollapseNotice(keras.callbacks.Callback):
-    """Warns once when the model has stopped saying anything about its images.
+    """Warns once if the reconstructions no longer depend on the images.
 
-    Two ways to collapse are told apart by what the model logs: no latent dimension carries
+    Two kinds of collapse are told apart by the logs of the model: no latent dimension carries
     information (`active_latents` is 0: the decoder ignores the latent), or every reconstruction
     looks the same (`reconstruction_contrast` below `min_contrast`).
 
     Args:
-        warmup_epochs: int. Epochs without a verdict, while the weight of the KL term rises. The
-            last epoch of a training gets one in any case.
+        warmup_epochs: int. Number of epochs to wait, while the weight of the KL term rises. The
+            last epoch is looked at in any case.
         min_contrast: float. Standard deviation of the reconstructions over that of the images.
             Defaults to `0.05`.
     """
@@ -31,7 +32,7 @@ class CollapseNotice(keras.callbacks.Callback):
         self.message: str | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Looks at the two logs until one of them has collapsed."""
+        """Looks at the two logs until it has warned."""
         is_last = epoch + 1 == (self.params or {}).get("epochs")
         if self.message is not None or (epoch < self.warmup_epochs and not is_last):
             return
@@ -52,21 +53,20 @@ class CollapseNotice(keras.callbacks.Callback):
 
 
 class SyntheticLocalization(keras.callbacks.Callback):
-    """Logs how well the residual finds synthetic defects on validation images.
+    """Logs how well the residual of the model finds synthetic defects on validation images.
 
-    A fixed set of defects (the family kept for choosing, never trained on) is drawn once. After
-    an epoch the residual (the model's `residual_map`, or else |x - prediction| averaged over
-    the channels) is compared with their masks: `synthetic_iou` (pooled pixels, best over
-    thresholds) and `synthetic_pixel_auroc`. A curve to look at and to choose by,
-    without a real defect.
+    The defects are drawn once, of the family that no training sees. After an epoch the model's
+    `residual_map` is compared with their masks: `synthetic_iou` (pooled pixels, best threshold)
+    and `synthetic_pixel_auroc`. These curves need no real defect. A model without a residual map
+    has none.
 
     Args:
         dataset: `tf.data.Dataset` of model inputs: images, or `{"images", "valid"}`.
-        max_images: int. Images to take from it. Defaults to `32`.
+        max_images: int. Number of images to take from it. Defaults to `32`.
         seed: int. Seed of the defects. Defaults to `0`.
         defects: object with `draw(images, seed, valid) -> (images, mask)`. Defaults to
             `ChoosingDefects()`.
-        epochs: collection of ints from 1, or None. The epochs after which it is done; None is all.
+        epochs: collection of ints from 1, or None. Epochs to measure after; None is all.
     """
 
     def __init__(self, dataset, max_images: int = 32, seed: int = 0, defects=None, epochs=None):
@@ -74,53 +74,46 @@ class SyntheticLocalization(keras.callbacks.Callback):
         self.epochs = epochs
         self.batches = draw_batches(dataset, defects or ChoosingDefects(), max_images, seed)
 
+    def set_model(self, model: AnomalyModel) -> None:
+        """Compiles the residual map of the model."""
+        super().set_model(model)
+        self._residual_map = compiled(model.residual_map, reduce_retracing=True)
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Adds the two values to `logs`, so that every later callback sees them."""
-        if self.epochs is not None and epoch + 1 not in self.epochs:
+        """Adds the two values to `logs`, where the callbacks after this one see them."""
+        if logs is None or (self.epochs is not None and epoch + 1 not in self.epochs):
             return
         iou = OracleIoU()
         for inputs, mask, valid in self.batches:
-            iou.update_state(mask, self._residual(inputs), sample_weight=valid)
-        if logs is not None:
-            logs["synthetic_iou"] = float(iou.result())
-            # From the same counts: sorting the pixels is what takes the time.
-            logs["synthetic_pixel_auroc"] = float(PixelAUROC.from_counts(iou.counts()))
-
-    def set_model(self, model: keras.Model) -> None:
-        """Takes up the model, and how its residual is computed."""
-        super().set_model(model)
-        if hasattr(model, "residual_map"):
-            self._residual = compiled(model.residual_map, reduce_retracing=True)
-        else:
-            self._residual = self._residual_of_prediction
-
-    def _residual_of_prediction(self, inputs):
-        images = inputs["images"] if isinstance(inputs, dict) else inputs
-        prediction = self.model.predict_on_batch(inputs)
-        return np.mean(np.abs(images - prediction), axis=-1, keepdims=True)
+            residual = self._residual_map(inputs)
+            if residual is None:
+                return
+            iou.update_state(mask, residual, sample_weight=valid)
+        logs["synthetic_iou"] = float(iou.result())
+        # From the same counts, since sorting the pixels takes most of the time.
+        logs["synthetic_pixel_auroc"] = float(PixelAUROC.from_counts(iou.counts()))
 
 
 def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
-    """Batches of (inputs, mask, valid) with a synthetic defect on each image.
+    """Returns batches of (inputs, mask, valid) with a synthetic defect on each image.
 
     Args:
         dataset: `tf.data.Dataset` of model inputs.
         defects: object with `draw(images, seed, valid) -> (images, mask)`.
-        max_images: int. Images in all.
+        max_images: int. Number of images in all.
         seed: int. Seed of the defects.
 
     Returns:
         List of (inputs, mask (batch, height, width, 1), valid (batch, height, width, 1) or None),
-        all numpy, inputs in the form in which `dataset` gives them.
+        all NumPy arrays; inputs have the form that `dataset` gives them.
     """
     batches, count = [], 0
     for batch in dataset.as_numpy_iterator():
-        is_padded = isinstance(batch, dict)
+        images, valid = unpack_inputs(batch)
         rest = max_images - count
-        images = (batch["images"] if is_padded else batch)[:rest]
-        valid = batch["valid"][:rest] if is_padded else None
+        images, valid = images[:rest], None if valid is None else valid[:rest]
         images, mask = defects.draw(images, seed + len(batches), valid)
-        batches.append(({"images": images, "valid": valid} if is_padded else images, mask, valid))
+        batches.append((pack_inputs(images, valid), mask, valid))
         count += len(images)
         if count >= max_images:
             break

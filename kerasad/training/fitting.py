@@ -1,27 +1,31 @@
-"""Fits a model with everything that watches over its training."""
+"""Fits a model with the callbacks that watch over its training."""
 
 import math
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from kerasad.data.category import Category
-from kerasad.models.feature_cache import cache_features
+from kerasad.models.base import AnomalyModel
 from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
 from kerasad.training.history import HistoryWriter
 
 WATCHED_EPOCHS = 10
-"""Epochs of a training after which validation images are looked at, at most."""
+"""Number of epochs, at most, after which validation images are looked at."""
 
 
 def fit(
-    model: keras.Model, category: Category, epochs: int, seed: int, history: Path, verbose: int = 1
+    model: AnomalyModel,
+    category: Category,
+    epochs: int,
+    seed: int,
+    history: Path,
+    verbose: int = 1,
 ) -> None:
-    """Trains a compiled model with everything that watches over it.
+    """Trains a compiled model and writes its curves.
 
     Args:
-        model: keras.Model that logs its losses under their names.
+        model: compiled model.
         category: Category.
         epochs: int.
         seed: int. Of the synthetic defects on validation images.
@@ -31,11 +35,10 @@ def fit(
     Raises:
         TrainingDivergedError: A loss became NaN or infinite; the message names it.
     """
-    warmup = getattr(model, "kl_warmup_steps", 0) / max(category.steps_per_epoch, 1)
     watched = watched_epochs(epochs)
     callbacks = [
         SyntheticLocalization(category.validation_crops, seed=seed, epochs=watched),
-        CollapseNotice(warmup_epochs=math.ceil(warmup)),
+        CollapseNotice(math.ceil(model.warmup_steps / max(category.steps_per_epoch, 1))),
         HistoryWriter(history),
     ]
     model.fit(
@@ -44,24 +47,26 @@ def fit(
         validation_freq=watched,
         epochs=epochs,
         callbacks=callbacks,
-        shuffle=False,  # the dataset does it; Keras warns that it can't
+        shuffle=False,  # the dataset shuffles, and Keras would warn that it cannot
         verbose=verbose,
     )
 
 
 def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
-    """The epochs, from 1, after which validation images are looked at: the last is one of them."""
+    """Returns evenly spaced epochs, counted from 1, with the last one among them."""
     count = min(epochs, most)
     return sorted({math.ceil(epochs * number / count) for number in range(1, count + 1)})
 
 
-def train_data(model: keras.Model, category: Category, epoch: int = 0) -> tf.data.Dataset:
-    """What a model is fitted to, from an epoch on: images, or images and labels.
-
-    A model on a backbone also gets the features of the good images, computed once, if they fit.
+def train_data(model: AnomalyModel, category: Category, epoch: int = 0) -> tf.data.Dataset:
+    """Returns what a model is fitted to, from an epoch on: images, images and labels, or
+    images and what the model has precomputed of them.
     """
-    if getattr(model, "learns_from_labels", False):
+    if model.learns_from_labels:
         return category.labelled_train_from(epoch)
-    if getattr(model, "view", None) is not None:
-        return category.train_from(epoch, cache_features(model, category))
-    return category.train_from(epoch)
+    if category.crop_size is not None:  # crops differ in each epoch
+        return category.train_from(epoch)
+    num_images, free_bytes = len(category.split.train), category.bytes_left_by_train
+    return category.train_from(
+        epoch, model.precompute(category.train_in_order, num_images, free_bytes)
+    )

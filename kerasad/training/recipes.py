@@ -28,7 +28,8 @@ class Recipe:
             `"module:function"`; None leaves the choice to the detector.
         learning_rate: float. Adam's rate for encoder and decoder.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
-        steps: int. About how many training steps are made if no number of epochs is given.
+        steps: int. About how many training steps are made if no number of epochs is given; 0 if
+            the model has nothing to train.
     """
 
     model: str
@@ -56,7 +57,14 @@ class Recipe:
         return {**init_arguments(self.model_class), **self.arguments}
 
 
+_STATISTICS = "kerasad.models.feature_extractor:FeatureExtractor"
+_EXPERTS = "kerasad.detector.experts"
 RECIPES = {
+    "patch_gaussian": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_gaussian_experts", steps=0),
+    "feature_memory": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_memory_experts", steps=0),
+    "feature_statistics": Recipe(
+        _STATISTICS, experts=f"{_EXPERTS}:feature_statistics_experts", steps=0
+    ),
     "feature_vae_gan": Recipe(
         "kerasad.models.vae_gan:VAEGAN",
         {"backbone": "efficientnet_lite0"},
@@ -112,10 +120,20 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
 
 
 def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
-    """Returns `settings` with the recipe's learning rate and decay where none is given."""
+    """Returns `settings` with the recipe's learning rate and decay where none is given.
+
+    Raises:
+        InputError: A setting of the training is given to a recipe that trains nothing.
+    """
     recipe = find_recipe(config.name)
-    return dataclasses.replace(
-        settings,
-        learning_rate=settings.learning_rate or recipe.learning_rate,
-        decay=settings.decay or recipe.decay,
-    )
+    if recipe.steps > 0:
+        return dataclasses.replace(
+            settings,
+            learning_rate=settings.learning_rate or recipe.learning_rate,
+            decay=settings.decay or recipe.decay,
+        )
+    default = TrainingConfig()
+    for name in ("epochs", "learning_rate", "decay", "discriminator_learning_rate"):
+        if getattr(settings, name) != getattr(default, name):
+            raise InputError(f"{config.name} trains no network: leave out `training.{name}`.")
+    return settings

@@ -7,7 +7,7 @@ import keras
 import keras_tuner
 
 from kerasad.data.category import Category
-from kerasad.errors import TrainingDivergedError
+from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.training.building import build_model, choose_epochs, compile_model
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.training.fitting import train_data
@@ -46,9 +46,13 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         self.data = data
         self.model = model or ModelConfig()
         training = training or TrainingConfig()
-        self.training = dataclasses.replace(
-            training, epochs=choose_epochs(self.model, training, data)
-        )
+        epochs = choose_epochs(self.model, training, data)
+        if epochs is None:
+            raise InputError(
+                f"{self.model.name} trains no network, so there is nothing to search: name "
+                "another --model."
+            )
+        self.training = dataclasses.replace(training, epochs=epochs)
         self.overlap = overlap
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:

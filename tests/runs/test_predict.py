@@ -1,5 +1,10 @@
+import json
+import os
+import shutil
+
 import numpy as np
 import pytest
+from command_line import must, refused
 from PIL import Image
 
 from kerasad.data.decoding import decode_file
@@ -147,3 +152,65 @@ def test_a_spot_is_found_again_in_the_photo_as_it_is_shown(tmp_path, keep_aspect
     assert abs(place["x"] - columns[0]) <= across + 1
     assert abs(place["x"] + place["width"] - 1 - columns[-1]) <= across + 1
     assert place["area"] == pytest.approx(1200, rel=0.25)
+
+
+def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
+    images = shutil.copytree(data / "test", tmp_path / "images")
+    (images / "burn" / "broken.png").write_bytes(b"no image")
+    results = tmp_path / "results"
+    result = must("predict", run, images, "--output", results)
+
+    lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
+    scored = [line for line in lines if "error" not in line]
+    assert len(scored) == 5
+    for line in scored:
+        assert set(line) == {
+            "path",
+            "anomaly_score",
+            "threshold",
+            "review_threshold",
+            "p_value",
+            "is_anomalous",
+            "decision",
+            "defect_area",
+            "boxes",
+            "image_size",
+            "file_size",
+            "overlay",
+        }
+        assert line["is_anomalous"] == (line["anomaly_score"] > line["threshold"])
+        assert line["decision"] == ("defective" if line["is_anomalous"] else "good")
+        assert line["image_size"] == line["file_size"] == [32, 32]
+        for box in line["boxes"]:
+            assert box["in_file"] == {name: box[name] for name in box["in_file"]}
+        assert line["defect_area"] == sum(box["area"] for box in line["boxes"])
+    failed = [line for line in lines if "error" in line]
+    assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
+    assert "Files that could not be used: 1" in result.stderr
+    overlay = Image.open(results / "burn" / "000_overlay.png")
+    assert overlay.size == (256, 256)
+    assert not list(results.rglob(".*"))
+
+
+@pytest.mark.parametrize("below", ["", "results"])
+def test_predict_does_not_score_its_own_results(run, data, tmp_path, below):
+    images = shutil.copytree(data / "test/good", tmp_path / "images")
+    for _ in range(2):
+        must("predict", run, images, "--output", images / below)
+        lines = (images / below / "predictions.jsonl").read_text().splitlines()
+        assert sorted(os.path.basename(json.loads(line)["path"]) for line in lines) == [
+            "000.png",
+            "001.png",
+        ]
+
+
+def test_predict_on_nothing_usable_is_an_error(run, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    message = refused("predict", run, tmp_path / "broken.png", "--output", tmp_path / "results")
+    assert "broken.png" in message
+    assert "error" in (tmp_path / "results" / "predictions.jsonl").read_text()
+
+
+def test_predict_on_a_path_that_is_not_there_names_it(run, tmp_path):
+    message = refused("predict", run, tmp_path / "gone.png", "--output", tmp_path / "results")
+    assert "gone.png" in message

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
+from kerasad.models.base import AnomalyModel
 from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
 from kerasad.training.history import HistoryWriter, read_history
 
@@ -33,10 +35,19 @@ def epoch_logs(callback, model, epoch=0):
     return logs
 
 
-def constant_model(value):
-    """A model that gives every image back in one shade."""
-    inputs = keras.Input((8, 8, 3))
-    return keras.Model(inputs, keras.layers.Rescaling(0.0, offset=value)(inputs))
+class Constant(AnomalyModel):
+    """A model that restores every image in one shade."""
+
+    def __init__(self, shade):
+        super().__init__()
+        self.shade = shade
+
+    def call(self, inputs):
+        return self.shade + 0 * unpack_inputs(inputs)[0]
+
+    def residual_map(self, inputs):
+        images, _ = unpack_inputs(inputs)
+        return keras.ops.mean(keras.ops.abs(images - self.shade), axis=-1, keepdims=True)
 
 
 def test_collapse_is_noticed_after_the_warmup_and_once():
@@ -77,7 +88,7 @@ def test_a_healthy_model_is_not_warned_about():
 
 def test_a_model_that_removes_the_defect_localizes_it_perfectly():
     callback = SyntheticLocalization(dark_images(3, 2), defects=WhiteCorner())
-    assert epoch_logs(callback, constant_model(0.0)) == {
+    assert epoch_logs(callback, Constant(0.0)) == {
         "synthetic_iou": 1.0,
         "synthetic_pixel_auroc": 1.0,
     }
@@ -85,7 +96,7 @@ def test_a_model_that_removes_the_defect_localizes_it_perfectly():
 
 def test_a_model_that_paints_all_white_ranks_every_pixel_wrong():
     callback = SyntheticLocalization(dark_images(3, 2), defects=WhiteCorner())
-    logs = epoch_logs(callback, constant_model(1.0))
+    logs = epoch_logs(callback, Constant(1.0))
     # All pixels flagged is the best that is left: 6 of 64 pixels are defective.
     assert logs["synthetic_iou"] == pytest.approx(6 / 64)
     assert logs["synthetic_pixel_auroc"] == 0.0
@@ -94,7 +105,7 @@ def test_a_model_that_paints_all_white_ranks_every_pixel_wrong():
 def test_the_defects_are_the_same_in_every_epoch_and_no_more_than_asked_for():
     callback = SyntheticLocalization(dark_images(5, 2), max_images=3, defects=WhiteCorner())
     assert [len(mask) for _, mask, _ in callback.batches] == [2, 1]
-    assert epoch_logs(callback, constant_model(0.3)) == epoch_logs(callback, constant_model(0.3))
+    assert epoch_logs(callback, Constant(0.3)) == epoch_logs(callback, Constant(0.3))
 
 
 def test_padding_counts_nowhere():
@@ -103,12 +114,12 @@ def test_padding_counts_nowhere():
     images = np.zeros((2, 8, 8, 3), "float32")
     dataset = tf.data.Dataset.from_tensor_slices({"images": images, "valid": valid}).batch(2)
     callback = SyntheticLocalization(dataset, defects=WhiteCorner())
+    assert epoch_logs(callback, Constant(1.0))["synthetic_iou"] == pytest.approx(6 / 24)
 
-    class White(keras.Model):
-        def call(self, inputs):
-            return keras.ops.ones_like(inputs["images"])
 
-    assert epoch_logs(callback, White())["synthetic_iou"] == pytest.approx(6 / 24)
+def test_a_model_without_a_residual_map_has_no_such_curves():
+    callback = SyntheticLocalization(dark_images(2, 2), defects=WhiteCorner())
+    assert epoch_logs(callback, AnomalyModel()) == {}
 
 
 def test_history_has_a_row_an_epoch_and_keeps_the_order_of_the_logs(tmp_path):
@@ -128,7 +139,7 @@ def test_history_has_a_row_an_epoch_and_keeps_the_order_of_the_logs(tmp_path):
 
 
 def test_a_real_fit_fills_the_history_with_what_other_callbacks_log(tmp_path):
-    model = constant_model(0.0)
+    model = Constant(0.0)
     model.compile("sgd", "mse")
     images = np.zeros((4, 8, 8, 3), "float32")
     callbacks = [

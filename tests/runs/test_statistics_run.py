@@ -1,0 +1,71 @@
+"""A recipe that trains nothing, from the first verb of the command line to the last."""
+
+import json
+import os
+
+import pytest
+from command_line import must, refused, write_image
+
+from kerasad.runs.run import Run
+
+
+@pytest.fixture(scope="module")
+def statistics(data, tmp_path_factory):
+    """A run of the Gaussian and the memory together, and what its training printed."""
+    path = tmp_path_factory.mktemp("statistics") / "run"
+    words = ["--image-size", 64, "--false-alarm-rate", 0.34, "--synthetic-defects", 8]
+    result = must("train", data, "--model", "feature_statistics", "--output", path, *words)
+    return path, result.output
+
+
+def test_nothing_is_trained_and_this_is_said(statistics):
+    path, output = statistics
+    assert "feature_statistics trains no network: it gathers statistics of 7 good images" in output
+    assert set(os.listdir(path)) == {
+        "config.json",
+        "split.json",
+        "model.keras",
+        "detector.keras",
+        "calibration.json",
+    }
+    run = Run(path)
+    assert run.config.training.epochs is None
+    assert [expert.name for expert in run.load_detector().experts] == [
+        "feature_gaussian",
+        "feature_memory",
+    ]
+    assert run.load_model().view.is_adapted
+
+
+def test_every_verb_works_on_it(statistics, data, tmp_path):
+    path, _ = statistics
+    must("evaluate", path)
+    metrics = Run(path).metrics
+    assert metrics["pixel_auroc"] > 0.8
+    assert metrics["train_seconds"] is None
+    assert metrics["notes"]["train_seconds"] == "nothing is trained"
+    must("predict", path, data / "test", "--output", tmp_path / "results")
+    for number in range(9):
+        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
+    must("calibrate", path, "--data", tmp_path / "good")
+    for number in range(7):
+        write_image(tmp_path / "new" / f"{number}.png", 600 + number)
+    must("check", path, "--data", tmp_path / "new")
+    must("report", path)
+    assert "history.csv" not in (path / "report.html").read_text()
+    must("export", path, "--output", tmp_path / "plates", "--no-warmup")
+    assert (tmp_path / "plates/1/saved_model.pb").is_file()
+
+
+def test_settings_of_a_training_are_refused(data, tmp_path):
+    words = ["train", data, "--model", "feature_memory", "--output", tmp_path / "run"]
+    assert "trains no network: leave out `training.epochs`" in refused(*words, "--epochs", 3)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"training": {"decay": "cosine"}}))
+    assert "leave out `training.decay`" in refused(*words, "--config", path)
+
+
+def test_there_is_nothing_to_search(data, tmp_path):
+    pytest.importorskip("keras_tuner")
+    words = ["tune", data, "--model", "patch_gaussian", "--output", tmp_path / "search"]
+    assert "there is nothing to search" in refused(*words, "--image-size", 32)

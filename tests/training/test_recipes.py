@@ -1,0 +1,54 @@
+import pytest
+
+from kerasad.errors import InputError
+from kerasad.models.base import AnomalyModel
+from kerasad.training.config import ModelConfig, TrainingConfig
+from kerasad.training.recipes import RECIPES, find_recipe, resolve_arguments, resolve_training
+
+UNTRAINED = ("patch_gaussian", "feature_memory", "feature_statistics")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_names_a_model_and_experts_that_exist(name):
+    recipe = find_recipe(name)
+    assert issubclass(recipe.model_class, AnomalyModel)
+    assert recipe.arguments.keys() <= recipe.defaults.keys()
+    assert recipe.experts is None or callable(recipe.make_experts)
+
+
+def test_the_experts_of_both_halves_are_those_of_the_whole():
+    shapes = {"features": (None, 8, 8, 6), "tap_1": (None, 8, 8, 2), "tap_2": (None, 4, 4, 4)}
+    patch, memory, both = (
+        [expert.get_config() for expert in RECIPES[name].make_experts(shapes, False)]
+        for name in UNTRAINED
+    )
+    assert [*patch, *memory] == both
+    assert len(patch) == len(memory) == 1
+
+
+def test_defaults_of_the_recipe_fill_what_is_not_given():
+    given = TrainingConfig(learning_rate=0.5)
+    found = resolve_training(ModelConfig("feature_vae_gan"), given)
+    assert (found.learning_rate, found.decay) == (0.5, "cosine")
+    arguments = resolve_arguments(ModelConfig("cavga_r", {"filters": 3}), seed=7).arguments
+    assert (arguments["encoder_type"], arguments["filters"]) == ("resnet18", 3)
+    assert arguments["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"epochs": 3}, {"learning_rate": 0.1}, {"decay": "none"}, {"discriminator_learning_rate": 1}],
+)
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_a_recipe_that_trains_nothing_refuses_settings_of_a_training(name, setting):
+    message = rf"{name} trains no network: leave out `training\.{next(iter(setting))}`"
+    with pytest.raises(InputError, match=message):
+        resolve_training(ModelConfig(name), TrainingConfig(**setting))
+    assert resolve_training(ModelConfig(name), TrainingConfig(seed=3)) == TrainingConfig(seed=3)
+
+
+def test_what_is_unknown_is_named_with_what_is_near():
+    with pytest.raises(InputError, match=r"no model 'vae'; there is .*vae_gan"):
+        find_recipe("vae")
+    with pytest.raises(InputError, match=r"`taps_` is not an argument of .* mean `taps`"):
+        resolve_arguments(ModelConfig("feature_memory", {"taps_": []}), 0)
