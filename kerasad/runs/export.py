@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from kerasad.data.image_record import ImageRecord
 from kerasad.data.records import read_category, read_images
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
@@ -20,16 +22,17 @@ def export_run(
     data_licence: str = "not known",
     pixel_limit: int | None = None,
 ) -> Path:
-    """Writes a run's detector as the next version of a model; see `export_saved_model`.
+    """Writes the detector of a run as the next version of a model, see `export_saved_model`.
 
     Args:
         run: Run.
-        output: str or Path. The model's folder, `saved_models/NAME`.
-        data: str or None. Images to compare the export with the detector on; None takes the
-            calibration images of the run, else its training images, else embedded photographs.
+        output: str or Path. The folder of the model, such as `saved_models/NAME`.
+        data: str or None. Images to compare the export and the detector on; None takes the
+            calibration images of the run, or its training images, or embedded photographs.
         warmup: bool. Write warm-up requests.
         data_licence: str. Licence of the training images, for the model card.
-        pixel_limit: int or None. The served model refuses larger files; None is the run's limit.
+        pixel_limit: int or None. The served model refuses files with more pixels; None is the
+            limit of the run.
 
     Returns:
         The folder of the version.
@@ -66,18 +69,20 @@ def export_run(
     )
 
 
-def comparison_images(run, data, hashes):
-    """Returns images to compare an export on, none if there are none left, and what they are."""
+def comparison_images(
+    run: Run, data: str | None, hashes: dict[str, dict[str, str]]
+) -> tuple[Sequence[ImageRecord], str]:
+    """Returns images to compare an export on, and what they are; none if the folder is gone."""
     reading = run.config.data
     if data is not None:
         records, problems = read_images(resolve_data(data), decoding=reading.decoding)
         if not records:
-            reason = problems[0].message if problems else "It has none."
+            reason = problems[0].message if problems else "There is none."
             raise InputError(f"{data} has no usable image to compare on. {reason}")
         return records, f"images of {Path(data).name}"
     try:
         good = read_category(resolve_data(reading.path), decoding=reading.decoding).good
-    except InputError:  # the folder is gone
+    except InputError:
         return (), ""
     for parts in (("calibration",), ("train", "validation")):
         known = {content for part in parts for content in hashes[part]}
@@ -87,6 +92,6 @@ def comparison_images(run, data, hashes):
     return (), ""
 
 
-def _digest(hashes):
-    """One hash of the hashes of all files: the same for the same contents, in any order."""
+def _digest(hashes: Iterable[str]) -> str:
+    """Returns one hash of the hashes of all files, the same in any order."""
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()

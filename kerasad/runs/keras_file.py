@@ -3,26 +3,32 @@
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import keras
 
 from kerasad.errors import InputError
 from kerasad.training.recipes import import_models
 
+Wanted = TypeVar("Wanted", bound=keras.Model)
+
 TRAIN_AGAIN = "restore it from a copy of the run, or train again"
 
 
-def load_keras(path: str | Path) -> keras.Model:
+def load_keras(path: str | Path, wanted: type[Wanted]) -> Wanted:
     """Loads a `.keras` file of this package, with `safe_mode` on.
 
+    Args:
+        path: str or Path.
+        wanted: class. What the file must hold.
+
     Raises:
-        InputError: The file is cut off or damaged, or not a Keras file.
+        InputError: The file is missing, cut off or damaged, or holds something else.
     """
     import_models()
     _refuse_damaged(Path(path))
     try:
-        return keras.saving.load_model(path, safe_mode=True)
+        found = keras.saving.load_model(path, safe_mode=True)
     except MemoryError:
         raise
     except Exception as error:  # the content of a file can make Keras raise anything
@@ -30,6 +36,12 @@ def load_keras(path: str | Path) -> keras.Model:
         raise InputError(
             f"{path} cannot be loaded as a Keras model: {first.rstrip('.')}; {TRAIN_AGAIN}."
         ) from error
+    if not isinstance(found, wanted):
+        raise InputError(
+            f"{path} holds a {type(found).__name__}, not an {wanted.__name__}: it is another file "
+            f"under this name; {TRAIN_AGAIN}."
+        )
+    return found
 
 
 def _refuse_damaged(path: Path) -> None:
@@ -50,11 +62,3 @@ def _refuse_damaged(path: Path) -> None:
         raise InputError(f"{path} is damaged ({error}): {TRAIN_AGAIN}.") from error
     if broken is not None:
         raise InputError(f"{path} is damaged (its part {broken} fails its check): {TRAIN_AGAIN}.")
-
-
-def refuse_type(path: Path, found: Any, wanted: str) -> None:
-    """Raises an `InputError`: a Keras file of the run holds another kind of model."""
-    raise InputError(
-        f"{path} holds a {type(found).__name__}, not {wanted}: it is another file under this "
-        f"name; {TRAIN_AGAIN}."
-    )

@@ -1,4 +1,4 @@
-"""Files in, `predictions.jsonl` and overlays out, in constant memory."""
+"""The verb `predict`: images in, `predictions.jsonl` and overlays out, in constant memory."""
 
 import json
 from collections import Counter
@@ -10,30 +10,30 @@ from typing import Any
 import numpy as np
 from keras.utils import Progbar
 
-from kerasad.data.geometry import Geometry, unpack_inputs, whole_batch_size
+from kerasad.data.geometry import unpack_inputs, whole_batch_size
 from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
 from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.overlay import encode_overlay
+from kerasad.runs.boxes import add_places_in_file, find_regions
+from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import Run
 from kerasad.training.locations import resolve_data
 
 PREDICTIONS = "predictions.jsonl"
 OVERLAY = "_overlay.png"
-SQUARE = np.ones((3, 3), bool)
-"""Pixels that touch at a corner belong together."""
 
 
 @dataclass(frozen=True)
 class PredictionCount:
-    """How a prediction went.
+    """The numbers of files by outcome.
 
     Args:
         scored: int. Files with a score.
-        defective: int. Of these, the ones called defective.
-        look: int or None. Of the others, the ones to be looked at; None without a review band.
+        defective: int. Those of them that are called defective.
+        look: int or None. Those of them that are to be looked at; None without a review band.
         failed: int. Files that could not be used; `predictions.jsonl` says why.
     """
 
@@ -48,17 +48,18 @@ def predict_files(
 ) -> PredictionCount:
     """Scores files, and writes `predictions.jsonl` and an overlay of each.
 
-    A line is an object with `path`, `anomaly_score`, `threshold`, `review_threshold` (the same
-    without a review band), `p_value`, `is_anomalous`, `decision` ("good", "look" or "defective"),
-    `defect_area` and `boxes` (see `find_regions` and `add_places_in_file`), `image_size` (the
-    height and width in pixels that areas and boxes are measured in: the image as the model sees
-    it), `file_size` (height and width of the photo as it is shown, Exif orientation applied) and
-    `overlay` (below `output`); or, for a file that cannot be used, `path` and `error`.
+    Each line is an object with `path`, `anomaly_score`, `threshold`, `review_threshold` (the
+    threshold again without a review band), `p_value`, `is_anomalous`, `decision` ("good", "look"
+    or "defective"), `defect_area` and `boxes` (see `kerasad.runs.boxes`), `image_size` (height and
+    width of the image as the model sees it, the pixels of areas and boxes), `file_size` (height
+    and width of the photo, EXIF orientation applied) and `overlay` (a path below `output`). The
+    object of a file that cannot be used has `path` and `error`.
 
     Args:
         run: Run.
-        paths: files, and folders searched recursively.
-        output: str or Path. A folder; what is in it stays, except for results of the same name.
+        paths: files, and folders, which are searched recursively.
+        output: str or Path. A folder. Of the files in it, only results of the same name are
+            replaced.
         verbose: int. 0 hides the progress bar.
 
     Raises:
@@ -69,11 +70,12 @@ def predict_files(
     paths = [resolve_data(path) for path in paths]
     records, problems = read_images(paths, verify=False, decoding=config.decoding)
     records = [record for record in records if not _is_own_result(Path(record.path), output)]
-    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
     batch_size = whole_batch_size(
         config.batch_size, detector.image_size, detector.model.image_shape
     )
-    stream = ImageStream(records, problems, geometry, batch_size, decoding=config.decoding)
+    stream = ImageStream(
+        records, problems, detector_geometry(detector), batch_size, decoding=config.decoding
+    )
     names = overlay_names([record.relative_path for record in records])
     scale = ColourScale(detector.pixel_threshold)
     scored = defective = look = 0
@@ -110,12 +112,12 @@ def predict_files(
 
 
 def _is_own_result(path: Path, output: Path) -> bool:
-    """Whether an image below a folder to be scored is an overlay of an earlier prediction."""
+    """Returns whether an image is an overlay of an earlier prediction."""
     return path.name.endswith(OVERLAY) and path.is_relative_to(output)
 
 
 def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One image of a batch and what was predicted for it, without its padding.
+    """Returns one image of a batch and its prediction, without padding.
 
     Returns:
         The image, float array (height, width, 3), and a dict: the keys of `predictions.jsonl`
@@ -144,46 +146,10 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
     }
 
 
-def add_places_in_file(prediction: dict[str, Any], file_size: tuple[int, int]) -> dict[str, Any]:
-    """Adds where the boxes of a prediction are in the photo that it was made of.
-
-    The picture was scaled to `image_size` on each side by itself, and padded, if at all, below and
-    right of it. A box in the photo is the smallest one of whole pixels that holds all of what was
-    scaled into the box of the map; its area is that of the map times the ratio of the sizes.
-
-    Args:
-        prediction: dict with `boxes` and `image_size`, as of `read_prediction`.
-        file_size: height and width of the photo, as it is shown.
-
-    Returns:
-        The dict with `file_size`, and each box with `in_file`: `x`, `y`, `width`, `height` and
-        `area`, in pixels of the photo.
-    """
-    (height, width), (file_height, file_width) = prediction["image_size"], file_size
-    ratio = file_height * file_width / (height * width)
-
-    def place(box):
-        left, across = _stretch(box["x"], box["width"], file_width, width)
-        top, down = _stretch(box["y"], box["height"], file_height, height)
-        area = max(1, round(box["area"] * ratio))
-        in_file = {"x": left, "y": top, "width": across, "height": down, "area": area}
-        return {**box, "in_file": in_file}
-
-    boxes = [place(box) for box in prediction["boxes"]]
-    return {**prediction, "boxes": boxes, "file_size": list(file_size)}
-
-
-def _stretch(start: int, length: int, file_side: int, side: int) -> tuple[int, int]:
-    """Start and length, in whole pixels of a file's side, of what covers an interval of a map's."""
-    first = start * file_side // side
-    last = -(-(start + length) * file_side // side)
-    return first, last - first
-
-
 def overlay_names(relative_paths: Sequence[str]) -> list[PurePosixPath]:
-    """Where each overlay goes: `<relative path>_overlay.png`.
+    """Returns the path of each overlay, `<relative path>_overlay.png`.
 
-    The suffix of the file is left out, unless two files differ in nothing else.
+    The suffix of the image is left out, unless two images differ only in it.
     """
     paths = [PurePosixPath(path) for path in relative_paths]
     count = Counter(path.with_suffix("") for path in paths)
@@ -191,34 +157,3 @@ def overlay_names(relative_paths: Sequence[str]) -> list[PurePosixPath]:
         path.with_name((path.stem if count[path.with_suffix("")] == 1 else path.name) + OVERLAY)
         for path in paths
     ]
-
-
-def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, Any]]:
-    """The connected regions of the map strictly above a threshold.
-
-    Args:
-        anomaly_map: float array (height, width).
-        threshold: float. The detector's `pixel_threshold`.
-
-    Returns:
-        One dict a region, largest first: `x`, `y` (the top-left corner), `width`, `height` of its
-        box and its `area`, all in pixels of the map, and `peak`, its largest value. Regions are
-        8-connected.
-    """
-    from scipy import ndimage
-
-    labels, count = ndimage.label(anomaly_map > threshold, structure=SQUARE)
-    regions = []
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), start=1):
-        inside = labels[rows, columns] == number
-        regions.append(
-            {
-                "x": int(columns.start),
-                "y": int(rows.start),
-                "width": int(columns.stop - columns.start),
-                "height": int(rows.stop - rows.start),
-                "area": int(inside.sum()),
-                "peak": float(anomaly_map[rows, columns][inside].max()),
-            }
-        )
-    return sorted(regions, key=lambda region: -region["area"])

@@ -1,4 +1,4 @@
-"""The RUN folder: created whole or not at all, and opened with errors that say what is missing."""
+"""The RUN folder: created whole or not at all, opened with errors that name what is missing."""
 
 import contextlib
 import os
@@ -12,7 +12,8 @@ from typing import Any
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json
-from kerasad.runs.keras_file import load_keras, refuse_type
+from kerasad.models.base import AnomalyModel
+from kerasad.runs.keras_file import load_keras
 from kerasad.training.config import RunConfig, load_config
 
 CONFIG = "config.json"
@@ -24,8 +25,8 @@ CALIBRATION = "calibration.json"
 METRICS = "metrics.json"
 REPORT = "report.html"
 
-EVALUATE_AGAIN = "write it anew with `kerasad evaluate RUN`"
-CALIBRATE_AGAIN = "write it anew with `kerasad calibrate RUN --false-alarm-rate P`"
+EVALUATE_AGAIN = "write it again with `kerasad evaluate RUN`"
+CALIBRATE_AGAIN = "write it again with `kerasad calibrate RUN --false-alarm-rate P`"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Run:
         return read_json(self.part(CALIBRATION), ("threshold",), CALIBRATE_AGAIN)
 
     def part(self, name: str) -> Path:
-        """The path of a file of the run.
+        """Returns the path of a file of the run.
 
         Raises:
             InputError: The file is missing.
@@ -73,29 +74,21 @@ class Run:
             raise InputError(f"{self.path} has no {name}: train again, or name another run.")
         return path
 
-    def load_model(self):
-        """The trained network.
+    def load_model(self) -> AnomalyModel:
+        """Loads the trained model.
 
         Raises:
-            InputError: The file is missing, damaged or of something else.
+            InputError: The file is missing or damaged, or holds something else.
         """
-        path = self.part(MODEL)
-        model = load_keras(path)
-        if not hasattr(model, "tensors"):
-            refuse_type(path, model, "a trained network")
-        return model
+        return load_keras(self.part(MODEL), AnomalyModel)
 
-    def load_detector(self):
-        """The trained network with its experts, their calibration and the decision.
+    def load_detector(self) -> AnomalyDetector:
+        """Loads the detector: the trained model, its experts, their calibration, the decision.
 
         Raises:
-            InputError: The file is missing, damaged or of something else.
+            InputError: The file is missing or damaged, or holds something else.
         """
-        path = self.part(DETECTOR)
-        detector = load_keras(path)
-        if not isinstance(detector, AnomalyDetector):
-            refuse_type(path, detector, "an AnomalyDetector")
-        return detector
+        return load_keras(self.part(DETECTOR), AnomalyDetector)
 
 
 def open_run(path: str | Path) -> Run:

@@ -1,4 +1,6 @@
-"""The data of a training, and what can be refused before it starts."""
+"""The data of a training, and the checks before it starts."""
+
+import dataclasses
 
 import numpy as np
 
@@ -14,28 +16,20 @@ from kerasad.training.recipes import find_recipe
 
 
 def open_category(config: DataConfig, seed: int) -> Category:
-    """The data of a configuration."""
-    return load_category(
-        resolve_data(config.path),
-        config.image_size,
-        config.batch_size,
-        split=config.split,
-        seed=seed,
-        crop_size=config.crop_size,
-        cache_megabytes=config.cache_megabytes,
-        on_bad=config.on_bad,
-        decoding=config.decoding,
-        labelled=config.labelled,
-        labelled_share=config.labelled_share,
-    )
+    """Opens the data of a configuration."""
+    options = dataclasses.asdict(config)
+    path = options.pop("path")
+    for name in ("overlap", "max_value", "pixel_limit"):  # of the detector, and of `decoding`
+        del options[name]
+    return load_category(resolve_data(path), seed=seed, decoding=config.decoding, **options)
 
 
 def check_before_training(category: Category, config: RunConfig) -> None:
-    """Refuses what only the detector would refuse, after a training for nothing.
+    """Refuses what the detector would refuse only after the training.
 
     Raises:
-        InputError: An unknown model, no labelled image for one that learns from some, tiles that
-            don't fit, or a rate that `strict` wants guaranteed and is not.
+        InputError: The model is unknown or needs labelled images and has none, tiles do not fit,
+            or `strict` is set and a rate is not guaranteed.
     """
     if find_recipe(config.model.name).model_class.learns_from_labels:
         category.labelled_train_from(0)

@@ -12,11 +12,11 @@ from kerasad.files import replace_file
 
 
 class HistoryWriter(keras.callbacks.Callback):
-    """Writes `history.csv`: one row an epoch, whole after every epoch.
+    """Writes `history.csv`: one row for each epoch, complete after every epoch.
 
-    Columns are `epoch` (from 1), every log in the order of its first appearance, and `seconds`.
-    A log that an epoch does not have leaves its cell empty. Put this after the callbacks that
-    add to the logs.
+    The columns are `epoch` (from 1), the logs in the order of their first appearance, and
+    `seconds`. A cell is empty if an epoch lacks the log. Callbacks that add to the logs must come
+    before this one.
 
     Args:
         path: str or Path. The file to write.
@@ -32,7 +32,7 @@ class HistoryWriter(keras.callbacks.Callback):
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Adds a row and rewrites the file: it is small, and so never half a line."""
+        """Adds a row and replaces the file, so that it never ends in half a line."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         seconds = round(time.perf_counter() - self._start, 3)
         self.rows.append({"epoch": epoch + 1, **values, "seconds": seconds})
@@ -47,10 +47,10 @@ def read_history(path: str | Path) -> dict[str, list[float]]:
     """Reads what `HistoryWriter` wrote.
 
     Returns:
-        Columns by name, one number an epoch; NaN where a cell is empty.
+        The columns by name, one number for each epoch; NaN for an empty cell.
 
     Raises:
-        InputError: The file is missing, or not such a table; the message names the line.
+        InputError: The file is missing, or is not such a table; the message names the line.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:

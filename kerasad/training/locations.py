@@ -1,4 +1,4 @@
-"""Where data is: a folder of the user's, or the embedded demo written out once."""
+"""Where data is: in a folder of the user, or in the embedded demo."""
 
 import dataclasses
 import os
@@ -9,14 +9,14 @@ from kerasad.training.config import RunConfig
 
 
 def resolve_data(data: str | os.PathLike) -> Path:
-    """The folder or file that `data` names.
+    """Returns the folder or file that `data` names.
 
-    `demo` and `demo/NAME` stand for an embedded category, which is written to the user's cache
-    folder the first time; what follows the name is a path inside it, as in `demo/brick/test`. A
-    folder of the user's with such a name comes first.
+    `demo` and `demo/NAME` name an embedded category, which is written to the cache folder of the
+    user once; a path inside it may follow, as in `demo/brick/test`. An existing folder of that
+    name takes precedence.
 
     Raises:
-        InputError: `demo/NAME` names none of the embedded categories.
+        InputError: There is no such embedded category.
     """
     path = Path(data).expanduser()
     parts = path.parts
@@ -26,13 +26,13 @@ def resolve_data(data: str | os.PathLike) -> Path:
 
 
 def full_path(data: str | os.PathLike) -> str:
-    """`data` so that it means the same from any working folder; a demo keeps its name."""
+    """Returns an absolute path, or the name of a demo as it is."""
     path = Path(data).expanduser()
     return str(path.absolute()) if path.exists() else str(data)
 
 
 def with_full_paths(config: RunConfig) -> RunConfig:
-    """`config` with every path in it so that it means the same from any working folder."""
+    """Returns `config` with absolute paths, so that it holds in any working folder."""
     data = dataclasses.replace(
         config.data,
         path=full_path(config.data.path),
@@ -41,7 +41,7 @@ def with_full_paths(config: RunConfig) -> RunConfig:
     arguments = dict(config.model.arguments)
     for name in ("encoder_weights", "backbone_weights"):
         weights = arguments.get(name)
-        # Anything else is a name, or the model's to refuse.
+        # Other values are names, or refused by the model.
         if isinstance(weights, str | os.PathLike) and weights != "imagenet":
             arguments[name] = full_path(weights)
     model = dataclasses.replace(config.model, arguments=arguments)

@@ -106,16 +106,16 @@ def test_a_file_that_is_no_archive_is_an_input_error(tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"not a zip file")
     with pytest.raises(InputError, match=r"model\.keras is not a whole Keras file \(14 bytes"):
-        load_keras(path)
+        load_keras(path, keras.Model)
 
 
 def test_a_file_that_was_cut_off_is_not_said_to_be_missing(tmp_path, network):
     path = tmp_path / "model.keras"
     path.write_bytes(network.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"is not a whole Keras file .* cut off.*train again"):
-        load_keras(path)
+        load_keras(path, keras.Model)
     with pytest.raises(InputError, match=r"There is no file .*gone\.keras"):
-        load_keras(tmp_path / "gone.keras")
+        load_keras(tmp_path / "gone.keras", keras.Model)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
@@ -126,7 +126,7 @@ def test_flipped_bytes_are_an_input_error_wherever_they_are(tmp_path, network, s
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"model\.keras (is damaged|is not a whole)"):
-        load_keras(path)
+        load_keras(path, keras.Model)
 
 
 def test_an_archive_without_a_model_is_an_input_error(tmp_path):
@@ -134,7 +134,7 @@ def test_an_archive_without_a_model_is_an_input_error(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "[]")
     with pytest.raises(InputError, match=r"model\.keras cannot be loaded as a Keras model: "):
-        load_keras(path)
+        load_keras(path, keras.Model)
 
 
 def test_a_file_of_another_type_is_named_with_its_type(tmp_path, network):
@@ -143,7 +143,7 @@ def test_a_file_of_another_type_is_named_with_its_type(tmp_path, network):
         (run.path / name).write_bytes(network.read_bytes())
     with pytest.raises(InputError, match=r"detector\.keras holds a Sequential, not an Anomaly"):
         run.load_detector()
-    with pytest.raises(InputError, match=r"model\.keras holds a Sequential, not a trained net"):
+    with pytest.raises(InputError, match=r"model\.keras holds a Sequential, not an AnomalyModel"):
         run.load_model()
 
 
