@@ -10,7 +10,7 @@ from typing import Any
 from kerasad.benchmark.plan import PlannedRow
 from kerasad.errors import InputError
 from kerasad.files import locked, replace_file
-from kerasad.training.config import describe_difference
+from kerasad.work_folder import describe_difference
 
 ROWS = "rows.jsonl"
 TABLE = "benchmark.json"

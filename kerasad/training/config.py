@@ -236,29 +236,6 @@ def merge(
     return merged
 
 
-def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """Names the first leaf in which two nested dictionaries differ, or returns None.
-
-    Args:
-        found: mapping, as read from a file.
-        wanted: mapping, as asked for; a tuple equals a list.
-    """
-    found, wanted = _flat(found), _flat(wanted)
-    for name in {**wanted, **found}:
-        if found.get(name) != wanted.get(name):
-            return f"`{name}` is {found.get(name)!r} there, {wanted.get(name)!r} here"
-    return None
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        return {prefix[:-1]: list(values) if isinstance(values, tuple) else values}
-    flat = {}
-    for name, value in values.items():
-        flat.update(_flat(value, f"{prefix}{name}."))
-    return flat
-
-
 def _build(section: type[Section], values: Any, source: str, prefix: str) -> Section:
     if not isinstance(values, Mapping):
         raise InputError(f"`{prefix[:-1]}` in {source} must be an object, found {values!r}.")

@@ -61,6 +61,10 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         # Hyperband's trials are shorter; what was judged is what is to be repeated.
         return model, dataclasses.replace(training, epochs=self._last_epoch(hp))
 
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
+        """Registers the whole search space."""
+        choose(hp, self.model, self.training)
+
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Returns a compiled model.
 

@@ -1,79 +1,71 @@
-"""KerasTuner's three ways to choose trials, made safe to interrupt at any moment."""
+"""KerasTuner's oracles: how the hyperparameters of the next trial are chosen.
 
-from pathlib import Path
+An oracle is a function of its seed and of the results so far. A killed search is therefore
+continued by a new oracle that is told the recorded results in their order; KerasTuner's own files
+of state, of which a killed process may leave half, are not used.
+"""
+
+import math
+from typing import Any
 
 import keras_tuner
-from keras_tuner.engine.trial import TrialStatus
 
-from kerasad.files import write_json
 from kerasad.tuning.objective import OBJECTIVE
 
-DONE = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 FACTOR = 3
+"""Hyperband trains the best third of the trials on."""
 
 
-class ResumableOracle:
-    """What is added to KerasTuner's oracles.
+class ReplayableOracle:
+    """What all oracles here have in common.
 
-    - Files of state are replaced as a whole, so that a killed search can always be read again.
-    - A trial that was killed runs again, whatever moment it was killed at: KerasTuner's own
-      bookkeeping is in two files, of which one may be ahead of the other.
-    - The first trial is the default configuration, so that the best is never worse.
+    - The first trial has the default values, so that the best trial is never worse.
+    - A recorded trial keeps its values.
     - Any number of trials may fail in a row.
 
     Args:
         max_trials: int.
         seed: int >= 0.
         **kwargs: as of KerasTuner's oracle.
+
+    Attributes:
+        recorded: dict from the index of a trial that an earlier process began to its values.
     """
 
     def __init__(self, max_trials: int, seed: int, **kwargs):
         super().__init__(
             objective=OBJECTIVE,
-            # KerasTuner takes a seed of 0 for none.
-            seed=seed + 1,
+            max_trials=max_trials,
+            seed=seed + 1,  # KerasTuner takes a seed of 0 for none
             max_consecutive_failed_trials=max_trials + 1,
             **kwargs,
         )
-        self.max_trials = max_trials
+        self.recorded: dict[int, dict[str, Any]] = {}
 
-    def populate_space(self, trial_id):
-        """Returns the values of the next trial, see KerasTuner."""
-        answer = super().populate_space(trial_id)
-        if not self.trials and answer.get("values"):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Returns status and values of the next trial, see `keras_tuner.Oracle`."""
+        index = int(trial_id)
+        answer = self.draw(index)
+        fixed = self.recorded.get(index, self.get_space().values if index == 0 else {})
+        if fixed and answer["status"] == "RUNNING":
             schedule = {k: v for k, v in answer["values"].items() if k.startswith("tuner/")}
-            answer["values"] = {**self.get_space().values, **schedule}
+            answer["values"] = {**fixed, **schedule}
         return answer
 
-    def save(self):
-        """Writes the state, all or nothing."""
-        write_json(self._get_oracle_fname(), self.get_state())
-
-    def _save_trial(self, trial):
-        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
-
-    def reload(self):
-        """Reads the state, and queues every trial that was begun and not ended."""
-        super().reload()
-        for trial_id in set(self.trials) - set(self.start_order):
-            del self.trials[trial_id]  # killed before it began; it will be drawn again
-        ended = [id for id in self.start_order if self.trials[id].status in DONE]
-        self.end_order += [trial_id for trial_id in ended if trial_id not in self.end_order]
-        self._retry_queue = [id for id in reversed(self.start_order) if id not in ended]
-        for trial_id in self._retry_queue:
-            trial = self.trials[trial_id]
-            trial.metrics = type(trial.metrics)()
+    def draw(self, index: int) -> dict[str, Any]:
+        """Returns what KerasTuner's oracle chooses."""
+        return super().populate_space(str(index))
 
     def plan(self, epochs: int) -> list[tuple[int, int]]:
-        """Returns the first and the last epoch of each trial, if none fails."""
+        """Returns the first and the last epoch of each trial."""
         return [(0, epochs)] * self.max_trials
 
 
-class RandomOracle(ResumableOracle, keras_tuner.oracles.RandomSearchOracle):
+class RandomOracle(ReplayableOracle, keras_tuner.oracles.RandomSearchOracle):
     """Random search."""
 
 
-class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
+class BayesianOracle(ReplayableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
     """Bayesian optimization by a Gaussian process; a third of the trials, at least 3, are random.
 
     (KerasTuner would draw three times as many random trials as the space has dimensions.)
@@ -82,15 +74,24 @@ class BayesianOracle(ResumableOracle, keras_tuner.oracles.BayesianOptimizationOr
     def __init__(self, max_trials: int, seed: int):
         super().__init__(max_trials, seed, num_initial_points=max(3, max_trials // 3))
 
+    def draw(self, index: int) -> dict[str, Any]:
+        """Returns what KerasTuner's oracle chooses; a recorded trial needs no Gaussian process."""
+        completed = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        if index in self.recorded and len(completed) >= self.num_initial_points:
+            return {"status": "RUNNING", "values": {}}
+        return super().draw(index)
 
-class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
+
+class HyperbandOracle(ReplayableOracle, keras_tuner.oracles.RandomSearchOracle):
     """Hyperband within a number of trials.
 
     A bracket begins with many short trials and trains the best third of them on, until the last
     ones have had all epochs. Brackets are run from the most eager to the one in which every trial
     has all epochs, then over again, until there have been `max_trials` trials. The most eager
-    bracket is the largest in which at least one trial reaches the last epoch if none fails: with
-    few trials, KerasTuner's own would end among the first, shortest ones.
+    bracket is the largest in which at least one trial reaches the last epoch if none fails.
+
+    KerasTuner's own Hyperband counts brackets instead of trials: stopped after a few trials, it
+    would end among the shortest ones.
 
     Args:
         max_trials: int. Trials that train another one on are counted too.
@@ -99,31 +100,74 @@ class HyperbandOracle(ResumableOracle, keras_tuner.oracles.HyperbandOracle):
     """
 
     def __init__(self, max_trials: int, seed: int, max_epochs: int):
-        self._most_trials = max_trials  # asked for before `max_trials` is set
-        super().__init__(
-            max_trials,
-            seed,
-            max_epochs=max_epochs,
-            factor=FACTOR,
-            hyperband_iterations=max_trials,  # more than there can be
-        )
+        super().__init__(max_trials, seed)
+        self.max_epochs = max_epochs
+        self.schedule = plan_hyperband(max_trials, max_epochs)
 
-    def _get_num_brackets(self):
-        def reaches_the_end(bracket):
-            before = sum(self._get_size(bracket, round_num) for round_num in range(bracket))
-            return before + 1 <= self._most_trials
+    def draw(self, index: int) -> dict[str, Any]:
+        """Returns the best trial of the previous round that is left, or random values."""
+        slot = self.schedule[index]
+        parent = self._best_of_previous_round(slot)
+        if parent is None:  # the first round, or all trials of the previous one failed
+            answer = super().draw(index)
+            if answer["status"] != "RUNNING":
+                return answer
+            values = {**answer["values"], "tuner/initial_epoch": 0}
+        else:
+            values = {
+                **parent.hyperparameters.values,
+                "tuner/trial_id": parent.trial_id,
+                "tuner/initial_epoch": slot["first_epoch"],
+            }
+        values |= {"tuner/epochs": slot["last_epoch"], "tuner/bracket": slot["bracket"]}
+        return {"status": "RUNNING", "values": {**values, "tuner/round": slot["round"]}}
 
-        brackets = range(super()._get_num_brackets())
-        return max((b + 1 for b in brackets if reaches_the_end(b)), default=1)
+    def _best_of_previous_round(self, slot):
+        previous = (slot["bracket"], slot["round"] - 1)
+        trials = [self.trials[trial_id] for trial_id in self.start_order]
+        values = [trial.hyperparameters.values for trial in trials]
+        continued = {value.get("tuner/trial_id") for value in values}
+        candidates = [
+            trial
+            for trial, value in zip(trials, values, strict=True)
+            if (value["tuner/bracket"], value["tuner/round"]) == previous
+            and trial.status == "COMPLETED"
+            and trial.trial_id not in continued
+        ]
+        return max(candidates, key=lambda trial: trial.score, default=None)
 
     def plan(self, epochs: int) -> list[tuple[int, int]]:
         """Returns the first and the last epoch of each trial, if none fails."""
-        spans, bracket = [], 0
-        while len(spans) < self.max_trials:
-            bracket = (bracket or self._get_num_brackets()) - 1
-            first = 0
-            for round_num in range(self._get_num_rounds(bracket)):
-                last = self._get_epochs(bracket, round_num)
-                spans += [(first, last)] * self._get_size(bracket, round_num)
-                first = last
-        return spans[: self.max_trials]
+        return [(slot["first_epoch"], slot["last_epoch"]) for slot in self.schedule]
+
+
+def plan_hyperband(max_trials: int, max_epochs: int) -> list[dict[str, int]]:
+    """Returns the trials of Hyperband in their order.
+
+    Returns:
+        list of dicts of `bracket` (counted from the start of the search), `round`, `first_epoch`
+        and `last_epoch`.
+    """
+    depths = range(int(math.log(max_epochs, FACTOR) + 1e-9) + 1)
+    brackets = {depth: _rounds(depth, max_epochs) for depth in depths}
+    # One trial of the last round is enough.
+    reaching = [d for d, rounds in brackets.items() if sum(n for n, _ in rounds[:-1]) < max_trials]
+    slots, depth, bracket = [], -1, 0
+    while len(slots) < max_trials:
+        depth = depth if depth >= 0 else max(reaching)
+        first = 0
+        for number, (size, last) in enumerate(brackets[depth]):
+            slot = {"bracket": bracket, "round": number, "first_epoch": first, "last_epoch": last}
+            slots += [slot] * size
+            first = last
+        depth, bracket = depth - 1, bracket + 1
+    return slots[:max_trials]
+
+
+def _rounds(depth: int, max_epochs: int) -> list[tuple[int, int]]:
+    """The number of trials and the last epoch of each round; brackets cost about the same."""
+    share = math.ceil(1 + math.log(max_epochs, FACTOR)) / (depth + 1)
+    return [
+        (math.ceil(share * FACTOR**left), math.ceil(max_epochs / FACTOR**left))
+        for left in range(depth, -1, -1)
+    ]

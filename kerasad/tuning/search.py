@@ -1,9 +1,8 @@
-"""A search in a folder: begun, continued after an interruption, and its result."""
+"""A search in a folder: started, continued after an interruption, and its result."""
 
 import contextlib
 import dataclasses
 import hashlib
-import io
 import logging
 import os
 import shlex
@@ -14,22 +13,23 @@ from typing import Any
 
 import keras_tuner
 import tensorflow as tf
-from keras_tuner.src import config as kerastuner_config
 
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
-from kerasad.files import write_json
+from kerasad.files import read_json, write_json
 from kerasad.training.category import check_before_training, open_category
 from kerasad.training.config import RunConfig
 from kerasad.training.locations import with_full_paths
-from kerasad.tuning.folder import BEST, TRIALS, check_folder, search_folder
 from kerasad.tuning.hypermodel import DetectorHyperModel
+from kerasad.tuning.messages import describe_budget, describe_trial, format_trials
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
-from kerasad.tuning.trials import format_trials, format_values, trial_rows
-from kerasad.tuning.tuner import DetectorTuner
+from kerasad.tuning.running import TRIALS, WEIGHTS, read_trials, run_trials
 from kerasad.version import __version__
+from kerasad.work_folder import refuse_other_work, work_folder
 
+SEARCH = "search.json"
+BEST = "best_config.json"
 TUNERS = ("random", "bayesian", "hyperband")
 
 
@@ -39,7 +39,7 @@ class Search:
 
     Args:
         path: Path. Its folder.
-        rows: list of dict, see `trial_rows`.
+        rows: list of dict, see `kerasad.tuning.running.run_trials`.
         best: RunConfig. The configuration of the best trial.
     """
 
@@ -60,10 +60,10 @@ def tune(
 ) -> Search:
     """Searches for the configuration whose detector finds synthetic defects best.
 
-    `output` gets `search.json` (what was asked), `trials.json` (all trials, after each of them),
-    `best_config.json` (for `kerasad train --config`) and KerasTuner's state. Called again with the
-    same arguments, a search goes on where it was stopped; with more trials, it goes on after its
-    end (not Hyperband's, whose brackets depend on their number).
+    `output` gets `search.json` (the settings of the search), `trials.json` (all trials) and
+    `best_config.json` (for `kerasad train --config`). Called again with the same arguments, a
+    search continues where it was stopped; with more trials, it continues after its end (not
+    Hyperband's, whose brackets depend on the number of trials).
 
     Args:
         config: RunConfig. Model arguments that it names are kept.
@@ -71,14 +71,14 @@ def tune(
         trials: int. Number of trials, failed ones included.
         tuner: `"random"`, `"bayesian"` or `"hyperband"`, see `kerasad.tuning.oracles`.
         overwrite: bool. Delete an earlier search instead of continuing it.
-        echo: function of a line of text, told what happens.
+        echo: function that prints a line of text.
         verbose: int. 0 hides progress bars.
 
     Returns:
         The search.
 
     Raises:
-        InputError: The data, an argument or `output` is of no use.
+        InputError: The data, an argument or `output` cannot be used.
         SearchFailedError: No trial was completed; the message has the reasons.
     """
     check_choice("tuner", tuner, TUNERS)
@@ -86,44 +86,54 @@ def tune(
         raise InputError(f"`trials` must be at least 1, found {trials}.")
     category = open_category(config.data, config.training.seed)
     check_before_training(category, config)
-    echo(category.split_table())
     config = with_full_paths(config)
     hypermodel = DetectorHyperModel(category, config.model, config.training, config.data.overlap)
     config = dataclasses.replace(config, training=hypermodel.training)
     hypermodel.build(keras_tuner.HyperParameters())  # refuses a bad argument before any file
-    asked = _describe(config, category, trials, tuner)
-    folder = Path(os.path.abspath(output))
-    check_folder(folder, asked, overwrite)
     oracle = _make_oracle(tuner, trials, config)
-    _tell_plan(oracle, config, category, echo)
-    progress = _Progress(config, folder, echo)
-    with search_folder(folder, asked, overwrite):
-        search = _open_tuner(oracle, hypermodel, folder, progress, verbose)
-        if oracle.end_order:
-            echo(f"Continuing: {len(oracle.end_order)} of {trials} trials are done.")
-        try:
-            with _quiet():
-                search.search(verbose=0)
-        except keras_tuner.errors.FatalError as error:
-            if error.__cause__ is None:
-                raise
-            raise error.__cause__ from None
-        return progress.finish(search)
+    plan = oracle.plan(config.training.epochs)
+    folder = Path(os.path.abspath(output))
+    settings = _describe(config, category, trials, tuner)
+    with work_folder(folder, "search", (TRIALS, BEST, WEIGHTS, SEARCH), overwrite):
+        _refuse_other_search(folder, settings)
+        write_json(folder / SEARCH, settings)
+        echo(category.split_table())
+        echo(describe_budget(plan, category.steps_per_epoch))
+        ended = [row for row in read_trials(folder) if row["status"] != "running"]
+        if ended:
+            echo(f"Continuing: {len(ended)} of {trials} trials are done.")
+
+        def tell(rows):
+            _write_best(folder, hypermodel, config, rows)
+            echo(describe_trial(rows, plan))
+
+        with _without_retracing_advice():
+            rows = run_trials(oracle, hypermodel, folder, tell, verbose)
+        best = _write_best(folder, hypermodel, config, rows)
+    if best is None:
+        reasons = dict.fromkeys(row["reason"] for row in rows if row["reason"])
+        raise SearchFailedError(
+            f"All {len(rows)} trials failed, so there is no best configuration: "
+            f"{' | '.join(reasons)} ({folder / TRIALS} has them all.)"
+        )
+    echo(format_trials(rows))
+    path = folder / BEST
+    echo(
+        f"The best configuration is in {path}. Next: kerasad train "
+        f"{shlex.quote(config.data.path)} --config {shlex.quote(str(path))} --output RUN"
+    )
+    return Search(folder, rows, best)
 
 
-def _open_tuner(oracle, hypermodel, folder, progress, verbose):
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says that it reloads
-            return DetectorTuner(oracle, hypermodel, folder, progress, verbose)
-    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-        raise InputError(
-            f"The state of the search in {folder} is damaged ({type(error).__name__}): restore it "
-            "from a copy, or pass --overwrite."
-        ) from error
+def _make_oracle(tuner: str, trials: int, config: RunConfig):
+    seed = config.training.seed
+    if tuner == "hyperband":
+        return HyperbandOracle(trials, seed, config.training.epochs)
+    return {"random": RandomOracle, "bayesian": BayesianOracle}[tuner](trials, seed)
 
 
 def _describe(config: RunConfig, category: Category, trials: int, tuner: str) -> dict[str, Any]:
-    """What a search depends on."""
+    """All settings that the result of a search depends on."""
     records = (*category.index.good, *category.labelled)
     hashes = sorted({record.content_hash for record in records})
     return {
@@ -138,106 +148,38 @@ def _describe(config: RunConfig, category: Category, trials: int, tuner: str) ->
     }
 
 
-@contextlib.contextmanager
-def _quiet():
-    """Without what is no news to the user.
+def _refuse_other_search(folder: Path, settings: dict[str, Any]) -> None:
+    if not (folder / SEARCH).exists():
+        return
+    found = read_json(folder / SEARCH)
+    if settings["tuner"] != "hyperband" and settings["trials"] >= found.get("trials", 0):
+        found["trials"] = settings["trials"]  # more trials continue an ended search
+    refuse_other_work(folder, "search", found, settings)
 
-    TensorFlow advises against tracing again, which a new model in each trial must. KerasTuner
-    prints the traceback of a failed trial, whose reason is told anyway.
-    """
+
+def _write_best(
+    folder: Path, hypermodel: DetectorHyperModel, config: RunConfig, rows: list[dict[str, Any]]
+) -> RunConfig | None:
+    """Writes the configuration of the best trial; the first one of equals."""
+    completed = [row for row in rows if row["status"] == "completed"]
+    if not completed:
+        return None
+    row = max(completed, key=lambda row: row[OBJECTIVE.name])
+    hp = keras_tuner.HyperParameters()
+    hp.values = {**row["values"], "tuner/epochs": row["epochs"]}
+    model, training = hypermodel.configuration(hp)
+    best = RunConfig(config.data, model, training)
+    best.write(folder / BEST)
+    return best
+
+
+@contextlib.contextmanager
+def _without_retracing_advice():
+    """TensorFlow advises against tracing again, which a new model in each trial needs."""
     logger = tf.get_logger()
-    level, debug = logger.level, kerastuner_config.DEBUG
+    level = logger.level
     logger.setLevel(logging.ERROR)
-    kerastuner_config.DEBUG = False
     try:
         yield
     finally:
         logger.setLevel(level)
-        kerastuner_config.DEBUG = debug
-
-
-def _make_oracle(tuner, trials, config):
-    seed = config.training.seed
-    if tuner == "hyperband":
-        return HyperbandOracle(trials, seed, config.training.epochs)
-    return {"random": RandomOracle, "bayesian": BayesianOracle}[tuner](trials, seed)
-
-
-def _tell_plan(oracle, config, category, echo):
-    plan = oracle.plan(config.training.epochs)
-    total = sum(last - first for first, last in plan)
-    longest = max(last for _, last in plan)
-    if all(span == (0, longest) for span in plan):
-        what = f"{len(plan)} trials of {longest} epochs"
-    else:
-        kinds = dict.fromkeys(plan)
-        parts = [f"{plan.count(span)} from epoch {span[0]} to {span[1]}" for span in kinds]
-        what = f"{len(plan)} trials ({', '.join(parts)})"
-    echo(
-        f"Budget: {what}, {total} epochs or {total * category.steps_per_epoch} training steps in "
-        "all, and a detector for each trial."
-    )
-
-
-class _Progress:
-    """Writes the files of a search and tells about it, after each trial."""
-
-    def __init__(self, config, folder, echo):
-        self.config = config
-        self.folder = folder
-        self.echo = echo
-
-    def __call__(self, tuner: DetectorTuner) -> None:
-        rows = trial_rows(tuner)
-        self.write(tuner, rows)
-        row = rows[tuner.oracle.start_order.index(tuner.oracle.end_order[-1])]
-        value = row[OBJECTIVE.name]
-        best = max((r[OBJECTIVE.name] for r in rows if r[OBJECTIVE.name] is not None), default=None)
-        result = f"failed: {row['reason']}" if value is None else f"{value:.4f}"
-        if value is not None:
-            result += f", best {best:.4f}"
-        self.echo(
-            f"Trial {row['trial']} of {tuner.oracle.max_trials}: {result}, {row['seconds']:.0f} s, "
-            f"{self._left(tuner, rows)}\n  {format_values(row['values'])}"
-        )
-
-    def _left(self, tuner, rows):
-        done = [row for row in rows if row["seconds"] is not None]
-        epochs = sum(row["epochs"] - row["first_epoch"] for row in done)
-        plan = tuner.oracle.plan(self.config.training.epochs)[len(rows) :]
-        rate = sum(row["seconds"] for row in done) / max(epochs, 1)
-        minutes = max(1, round(rate * sum(last - first for first, last in plan) / 60))
-        return f"about {minutes} min left" if plan else "the last one"
-
-    def write(self, tuner, rows):
-        write_json(self.folder / TRIALS, rows)
-        if (best := self.best(tuner)) is not None:
-            best.write(self.folder / BEST)
-
-    def best(self, tuner) -> RunConfig | None:
-        # In the order of their beginning: of equals the same one, continued or not.
-        trials = map(tuner.oracle.trials.get, tuner.oracle.start_order)
-        completed = [trial for trial in trials if trial.score is not None]
-        if not completed:
-            return None
-        best = max(completed, key=lambda trial: trial.score)
-        model, training = tuner.hypermodel.configuration(best.hyperparameters)
-        return RunConfig(self.config.data, model, training)
-
-    def finish(self, tuner) -> Search:
-        rows = trial_rows(tuner)
-        self.write(tuner, rows)
-        best = self.best(tuner)
-        if best is None:
-            reasons = dict.fromkeys(row["reason"] for row in rows if row["reason"])
-            raise SearchFailedError(
-                f"All {len(rows)} trials failed, so there is no best configuration: "
-                f"{' | '.join(reasons)} ({self.folder / TRIALS} has them all.)"
-            )
-        self.echo(format_trials(rows))
-        path = self.folder / BEST
-        self.echo(
-            f"The best configuration is in {path}. Next: kerasad train "
-            f"{shlex.quote(self.config.data.path)} --config {shlex.quote(str(path))} --output RUN"
-        )
-        return Search(self.folder, rows, best)
