@@ -92,7 +92,7 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     show_default=True,
     help="How trials are chosen.",
 )
-@click.option("--overwrite", is_flag=True, help="Delete an earlier search; else it goes on.")
+@click.option("--overwrite", is_flag=True, help="Delete an earlier search; else it continues.")
 @MODEL_OPTIONS
 @section_options(DataConfig)
 @section_options(TrainingConfig, "epochs", "seed")
@@ -122,7 +122,7 @@ def tune(
 @click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
 @click.option("--models", help=f"Names, with commas. [default: {ModelConfig().name}]")
 @click.option("--seeds", help=f"Numbers, with commas. [default: {TrainingConfig().seed}]")
-@click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it goes on.")
+@click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it continues.")
 @click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
 @CONFIG_OPTION
 @ARGUMENT_OPTIONS
@@ -138,27 +138,27 @@ def benchmark(
     config: str | None,
     **options: Any,
 ) -> None:
-    """Train and evaluate models on the categories DATA: one table, published numbers beside it.
+    """Train and evaluate models on the categories DATA, and write one table.
 
     Each DATA is a category in MVTec layout, demo/brick, demo/grass, demo/gravel, or a folder of
-    categories. A benchmark that was stopped goes on when started again; rows that failed are tried
-    again, and further categories, models and seeds are added.
+    categories. A benchmark that was stopped continues when started again: it measures the rows that
+    are missing or failed. Categories, models and seeds can be added.
     """
-    from kerasad.benchmark import run_benchmark
+    from kerasad.runs.benchmark import run_benchmark
 
-    found = run_benchmark(
+    table = run_benchmark(
         resolve_config(data[0], config, options),
         data,
         output,
-        models=None if models is None else read_list("models", models, str.strip, "names"),
-        seeds=None if seeds is None else read_list("seeds", seeds, int, "numbers such as 0,1,2"),
+        models=() if models is None else read_list("models", models, str.strip, "names"),
+        seeds=() if seeds is None else read_list("seeds", seeds, int, "numbers such as 0,1,2"),
         overwrite=overwrite,
         keep_runs=keep_runs,
         echo=click.echo,
     )
-    click.echo(f"\nWritten to {found.path}")
-    if found.failed:
-        _fail(click.get_current_context(), f"Rows failed: {' | '.join(found.failed)}", 1)
+    click.echo(f"\nWritten to {output}")
+    if table["failed"]:
+        _fail(click.get_current_context(), f"Rows failed: {' | '.join(table['failed'])}", 1)
 
 
 @main.command()

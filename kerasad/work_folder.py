@@ -17,8 +17,8 @@ def work_folder(path: Path, kind: str, names: Sequence[str], overwrite: bool) ->
     Args:
         path: Path.
         kind: str. What the folder holds, such as `"search"`; for error messages.
-        names: sequence of str. Its files and folders. The last one marks the folder as one of
-            this kind; the caller writes it first, and it is deleted last.
+        names: sequence of str. Its files and folders, as relative paths. The last one marks the
+            folder as one of this kind; the caller writes it first, and it is deleted last.
         overwrite: bool. Delete the earlier work, and nothing else.
 
     Raises:
@@ -41,11 +41,19 @@ def work_folder(path: Path, kind: str, names: Sequence[str], overwrite: bool) ->
             for name in names:
                 if overwrite:
                     _delete(path / name)
-                for leftover in path.glob(f".{Path(name).stem}.partial-*"):
-                    _delete(leftover)
+                _delete_leftovers(path / name)
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error}.") from error
         yield
+
+
+def _delete_leftovers(path: Path) -> None:
+    """Deletes what a killed process has written under a temporary name, see `replace_file`."""
+    starts = (f".{path.stem}.partial-", f".{path.name}.partial-", f".{path.name}.old-")
+    if path.parent.is_dir():
+        for entry in path.parent.iterdir():
+            if entry.name.startswith(starts):
+                _delete(entry)
 
 
 def _delete(path: Path) -> None:

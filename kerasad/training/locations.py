@@ -2,8 +2,11 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.data.folders import category_folders
+from kerasad.errors import InputError
 from kerasad.synthetic.demo import resolve_demo
 from kerasad.training.config import RunConfig
 
@@ -29,6 +32,36 @@ def full_path(data: str | os.PathLike) -> str:
     """Returns an absolute path, or the name of a demo as it is."""
     path = Path(data).expanduser()
     return str(path.absolute()) if path.exists() else str(data)
+
+
+def find_categories(data: Sequence[str]) -> dict[str, str]:
+    """Returns the path of each category that `data` names, by the name of its folder.
+
+    Args:
+        data: Each is a category in MVTec layout, `demo/NAME`, or a folder of categories.
+
+    Raises:
+        InputError: One of `data` is none of these, or two categories have the same name.
+    """
+    found: dict[str, str] = {}
+    for text in data:
+        folder = resolve_data(text)
+        is_category = (folder / "train" / "good").is_dir()
+        paths = [text] if is_category else category_folders(folder)
+        if not paths:
+            raise InputError(
+                f"{text} is neither a category in MVTec layout (train/good, test/<defect>) nor a "
+                "folder of such categories."
+            )
+        for path in map(full_path, paths):
+            name = Path(os.path.abspath(resolve_data(path))).name
+            other = found.setdefault(name, path)
+            if resolve_data(other).resolve() != resolve_data(path).resolve():
+                raise InputError(
+                    f"Two categories are called {name} ({other} and {path}), and a table can't "
+                    "tell them apart: rename the folder of one."
+                )
+    return found
 
 
 def with_full_paths(config: RunConfig) -> RunConfig:

@@ -92,7 +92,8 @@ def read_trials(folder: Path) -> list[Row]:
     """
     path = folder / TRIALS
     rows = read_json(path) if path.exists() else []
-    if not isinstance(rows, list) or not all({"status", "values"} <= {*row} for row in rows):
+    keys = {"trial", "status", "values"}
+    if not isinstance(rows, list) or not all(isinstance(r, dict) and keys <= {*r} for r in rows):
         raise InputError(f"{path} is damaged: restore it from a copy, or pass --overwrite.")
     return rows
 

@@ -2,8 +2,9 @@ import os
 
 import pytest
 
+from kerasad.errors import InputError
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig
-from kerasad.training.locations import full_path, with_full_paths
+from kerasad.training.locations import find_categories, full_path, with_full_paths
 
 
 @pytest.mark.parametrize("name", ["encoder_weights", "backbone_weights"])
@@ -31,3 +32,35 @@ def test_a_demo_keeps_its_name_and_nothing_is_made_of_what_is_not_given():
     assert with_full_paths(config) == config
     config = RunConfig(DataConfig("demo/brick"), ModelConfig("x", {"backbone_weights": "imagenet"}))
     assert with_full_paths(config) == config
+
+
+@pytest.fixture
+def categories(tmp_path):
+    """A folder with the categories bottle and plate, and a folder that is none."""
+    for name in ("bottle/train/good", "plate/train/good", "plate/test/good", "licence"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    return tmp_path / "data"
+
+
+def test_a_folder_of_categories_stands_for_each_of_them_and_a_demo_keeps_its_name(
+    categories, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = find_categories([str(categories), "demo/grass", str(categories / "plate")])
+    assert found == {
+        "bottle": str(categories / "bottle"),
+        "plate": str(categories / "plate"),
+        "grass": "demo/grass",
+    }
+
+
+def test_two_categories_of_one_name_are_refused(categories, tmp_path):
+    (tmp_path / "plate/train/good").mkdir(parents=True)
+    with pytest.raises(InputError, match="Two categories are called plate"):
+        find_categories([str(categories), str(tmp_path / "plate")])
+
+
+@pytest.mark.parametrize("name", ["licence", "absent", "plate/train/good"])
+def test_what_holds_no_category_is_refused(name, categories):
+    with pytest.raises(InputError, match="neither a category in MVTec layout"):
+        find_categories([str(categories / name)])

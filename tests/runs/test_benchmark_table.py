@@ -2,16 +2,13 @@ import itertools
 
 import pytest
 
-from kerasad.benchmark.folder import FAILED
-from kerasad.benchmark.page import format_page, markdown_table
-from kerasad.benchmark.published import category_names, published_for
-from kerasad.benchmark.table import COSTS, COUNTS, SCORES, build_table
+from kerasad.runs.benchmark_table import COUNTS, NUMBERS, build_table, format_table, markdown_table
 
 CATEGORIES, MODELS, SEEDS = ["bottle", "plate"], ["a", "b"], [0, 1]
 
 
 def done(**values):
-    row = {"status": "done", "notes": {}, **dict.fromkeys((*SCORES, *COSTS), 0.5), **values}
+    row = {"status": "done", "notes": {}, **dict.fromkeys(NUMBERS, 0.5), **values}
     counts = {"train_images": 7, "good_images": 10, "image_size": [32, 64]}
     return {**counts, "milliseconds_batch_size": 4, **row}
 
@@ -19,7 +16,7 @@ def done(**values):
 def summarize(changes):
     """The table of two categories, two models and two seeds, with these rows."""
     rows = {key: done() for key in itertools.product(CATEGORIES, MODELS, SEEDS)}
-    return build_table({**rows, **changes}, CATEGORIES, MODELS, SEEDS)
+    return build_table({**rows, **changes})
 
 
 def test_scores_are_means_over_seeds_and_then_over_categories():
@@ -75,7 +72,7 @@ def test_what_is_undefined_is_none_and_its_reason_is_said_once_for_all_seeds():
 
 
 def test_failed_and_missing_rows_leave_the_others_standing():
-    failed = {"status": FAILED, "reason": "kl_loss is no number."}
+    failed = {"status": "failed", "reason": "kl_loss is no number."}
     changes = {("bottle", "a", 0): failed, ("bottle", "a", 1): done(aupro=0.25)}
     table = summarize({**changes, ("plate", "b", 0): failed, ("plate", "b", 1): None})
     assert table["rows"][0]["seeds"] == [1]
@@ -112,7 +109,7 @@ def test_the_page_shows_means_with_ranges_and_leaves_undefined_cells_empty():
             ("plate", "b", 1): done(aupro=None),
         }
     )
-    rows = cells(format_page(table, []))
+    rows = cells(format_table(table))
     assert list(rows) == [
         ("bottle", "a"),
         ("bottle", "b"),
@@ -132,48 +129,12 @@ def test_the_page_shows_means_with_ranges_and_leaves_undefined_cells_empty():
 
 
 def test_one_seed_has_no_range():
-    table = build_table({("plate", "a", 3): done()}, ["plate"], ["a"], [3])
-    page = format_page(table, [])
+    table = build_table({("plate", "a", 3): done()})
+    page = format_table(table)
     assert cells(page)["plate", "a"]["AUPRO"] == "0.500"
     assert "Seed 3." in page
     assert ".." not in page
     assert "in batches of 4" in page
-
-
-def test_published_numbers_stand_beside_categories_of_their_name_alone():
-    table = summarize({("bottle", "a", 0): done(iou_per_image=0.25)})
-    page = format_page(table, published_for(CATEGORIES))
-    part = page[page.index("### IoU, protocol not stated") :].split("\n\n")[1].splitlines()
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part]
-    assert header[:3] == ["category", "a (best)", "a (per image)"]
-    assert [row[0] for row in rows] == ["bottle"]
-    row = dict(zip(header, rows[0], strict=True))
-    assert row["a (best)"] == "0.500"
-    assert row["a (per image)"] == "0.375"
-    assert row["CAVGA-R_u 2020 [1]"] == "0.340"
-    assert "[1] Venkataramanan et al." in page
-    assert "| EfficientAD-M " in page
-    assert "not stated" in page
-    assert published_for(["plate", "brick", "leather_subset"]) == []
-    assert "Published" not in format_page(table, [])
-
-
-def means_part(categories):
-    rows = {(category, "a", 0): done(aupro=0.125) for category in categories}
-    rows["bottle", "a", 0] = done(aupro=0.125, image_auroc=None)
-    table = build_table(rows, categories, ["a"], [0])
-    page = format_page(table, published_for(categories))
-    return page[page.index("### Means over MVTec AD") :]
-
-
-def test_our_mean_stands_beside_published_ones_only_if_it_is_of_all_15_categories():
-    header, _, first = means_part(list(category_names())).split("\n\n")[1].splitlines()[:3]
-    titles, cells = ([cell.strip() for cell in line.split("|")[1:-1]] for line in (header, first))
-    row = dict(zip(titles, cells, strict=True))
-    assert (row["method"], row["source"], row["AUPRO"]) == ("a", "here", "0.125")
-    # Bottle has none, so this one would be of 14.
-    assert row["image AUROC"] == row["IoU, protocol not stated"] == ""
-    assert "| here " not in means_part(list(category_names())[:14])
 
 
 def test_a_table_is_markdown_with_columns_of_one_width():
