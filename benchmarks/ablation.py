@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 
 VARIANTS = {
     "defaults": {},

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 from scipy import stats
 
 from kerasad.detector import conformal_rule

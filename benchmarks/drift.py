@@ -11,7 +11,7 @@ darkened, blurred or moved. Unchanged, drift should be found at most as often as
 import argparse
 
 import numpy as np
-from jsonl import markdown_table
+from results import markdown_table
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.loading import load_good_images

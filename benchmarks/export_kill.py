@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from jsonl import append_row, markdown_table
+from results import append_row, markdown_table
 
 from kerasad.export.execution import SessionModel
 from kerasad.export.publishing import list_versions

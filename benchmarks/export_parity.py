@@ -21,7 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 
 import kerasad  # noqa: F401  (registers the classes)
 from kerasad.data.geometry import pack_inputs

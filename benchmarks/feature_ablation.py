@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from ablation import METRICS, shared_key
 from ablation import VARIANTS as OF_PIXELS
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 
 EXPERTS = "experts"
 RESIDUALS = ("residual_gaussian", "feature_residual")

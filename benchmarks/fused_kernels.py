@@ -8,13 +8,14 @@ dtype and number of images below is computed both ways; what differs by more tha
 fails, is printed. No network of kerasad may hold such a pattern, see `LEAKY_SLOPE`.
 """
 
+import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from jsonl import markdown_table
+from results import markdown_table
 
 SIDE, CHANNELS = 8, 8
 BATCHES = (1, 2)
@@ -114,6 +115,7 @@ def difference(block, images, static):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     rows = []
     for dtype, tolerance in TOLERANCE.items():
         weights = Weights(dtype)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jsonl import append_row, find_row, read_rows
+from results import append_row, find_row, read_rows
 
 KEYS = ("images", "image_size", "crop_size", "cache_megabytes", "batch_size", "epochs")
 

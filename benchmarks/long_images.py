@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from jsonl import append_row, markdown_table
+from results import append_row, markdown_table
 
 PREDICT = """
 import json, sys

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "iou_pooled", "iou_per_image")
 OTHERS = ("balanced_accuracy", "image_f1_max", "pixel_f1_max", "milliseconds_per_image")

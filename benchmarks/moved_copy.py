@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from peers_data import choose
+from peers.data import choose
 
 TURNS = ("none", "quarters", "any")
 # Share of a defect's area that must stay in the photo, and moves that are drawn for it.

@@ -15,8 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
-from jsonl import append_row, markdown_table
-from peers_exchange import time_calls
+from peers.exchange import time_calls
+from results import append_row, markdown_table
 
 OUTPUTS = ("anomaly_map", "anomaly_score", "is_anomalous", "p_value")
 COLUMNS = ("run", "batch", "backbone_ms", "milliseconds", "ratio", "megabytes")

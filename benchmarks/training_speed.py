@@ -17,7 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from jsonl import append_row, markdown_table
+from results import append_row, markdown_table
 
 
 def main():

@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from jsonl import append_row, find_row, markdown_table, read_rows
+from results import append_row, find_row, markdown_table, read_rows
 
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "balanced_accuracy")
 NAMES = ("default", "best")
@@ -117,7 +117,8 @@ def kill(command, seconds, trials):
     except subprocess.TimeoutExpired:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        done = len(json.loads(trials.read_text())) if trials.exists() else 0
+        rows = json.loads(trials.read_text()) if trials.exists() else []
+        done = sum(row["status"] != "running" for row in rows)
         print(f"--- killed after {seconds:.0f} s with {done} trials done", flush=True)
         return done
     return None

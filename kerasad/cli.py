@@ -109,7 +109,7 @@ def tune(
 
     Each trial is judged by how well its detector finds synthetic defects on validation images.
     Model options, and model arguments in --config, are kept as they are; the rest is searched.
-    A search that was stopped goes on when started again.
+    A search that was stopped continues when started again.
     """
     from kerasad import tuning
 

@@ -2,7 +2,7 @@
 
     python scripts/tune_mvtec.py mvtec/bottle --output search --image-size 64 --trials 10
 
-`kerasad tune` does the same and more: it writes a table of trials, may be killed at any moment,
+`kerasad tune` does the same and more: it writes a table of trials, can be killed at any moment,
 keeps no weights, and its best configuration is a file for `kerasad train --config`.
 """
 

@@ -1,6 +1,7 @@
-"""A model and its training as KerasTuner searches them."""
+"""A model of the search space, its training and its objective, for KerasTuner."""
 
 import dataclasses
+import gc
 import math
 
 import keras
@@ -16,16 +17,16 @@ from kerasad.tuning.space import choose
 
 
 class DetectorHyperModel(keras_tuner.HyperModel):
-    """Trains a model of the search space on good images, and judges the detector made of it.
+    """Trains a model of the search space on good images and evaluates its detector.
 
     Works with every tuner of KerasTuner; give it `objective=kerasad.tuning.OBJECTIVE`. All trials
-    have the same split, seed, order of images and synthetic defects. Test images are not touched.
+    have the same split, seed, order of images and synthetic defects. Test images are not used.
 
     Args:
         data: Category.
         model: ModelConfig. Arguments that it names are kept, the rest of the space is searched.
-        training: TrainingConfig. Its epochs, seed, and learning rates to start with.
-        overlap: int. Pixels that tiles share, where the data has crops.
+        training: TrainingConfig. Number of epochs, seed and default learning rates.
+        overlap: int. Pixels by which tiles overlap, where the data has crops.
         **kwargs: as of `keras_tuner.HyperModel`.
 
     Example:
@@ -56,9 +57,9 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         self.overlap = overlap
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:
-        """Returns what `hp` stands for, ready for a `RunConfig`."""
+        """Returns the configuration of a trial, ready for a `RunConfig`."""
         model, training = choose(hp.copy(), self.model, self.training)
-        # Hyperband's trials are shorter; what was judged is what is to be repeated.
+        # A trial of Hyperband may be shorter; its configuration repeats what was evaluated.
         return model, dataclasses.replace(training, epochs=self._last_epoch(hp))
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
@@ -69,11 +70,13 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         """Returns a compiled model.
 
         Raises:
-            InputError: A fixed argument is of no use.
+            InputError: The value of a fixed argument is invalid.
         """
+        keras.backend.clear_session()  # the model of the previous trial
+        gc.collect()
         model_config, training = choose(hp, self.model, self.training)
         model = build_model(model_config, self.data.image_shape, training.seed)
-        # Of Hyperband's short trials too, the rate falls over the epochs that are written down.
+        # Also in a short trial of Hyperband, the rate decays over the epochs of its configuration.
         compile_model(model, training, self._last_epoch(hp) * self.data.steps_per_epoch)
         return model
 
@@ -93,17 +96,17 @@ class DetectorHyperModel(keras_tuner.HyperModel):
             hp: HyperParameters.
             model: compiled model.
             callbacks: list of Keras callbacks.
-            epochs: int or None. The epoch to end with, as of `keras.Model.fit`; None is that of
-                the configuration.
-            initial_epoch: int. The epoch to begin with.
-            verbose: as of `keras.Model.fit`.
+            epochs: int or None. The last epoch, as in `keras.Model.fit`. None is that of the
+                configuration.
+            initial_epoch: int. The epoch to start with.
+            verbose: as in `keras.Model.fit`.
 
         Returns:
-            dict of `synthetic_localization`.
+            dict with `synthetic_localization`.
 
         Raises:
             keras_tuner.errors.FailedTrialError: The training diverged.
-            InputError: A file broke meanwhile.
+            InputError: An image can no longer be read.
         """
         seed = self.training.seed
         keras.utils.set_random_seed(seed)

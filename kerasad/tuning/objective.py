@@ -1,4 +1,4 @@
-"""What a search maximizes: how well the finished detector finds synthetic defects."""
+"""The objective of a search: how well the finished detector finds synthetic defects."""
 
 import keras
 import keras_tuner
@@ -15,7 +15,7 @@ from kerasad.tracing import map_dataset
 OBJECTIVE = keras_tuner.Objective("synthetic_localization", direction="max")
 """Mean of pixel AUROC, best pooled IoU and image AUROC, see `synthetic_localization`."""
 
-# Keeps the defects of both halves apart, also where both are the same image.
+# Gives both halves different defects, even where both are the same image.
 _SECOND_HALF = 500_000
 
 
@@ -31,34 +31,34 @@ def synthetic_localization(
     num_defects: int = 128,
     seed: int = 0,
 ) -> float:
-    """Returns how well a detector of this model finds defects that chose nothing about it.
+    """Returns how well a detector of this model finds synthetic defects.
 
-    Experts adapt to `train`. The validation images are dealt out into two halves. Map scales and
-    fusion weights come from one half and synthetic defects on it, and the fused maps are judged on
-    the other half and other defects, and the same the other way round: the mean of both of
+    Experts adapt to `train`. The validation images are split into two halves: one half, with
+    synthetic defects, sets map scales and fusion weights; the fused maps are evaluated on the other
+    half, with other defects. Then the halves change roles. The value is the mean of both of
     `kerasad.detector.fusion.objective`, that is of pixel AUROC, best pooled IoU and image AUROC.
-    The defects are of the family that no training sees; a seed makes them the same for every
-    model. A single validation image serves as both halves, with different defects.
+    The defects are of a family that no training uses, and the same for every model. A single
+    validation image serves as both halves, with different defects.
 
-    (A loss would not do: the reconstruction's is lowest where the latent carries everything,
-    defects included.)
+    A loss would not do: the reconstruction loss is lowest where the latent encodes everything,
+    defects included.
 
     Args:
-        model: trained model, as of `AnomalyDetector`.
+        model: trained model, as for `AnomalyDetector`.
         train: dataset of inputs of the model's size.
-        validation: `tf.data.Dataset` of batches of good images that trained nothing.
+        validation: `tf.data.Dataset` of batches of good images that were not trained on.
         image_size: `(height, width)` of the detector. Defaults to the model's.
-        overlap: int. Pixels that tiles share.
+        overlap: int. Pixels by which tiles overlap.
         keep_aspect: bool. Whether images are padded.
         on_crops: bool. Whether all validation images are crops of one photo.
-        num_defects: int. Synthetic defects in both halves together, about.
-        seed: int. Of the defects.
+        num_defects: int. About the number of synthetic defects in both halves together.
+        seed: int. Seed of the defects.
 
     Returns:
         value: float in [0, 1]; NaN if the maps are not finite.
 
     Raises:
-        InputError: If there is no image.
+        InputError: There is no validation image.
     """
     detector = AnomalyDetector(
         model, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
@@ -102,7 +102,7 @@ def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset
     """
     batch = next(iter(dataset), None)
     if batch is None:
-        raise InputError("There is no validation image to judge a model by.")
+        raise InputError("There is no validation image to evaluate a model on.")
     size = len(unpack_inputs(batch)[0])
     images = dataset.unbatch().enumerate()
 

@@ -1,6 +1,6 @@
 """Runs the trials of a search; killed at any moment, it continues from the file of trials."""
 
-import gc
+import json
 import shutil
 import tempfile
 import time
@@ -13,7 +13,7 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from kerasad.errors import InputError
-from kerasad.files import read_json, write_json
+from kerasad.files import write_json
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import ReplayableOracle
@@ -91,10 +91,16 @@ def read_trials(folder: Path) -> list[Row]:
         InputError: The file is damaged.
     """
     path = folder / TRIALS
-    rows = read_json(path) if path.exists() else []
-    keys = {"trial", "status", "values"}
-    if not isinstance(rows, list) or not all(isinstance(r, dict) and keys <= {*r} for r in rows):
-        raise InputError(f"{path} is damaged: restore it from a copy, or pass --overwrite.")
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if not all({"trial", "status", "values"} <= row.keys() for row in rows):
+            raise ValueError("it lacks a key")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): restore it from a copy, or pass --overwrite."
+        ) from error
     return rows
 
 
@@ -144,8 +150,6 @@ def _run(trial, row, rows, hypermodel, folder, verbose):
 
 
 def _train_and_judge(trial, row, hypermodel, folder, verbose):
-    keras.backend.clear_session()
-    gc.collect()
     hp = trial.hyperparameters
     try:
         model = hypermodel.build(hp)

@@ -1,4 +1,4 @@
-"""What a search may change, and between which limits."""
+"""The search space: arguments of models and learning rates, with their limits."""
 
 import contextlib
 import dataclasses
@@ -15,15 +15,16 @@ RATE, RATIO = "learning_rate", "discriminator_rate_ratio"
 
 @dataclass(frozen=True)
 class Entry:
-    """One argument of a model and the values it may take.
+    """One argument of a model and its possible values.
 
     Args:
         name: str. The name of the hyperparameter.
         choices: tuple of str. Its values; empty for a number.
-        limits: pair. Lowest and highest value of a number, which is drawn on a logarithmic scale;
-            whole numbers double from step to step.
-        when: pair of a parent's name and the values of it under which this one matters, or None.
-        argument: str or None. What the model calls it; None is `name`.
+        limits: pair. Lowest and highest value of a number, on a logarithmic scale; integers double
+            from step to step.
+        when: pair of the name of a parent and those of its values for which this entry matters, or
+            None.
+        argument: str or None. The name of the model's argument; None is `name`.
     """
 
     name: str
@@ -33,9 +34,9 @@ class Entry:
     argument: str | None = None
 
     def ask(self, hp: keras_tuner.HyperParameters, default: Any) -> Any:
-        """Registers the entry; returns its value, or None where its parent rules it out.
+        """Registers the entry; returns its value, or None where it does not matter.
 
-        A default that is not among the choices, or outside the limits, joins or widens them.
+        A default outside the choices or limits extends them.
         """
         if self.choices:
             choices = list(dict.fromkeys((*self.choices, default)))
@@ -55,10 +56,10 @@ CENTERS = ("pretext", "cluster", "weak")
 ANY_MODE = (*CENTERS, "instance")
 SPACE = (
     Entry("latent", choices=("conv", "dense")),
-    # Two names: KerasTuner loses the value of one that stands under two conditions.
+    # Two names, because KerasTuner loses the value of a name that has two conditions.
     Entry("conv_latent_dim", limits=(16, 128), when=("latent", ("conv",)), argument="latent_dim"),
     Entry("dense_latent_dim", limits=(64, 512), when=("latent", ("dense",)), argument="latent_dim"),
-    # Adam undoes a common factor of all four weights; what is searched is how they compare.
+    # Adam cancels a common factor of all four weights: only their ratios matter.
     Entry("reconstruction_weight", limits=(0.3, 3.0)),
     Entry("kl_weight", limits=(0.001, 1.0)),
     Entry("adversarial_weight", limits=(0.001, 0.1)),
@@ -69,7 +70,7 @@ SPACE = (
     Entry("num_sub_centers", limits=(2, 16), when=("adacos", CENTERS)),
     Entry("num_clusters", limits=(8, 64), when=("adacos", ("cluster",))),
 )
-"""Arguments of models; a model that lacks one is not asked for it."""
+"""Arguments of models; an argument that a model lacks is skipped."""
 
 RATE_LIMITS = (1e-4, 3e-3)
 RATIO_LIMITS = (0.05, 1.0)
@@ -78,25 +79,22 @@ RATIO_LIMITS = (0.05, 1.0)
 def choose(
     hp: keras_tuner.HyperParameters, model: ModelConfig, training: TrainingConfig
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Registers the search space, and returns the configuration that `hp` stands for.
+    """Registers the search space and returns the configuration with the values of `hp`.
 
-    Arguments that `model` names are kept. Of the others, and of the learning rates, the defaults
-    of the space are what would be used without a search.
+    Arguments that `model` names are kept. The defaults of all other arguments and of the learning
+    rates are the values that a training without a search uses.
 
     Args:
-        hp: KerasTuner's hyperparameters.
+        hp: HyperParameters.
         model: ModelConfig.
         training: TrainingConfig.
 
-    Returns:
-        Both configurations with the values of `hp`.
-
     Raises:
-        InputError: An unknown model or argument.
+        InputError: Unknown model or argument.
     """
     known = resolve_arguments(model, training.seed).arguments
     training = resolve_training(model, training)
-    # On a backbone the code has cells; nothing else is to be chosen.
+    # On a backbone the latent is always convolutional.
     fixed = {*model.arguments, *(() if known.get("backbone") is None else ("latent",))}
     chosen = dict(model.arguments)
     for entry in SPACE:
@@ -112,7 +110,7 @@ def choose(
             else:
                 scope = hp.conditional_scope(parent, list(values))
         if entry.name == "adacos" and known.get("corruption") == 0:
-            # Without synthetic defects there is nothing for "pretext" to tell apart.
+            # "pretext" tells synthetic defects apart, and this model has none.
             entry = dataclasses.replace(
                 entry, choices=tuple(mode for mode in entry.choices if mode != "pretext")
             )
@@ -130,6 +128,6 @@ def choose(
 
 
 def _ask_around(hp, name, limits, default):
-    """Asks for a number; a configured value outside the limits widens them."""
+    """Registers a number; a default outside the limits widens them."""
     low, high = min(limits[0], default), max(limits[1], default)
     return hp.Float(name, low, high, sampling="log", default=default)

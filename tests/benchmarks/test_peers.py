@@ -37,7 +37,7 @@ def category(tmp_path_factory):
 
 @pytest.fixture
 def peers_data(load, monkeypatch):
-    module = load("peers_data")
+    module = load("peers.data")
     monkeypatch.setattr(module, "write_features", lambda folder, category: None)
     return module
 
@@ -58,7 +58,7 @@ def peers_data(load, monkeypatch):
     ],
 )
 def test_a_tensor_is_found_by_its_stage_and_place_in_timm(load, name, expected):
-    assert load("peers_weights").timm_name(name) == expected
+    assert load("peers.weights").timm_name(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_a_tensor_is_found_by_its_stage_and_place_in_timm(load, name, expected):
 )
 def test_a_tensor_of_another_network_is_refused_by_name(load, name):
     with pytest.raises(ValueError, match=name):
-        load("peers_weights").timm_name(name)
+        load("peers.weights").timm_name(name)
 
 
 def test_the_packages_tensors_have_the_shapes_of_timms_network(load):
-    weights, data = load("peers_weights"), load("peers_data")
+    weights, data = load("peers.weights"), load("peers.data")
     tensors = read_torch_tensors(data.weights_path(), sha256=WEIGHTS_SHA256)
     renamed = weights.to_timm(tensors)
     assert len(renamed) == len(tensors)
@@ -99,7 +99,7 @@ def test_the_packages_tensors_have_the_shapes_of_timms_network(load):
 
 
 def test_images_are_read_one_by_one_as_they_were_written(load, tmp_path):
-    module = load("peers_exchange")
+    module = load("peers.exchange")
     images = np.random.default_rng(0).random((5, 2, 3, 3), "float32")
     images.tofile(tmp_path / "a.f32")
     found = module.Images(tmp_path / "a.f32", (2, 3))
@@ -113,7 +113,7 @@ def test_every_call_is_timed_on_the_same_images_at_each_batch_size(load):
     seen = {"a": [], "b": []}
     calls = {name: values.append for name, values in seen.items()}
     images = np.arange(3.0)
-    times = load("peers_exchange").time_calls(calls, images, {1: 2, 2: 1}, warmups=1)
+    times = load("peers.exchange").time_calls(calls, images, {1: 2, 2: 1}, warmups=1)
     assert [batch.tolist() for batch in seen["a"]] == [[0], [1], [2], [0, 1], [2, 0]]
     assert [batch.tolist() for batch in seen["b"]] == [batch.tolist() for batch in seen["a"]]
     assert {name: [*values] for name, values in times.items()} == {"a": ["1", "2"], "b": ["1", "2"]}
@@ -125,13 +125,13 @@ def test_both_sides_get_the_pixels_and_the_split_of_kerasads_own_pipeline(
     description = peers_data.prepare(tmp_path / "x", category, "24x40", seeds=[3])
     assert description["padded"]
     own = load_category(description["path"], image_size=SIZE, seed=3)
-    good = load("peers_exchange").Images(tmp_path / "x/good.f32", SIZE)
+    good = load("peers.exchange").Images(tmp_path / "x/good.f32", SIZE)
     splits = json.loads((tmp_path / "x/splits.json").read_text())["3"]
     assert [len(splits[part]) for part in ("train", "validation", "calibration")] == [7, 1, 2]
     expected = np.concatenate([batch["images"] for batch in own.train_in_order])
     np.testing.assert_array_equal([good[row] for row in splits["train"]], expected)
     inputs, targets = next(iter(own.test.unbatch().batch(3)))
-    test = load("peers_exchange").Images(tmp_path / "x/test.f32", SIZE)
+    test = load("peers.exchange").Images(tmp_path / "x/test.f32", SIZE)
     np.testing.assert_array_equal(np.stack(list(test)), inputs["images"])
     np.testing.assert_array_equal(np.load(tmp_path / "x/masks.npy"), targets["mask"])
     np.testing.assert_array_equal(np.load(tmp_path / "x/valid.npy"), inputs["valid"])
@@ -174,7 +174,7 @@ def test_a_prepared_category_gets_further_seeds_and_refuses_other_data(
 
 
 def test_a_value_for_one_category_comes_before_one_for_all(load):
-    value_for = load("peers_category").value_for
+    value_for = load("peers.category").value_for
     values = ["0.02", "tile=0.005"]
     assert value_for(values, "tile", float) == 0.005
     assert value_for(values, "bottle", float) == 0.02
@@ -182,7 +182,7 @@ def test_a_value_for_one_category_comes_before_one_for_all(load):
 
 
 def test_both_sides_take_turns_and_the_one_that_begins_changes(load):
-    round_order = load("peers_turns").round_order
+    round_order = load("peers.turns").round_order
     order = round_order(("padim", "stfpm", "patchcore"), ("vae_gan", "cavga_d"), 0)
     assert [side for side, _ in order] == ["anomalib", "kerasad"] * 3
     assert [model for _, model in order][1::2] == ["vae_gan", "cavga_d", "vae_gan"]
@@ -192,7 +192,7 @@ def test_both_sides_take_turns_and_the_one_that_begins_changes(load):
 
 
 def test_a_model_that_failed_is_not_tried_again_and_the_others_go_on(load, capsys):
-    module, failed, done = load("peers"), {}, []
+    module, failed, done = load("peers.compare"), {}, []
 
     def step(side, model, number):
         done.append((model, number))
@@ -224,7 +224,7 @@ def test_pixels_count_only_where_there_is_a_mask_and_no_padding(load, tmp_path, 
     maps = np.array([[[7, 1, 2, 5]], [[9, 9, 9, 9]], [[9, 1, 1, 1]]], "float32")
     arrays = {"maps": maps} if with_maps else {}
     np.savez(tmp_path / "predictions.npz", scores=np.float32([1, 3, 2]), **arrays)
-    metrics = load("peers_category").judge(tmp_path, description, tmp_path)
+    metrics = load("peers.category").judge(tmp_path, description, tmp_path)
     assert metrics["image_auroc"] == pytest.approx(0.5)
     if with_maps:
         assert metrics["pixel_auroc"] == pytest.approx(5 / 6)  # of 6 normal pixels 5 are below
@@ -272,7 +272,7 @@ def test_ratios_are_those_of_times_within_a_round(load):
     # Round 1 ran at half the speed: the ratio does not see it. A round's times are its median.
     peer = entry("anomalib", "padim", [(0, 10), (0, 14), (0, 12), (1, 24)])
     ours = entry("kerasad", "vae_gan", [(0, 4), (1, 8)])
-    table = load("peers_table").build_table([section(peer, ours)], [0])
+    table = load("peers.table").build_table([section(peer, ours)], [0])
     ratios = {ratio["batch"]: ratio for ratio in table["categories"][0]["ratios"]}
     ratio = ratios[1]["times_as_long"]["padim"]
     assert ratio == {"middle": 3.0, "lowest": 3.0, "highest": 3.0}
@@ -281,7 +281,7 @@ def test_ratios_are_those_of_times_within_a_round(load):
 
 
 def test_the_page_says_what_was_measured_and_leaves_out_what_was_not(load):
-    module = load("peers_table")
+    module = load("peers.table")
     peer = entry("anomalib", "ganomaly", [])
     ours = entry("kerasad", "vae_gan", [(0, 4)], epochs=25)
     missing = {"side": "anomalib", "model": "stfpm", "accuracy": [None], "times": []}
@@ -299,7 +299,7 @@ def test_the_page_says_what_was_measured_and_leaves_out_what_was_not(load):
 
 
 def test_the_mean_over_seeds_is_given_with_its_range(load):
-    module = load("peers_table")
+    module = load("peers.table")
     ours = entry("kerasad", "vae_gan", [])
     ours["accuracy"] = [{**ours["accuracy"][0], "image_auroc": value} for value in (0.8, 0.95)]
     page = module.format_page(module.build_table([section(ours)], [0, 1]))

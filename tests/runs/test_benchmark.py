@@ -56,7 +56,7 @@ def config(categories):
     return RunConfig(
         DataConfig(str(categories / "plate"), image_size="32x32", batch_size=4),
         ModelConfig("vae_gan", TINY_MODEL),
-        TrainingConfig(epochs=1, false_alarm_rate=0.34),
+        TrainingConfig(epochs=1, false_alarm_rate=0.34, synthetic_defects=8),
     )
 
 

@@ -237,7 +237,7 @@ def test_more_trials_continue_a_search_that_has_ended(tmp_path):
     assert len(line.spans) == 2
 
 
-@pytest.mark.parametrize("damage", ["{}", '[{"trial": 1}]', "[", "[1]"])
+@pytest.mark.parametrize("damage", ['{"trial": 1}', '[{"trial": 1}]', "[", "[1]"])
 def test_a_damaged_file_of_trials_is_named(damage, tmp_path):
     (tmp_path / "trials.json").write_text(damage)
     with pytest.raises(InputError, match=r"trials\.json"):

@@ -2,7 +2,7 @@
 
 import statistics
 
-from jsonl import markdown_table
+from results import markdown_table
 
 ANOMALIB, KERASAD = "anomalib", "kerasad"
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle")

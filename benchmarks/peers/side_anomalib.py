@@ -1,6 +1,6 @@
 """The peers' side: anomalib's models on kerasad's backbone and pixels. Runs without kerasad.
 
-Started by `peers.py` in the peers' virtual environment; not meant to be run by hand. PaDiM,
+Started by `compare.py` in the peers' virtual environment; not meant to be run by hand. PaDiM,
 PatchCore and STFPM read EfficientNet-Lite0 with the same ImageNet weights as kerasad, at the same
 places; GANomaly learns its own network. All see `(255 * RGB - 127) / 128`. What is not named here
 has anomalib's default. The models are trained by anomalib's `Engine`.
@@ -27,7 +27,7 @@ from anomalib.engine import Engine
 from anomalib.models import Ganomaly, Padim, Patchcore, Stfpm
 from anomalib.pre_processing import PreProcessor
 from lightning.pytorch import seed_everything
-from peers_exchange import (
+from peers.exchange import (
     BATCH_SIZES,
     EXCHANGE,
     FEATURES,
@@ -42,7 +42,7 @@ from peers_exchange import (
     write_json,
     write_predictions,
 )
-from peers_weights import STAGES_OF_TAPS, TIMM_NAME, to_timm
+from peers.weights import STAGES_OF_TAPS, TIMM_NAME, to_timm
 from torchvision.transforms.v2 import Compose, Normalize, Resize
 
 MODEL_FILE = "model.pt"

@@ -2,7 +2,7 @@
 
 import itertools
 
-from peers_table import ANOMALIB, KERASAD
+from peers.table import ANOMALIB, KERASAD
 
 
 def alternate(peers, models):

@@ -1,6 +1,6 @@
 """kerasad's side of the comparison with peers: trains, predicts and times one model.
 
-Started by `peers.py`, each step in a process of its own; not meant to be run by hand. Training is
+Started by `compare.py`, each step in a process of its own; not meant to be run by hand. Training is
 that of `kerasad train` with its defaults, on the files of the exchange; timed is the compiled call
 of the detector, from decoded images to map, score and decision.
 """
@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from peers_exchange import (
+from peers.exchange import (
     BATCH_SIZES,
     EXCHANGE,
     TEST,

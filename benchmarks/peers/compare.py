@@ -1,9 +1,9 @@
 """anomalib's models and kerasad's side by side: accuracy, time, memory and size in one table.
 
-    bash benchmarks/peers.sh ../shared/data/mvtec/bottle ../shared/data/magnetic_tile \\
+    bash benchmarks/peers/run.sh ../shared/data/mvtec/bottle ../shared/data/magnetic_tile \\
         --stretch magnetic_tile --max-train magnetic_tile=400 --coreset magnetic_tile=0.005
 
-`peers.sh` makes both virtual environments and starts this file in kerasad's. Every training, every
+`run.sh` makes both virtual environments and starts this file in kerasad's. Every training, every
 prediction and every measurement of time has a process of its own; they alternate between anomalib
 and kerasad, and all read the same pixels. Scores and maps of all models are judged by
 `kerasad.metrics`, raw. The output folder gets `rows.jsonl`, from which a stopped comparison goes
@@ -20,12 +20,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from jsonl import find_row, read_rows
-from peers_category import Category
-from peers_data import category_name
-from peers_exchange import read_json, write_json
-from peers_table import build_table, format_page
-from peers_turns import alternate, round_order
+from peers.category import Category
+from peers.data import category_name
+from peers.exchange import read_json, write_json
+from peers.table import build_table, format_page
+from peers.turns import alternate, round_order
+from results import find_row, read_rows
 
 PEERS = ("padim", "patchcore", "stfpm", "ganomaly")
 OURS = ("feature_vae_gan", "vae_gan")

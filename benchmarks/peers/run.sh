@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # anomalib and kerasad side by side: makes both virtual environments, measures, writes one table.
-# Usage: bash benchmarks/peers.sh DATA... [options]        (options: --help; 6 GB for anomalib)
+# Usage: bash benchmarks/peers/run.sh DATA... [options]        (options: --help; 6 GB for anomalib)
 # PEERS_VENV: folder of anomalib's environment (default .venv-peers). KERASAD_PYTHON: a Python that
 # has kerasad already (default: that of .venv, which is made).
 set -euo pipefail
 here="$PWD"
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 root="$PWD"
 venv="${PEERS_VENV:-.venv-peers}"
 case "$venv" in /*) ;; *) venv="$root/$venv" ;; esac
@@ -30,5 +30,5 @@ if [ ! -f "$stamp" ]; then
 fi
 
 cd "$here"
-export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
-exec "$python" "$root/benchmarks/peers.py" --peers-python "$venv/bin/python" "$@"
+export PYTHONPATH="$root:$root/benchmarks${PYTHONPATH:+:$PYTHONPATH}"
+exec "$python" -m peers.compare --peers-python "$venv/bin/python" "$@"

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jsonl import append_row, find_row, read_rows
-from peers_data import prepare
-from peers_exchange import FIT, MASKS, PREDICT, PREDICTIONS, TIME, VALID, read_json
-from peers_table import ANOMALIB, KERASAD
-from peers_turns import round_order
+from peers.data import prepare
+from peers.exchange import FIT, MASKS, PREDICT, PREDICTIONS, TIME, VALID, read_json
+from peers.table import ANOMALIB, KERASAD
+from peers.turns import round_order
+from results import append_row, find_row, read_rows
 
-HERE = Path(__file__).parent
+BENCHMARKS = Path(__file__).parents[1]
 
 
 class Category:
@@ -111,7 +111,7 @@ class Category:
         python = [sys.executable]
         if side == ANOMALIB:  # whose packages warn of each other
             python = [self.arguments.peers_python, "-W", "ignore"]
-        command = [*python, str(HERE / f"peers_{side}.py"), step]
+        command = [*python, "-m", f"peers.side_{side}", step]
         command += ["--exchange", str(self.exchange.absolute()), "--model", model]
         command += ["--output", str(self.model_folder(side, model, seed).absolute())]
         command += ["--seed", str(seed), "--settings", json.dumps(self.settings(side, model))]
@@ -121,7 +121,7 @@ class Category:
             command.append("--check")
         environment = dict(os.environ)
         if side == ANOMALIB:  # it has its own packages, and must not need ours
-            environment.pop("PYTHONPATH", None)
+            environment["PYTHONPATH"] = str(BENCHMARKS)
         subprocess.run(command, check=True, env=environment)
 
 

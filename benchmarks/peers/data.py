@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from peers_exchange import (
+from peers.exchange import (
     EXCHANGE,
     FEATURES,
     GOOD,
