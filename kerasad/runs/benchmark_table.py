@@ -20,16 +20,13 @@ COLUMNS = {
 }
 """Title and digits of what the page shows."""
 
-SPREAD = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle")
-"""Columns of the page with a range over the seeds."""
-
 NUMBERS = (*COLUMNS, "iou_pooled", "iou_per_image", "balanced_accuracy")
-COUNTS = ("train_images", "good_images", "image_size", "milliseconds_batch_size")
+COUNTS = ("train_images", "good_images", "image_size")
 
 LEGEND = (
     "IoU, best: pooled pixels, at the best threshold, which needs the labels. fit: all that "
     "`kerasad train` does, and its peak of memory; epochs: the training of the network alone. "
-    "evaluate MB: peak of memory of `kerasad evaluate`. ms an image: from memory, {batch}. "
+    "evaluate MB: peak of memory of `kerasad evaluate`. ms an image: in batches, from memory. "
     "trained on: of the good images for training; the others choose scales and thresholds."
 )
 
@@ -152,7 +149,10 @@ def format_table(table: Mapping[str, Any]) -> str:
     for mean in table["means"]:
         cells = _cells(mean, table["seeds"])
         lines.append([f"mean of {count}", mean["model"], *cells, "", ""])
-    parts = [markdown_table([*header, "trained on", "image size"], lines), _legend(table)]
+    seeds = ", ".join(map(str, table["seeds"]))
+    several = len(table["seeds"]) > 1
+    head = f"Mean over the seeds {seeds} (lowest..highest). " if several else f"Seed {seeds}. "
+    parts = [markdown_table([*header, "trained on", "image size"], lines), head + LEGEND]
     parts += ["\n".join(f"- {note}" for note in table["notes"])] if table["notes"] else []
     return "\n\n".join(parts) + "\n"
 
@@ -162,19 +162,10 @@ def _cells(row, seeds):
     for name, (_, digits) in COLUMNS.items():
         value = row[name]
         cells.append("" if value is None else f"{value['mean']:.{digits}f}")
-        if value and name in SPREAD and len(seeds) > 1 and value["lowest"] is not None:
+        # Of the scores alone: those of costs would fill the page.
+        if value and digits == 3 and len(seeds) > 1 and value["lowest"] is not None:
             cells[-1] += f" ({value['lowest']:.{digits}f}..{value['highest']:.{digits}f})"
     return cells
-
-
-def _legend(table):
-    sizes = dict.fromkeys(row["milliseconds_batch_size"] for row in table["rows"])
-    sizes = [str(size) for size in sizes if size is not None]
-    batch = f"in batches of {' or '.join(sizes)}" if sizes else "not measured"
-    seeds = ", ".join(map(str, table["seeds"]))
-    several = len(table["seeds"]) > 1
-    head = f"Mean over the seeds {seeds} (lowest..highest). " if several else f"Seed {seeds}. "
-    return head + LEGEND.format(batch=batch)
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

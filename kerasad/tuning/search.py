@@ -89,13 +89,14 @@ def tune(
     config = with_full_paths(config)
     hypermodel = DetectorHyperModel(category, config.model, config.training, config.data.overlap)
     config = dataclasses.replace(config, training=hypermodel.training)
-    hypermodel.build(keras_tuner.HyperParameters())  # refuses a bad argument before any file
     oracle = _make_oracle(tuner, trials, config)
     plan = oracle.plan(config.training.epochs)
     folder = Path(os.path.abspath(output))
     settings = _describe(config, category, trials, tuner)
-    with work_folder(folder, "search", (TRIALS, BEST, WEIGHTS, SEARCH), overwrite):
+    if not overwrite:
         _refuse_other_search(folder, settings)
+    hypermodel.build(keras_tuner.HyperParameters())  # refuses a bad argument before any file
+    with work_folder(folder, "search", (TRIALS, BEST, WEIGHTS, SEARCH), overwrite):
         write_json(folder / SEARCH, settings)
         echo(category.split_table())
         echo(describe_budget(plan, category.steps_per_epoch))

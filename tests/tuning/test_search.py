@@ -4,13 +4,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from kerasad import InputError
+from kerasad import InputError, cli
 from kerasad.cli import main
 from kerasad.training.config import load_config
+from kerasad.training.recipes import resolve_arguments
 from kerasad.tuning import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 
@@ -50,8 +52,9 @@ def read(output, name="trials.json"):
     return json.loads((output / name).read_text())
 
 
-@pytest.mark.slow
-def test_the_best_configuration_of_a_search_trains_a_run(plate, config, tmp_path, quick):
+def test_the_best_configuration_of_a_search_is_one_for_train(
+    plate, config, tmp_path, quick, monkeypatch
+):
     result = tune(plate, tmp_path / "search", config, "--trials", 2, "--seed", 3)
     assert result.exit_code == 0, result.output + str(result.exception)
     assert "2 trials of 1 epochs, 2 epochs or 6 training steps" in result.output
@@ -60,16 +63,25 @@ def test_the_best_configuration_of_a_search_trains_a_run(plate, config, tmp_path
     best = max(rows, key=lambda row: row[OBJECTIVE.name])
     assert f"{best[OBJECTIVE.name]:.4f}" in result.output
 
+    trained = []
+
+    def train(config, output, **options):
+        trained.append(config)
+        return SimpleNamespace(calibration={"note": None})
+
+    monkeypatch.setattr(cli, "train_run", train)
     path = tmp_path / "search" / "best_config.json"
     words = ["train", plate, "--config", path, "--output", tmp_path / "run"]
-    trained = CliRunner().invoke(main, [str(word) for word in words])
-    assert trained.exit_code == 0, trained.output + str(trained.exception)
-    run = load_config(tmp_path / "run" / "config.json")
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output + str(result.exception)
+    (run,) = trained
     assert run.training == load_config(path).training
     assert run.training.learning_rate == best["values"]["learning_rate"]
-    assert run.training.seed == run.model.arguments["seed"] == 3
-    assert run.model.arguments["kl_weight"] == best["values"]["kl_weight"]
-    assert run.model.arguments["filters"] == 2
+    assert run.training.seed == 3
+    arguments = resolve_arguments(run.model, run.training.seed).arguments
+    assert arguments["kl_weight"] == best["values"]["kl_weight"]
+    assert arguments["filters"] == 2
+    assert arguments["seed"] == 3
 
 
 @pytest.mark.slow
