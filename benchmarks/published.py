@@ -15,16 +15,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasad.metrics.registry import MEASURES
 from kerasad.runs.benchmark_table import markdown_table
 
-TITLES = {
-    "image_auroc": "image AUROC",
-    "pixel_auroc": "pixel AUROC",
-    "aupro": "AUPRO",
-    "iou_oracle": "IoU, best",
-    "iou": "IoU, protocol not stated",
-    "balanced_accuracy": "balanced accuracy",
-}
+NAMES = ("image_auroc", "pixel_auroc", "aupro", "iou_oracle", "balanced_accuracy")
+TITLES = {name: MEASURES[name].title for name in NAMES} | {"iou": "IoU, protocol not stated"}
 # Our metrics beside a published one, where they are not the same one alone.
 BESIDE = {"iou": {"iou_oracle": "(best)", "iou_per_image": "(per image)"}}
 CAUTION = (

@@ -173,11 +173,7 @@ def _hash_images(config: DataConfig, path: str) -> str:
     """A hash of all images and masks of a category, and of which image is what."""
     # Each training decodes the images anyway; headers and contents are enough here.
     index = read_category(
-        resolve_data(path),
-        on_bad=config.on_bad,
-        pixel_limit=config.pixel_limit,
-        max_value=config.max_value,
-        verify=False,
+        resolve_data(path), on_bad=config.on_bad, decoding=config.decoding, verify=False
     )
     if not index.test:
         raise InputError(

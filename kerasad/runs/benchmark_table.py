@@ -3,32 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerasad.metrics.registry import MEASURES
+
 DONE = "done"
 FAILED = "failed"
 
-COLUMNS = {
-    "image_auroc": ("image AUROC", 3),
-    "pixel_auroc": ("pixel AUROC", 3),
-    "aupro": ("AUPRO", 3),
-    "iou_oracle": ("IoU, best", 3),
-    "fit_seconds": ("fit s", 1),
-    "train_seconds": ("epochs s", 1),
-    "milliseconds_per_image": ("ms an image", 1),
-    "fit_memory_mb": ("fit MB", 0),
-    "peak_memory_mb": ("evaluate MB", 0),
-    "model_mb": ("model MB", 1),
-}
-"""Title and digits of what the page shows."""
+NUMBERS = tuple(MEASURES)
+SHOWN = tuple(m for m in MEASURES.values() if m.headline or m.kind == "cost")
+"""The measures that the page has columns of."""
 
-NUMBERS = (*COLUMNS, "iou_pooled", "iou_per_image", "balanced_accuracy")
 COUNTS = ("train_images", "good_images", "image_size")
-
-LEGEND = (
-    "IoU, best: pooled pixels, at the best threshold, which needs the labels. fit: all that "
-    "`kerasad train` does, and its peak of memory; epochs: the training of the network alone. "
-    "evaluate MB: peak of memory of `kerasad evaluate`. ms an image: in batches, from memory. "
-    "trained on: of the good images for training; the others choose scales and thresholds."
-)
 
 Rows = Mapping[tuple[str, str, int], Mapping[str, Any] | None]
 
@@ -41,7 +25,7 @@ def build_table(rows: Rows) -> dict[str, Any]:
 
     Returns:
         dict, ready for JSON. `rows` has a dict for each category and model: the `seeds` that were
-        measured, each of `COUNTS`, and each of `NUMBERS` as a dict of `mean`, `lowest` and
+        measured, each of `COUNTS`, and each of `MEASURES` as a dict of `mean`, `lowest` and
         `highest` over these seeds, or None. `means` has the same numbers for each model over the
         categories that have a value, and their count under `categories`; the range over the seeds
         is None where a seed lacks a category. `notes` says why what is None is None.
@@ -137,7 +121,7 @@ def _join_names(values, sign):
 
 def format_table(table: Mapping[str, Any]) -> str:
     """Returns the table and its notes as Markdown."""
-    header = ["category", "model", *(title for title, _ in COLUMNS.values())]
+    header = ["category", "model", *(measure.title for measure in SHOWN)]
     lines = []
     for row in table["rows"]:
         images = size = ""
@@ -152,19 +136,19 @@ def format_table(table: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, table["seeds"]))
     several = len(table["seeds"]) > 1
     head = f"Mean over the seeds {seeds} (lowest..highest). " if several else f"Seed {seeds}. "
-    parts = [markdown_table([*header, "trained on", "image size"], lines), head + LEGEND]
+    legend = " ".join(f"{measure.title}: {measure.meaning}." for measure in SHOWN)
+    parts = [markdown_table([*header, "trained on", "image size"], lines), head + legend]
     parts += ["\n".join(f"- {note}" for note in table["notes"])] if table["notes"] else []
     return "\n\n".join(parts) + "\n"
 
 
 def _cells(row, seeds):
     cells = []
-    for name, (_, digits) in COLUMNS.items():
-        value = row[name]
-        cells.append("" if value is None else f"{value['mean']:.{digits}f}")
-        # Of the scores alone: those of costs would fill the page.
-        if value and digits == 3 and len(seeds) > 1 and value["lowest"] is not None:
-            cells[-1] += f" ({value['lowest']:.{digits}f}..{value['highest']:.{digits}f})"
+    for measure in SHOWN:
+        value = row[measure.name] or {"mean": None, "lowest": None}
+        cells.append(measure.format(value["mean"], undefined=""))
+        if measure.kind != "cost" and len(seeds) > 1 and value["lowest"] is not None:
+            cells[-1] += f" ({measure.format(value['lowest'])}..{measure.format(value['highest'])})"
     return cells
 
 

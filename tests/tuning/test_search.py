@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from kerasad import InputError, cli
+import kerasad.runs.train
+from kerasad import InputError
 from kerasad.cli import main
 from kerasad.training.config import load_config
 from kerasad.training.recipes import resolve_arguments
@@ -69,7 +70,7 @@ def test_the_best_configuration_of_a_search_is_one_for_train(
         trained.append(config)
         return SimpleNamespace(calibration={"note": None})
 
-    monkeypatch.setattr(cli, "train_run", train)
+    monkeypatch.setattr(kerasad.runs.train, "train_run", train)
     path = tmp_path / "search" / "best_config.json"
     words = ["train", plate, "--config", path, "--output", tmp_path / "run"]
     result = CliRunner().invoke(main, [str(word) for word in words])
