@@ -9,21 +9,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Example:
-    """One test image with all that was predicted for it.
+    """One test image with everything that was predicted for it.
 
     Args:
         name: str. Path relative to the data.
         defect: str. `good` or the defect's name.
         label: int. 0 good, 1 defective.
         score: float. The image's anomaly score.
-        p_value: float. Share of good images that would score as high.
-        is_anomalous: bool. Whether it was called defective.
-        needs_review: bool. Whether it was not, but is to be looked at.
+        p_value: float. Share of good images expected to score at least as high.
+        is_anomalous: bool. Whether it was decided to be defective.
+        needs_review: bool. Whether it was not, but is in the review band.
         iou: float or None. Overlap of the thresholded map with the mask; None without a mask.
         image: float array (height, width, 3) in [0, 1].
-        reconstruction: float array (height, width, 3).
-        anomaly_map: float array (height, width).
-        mask: bool array (height, width), or None where it is not known.
+        reconstruction: float array (height, width, 3), or None if the model has none.
+        anomaly_map: float array (height, width, 1).
+        mask: bool array (height, width), or None if unknown.
     """
 
     name: str
@@ -35,9 +35,21 @@ class Example:
     needs_review: bool
     iou: float | None
     image: np.ndarray
-    reconstruction: np.ndarray
+    reconstruction: np.ndarray | None
     anomaly_map: np.ndarray
     mask: np.ndarray | None
+
+    @property
+    def called_good(self) -> bool:
+        """Whether it was decided to be good."""
+        return not (self.is_anomalous or self.needs_review)
+
+    @property
+    def verdict(self) -> str:
+        """The decision, in words."""
+        if self.is_anomalous:
+            return "called defective"
+        return "to be reviewed" if self.needs_review else "called good"
 
 
 @dataclass
@@ -70,19 +82,15 @@ class Group:
 
 
 def make_groups(size: int = 4, review: bool = False) -> list[Group]:
-    """The report's groups: the errors first, then what is in between, then what went well.
+    """Returns the report's groups: errors first, then the review band, then what went well.
 
     Args:
         size: int. Examples of each.
-        review: bool. Whether some images are to be looked at.
+        review: bool. Whether there is a review band.
     """
-    found = "Defects that were found, "
 
     def localized(example: Example) -> bool:
         return bool(example.label and example.is_anomalous and example.iou is not None)
-
-    def called_good(example: Example) -> bool:
-        return not (example.is_anomalous or example.needs_review)
 
     groups = [
         Group(
@@ -95,20 +103,20 @@ def make_groups(size: int = 4, review: bool = False) -> list[Group]:
         Group(
             "Misses",
             "Defective images that were called good, lowest score first.",
-            lambda example: example.label and called_good(example),
+            lambda example: example.label and example.called_good,
             lambda example: example.score,
             size,
         ),
         Group(
             "Found, worst outlined",
-            found + "least overlap (IoU at the pixel threshold) with the mask first.",
+            "Defects that were found, lowest IoU with the mask at the pixel threshold first.",
             lambda example: localized(example) and example.iou < 0.5,
             lambda example: example.iou,
             size,
         ),
         Group(
             "Best found",
-            found + "most overlap (IoU at the pixel threshold) with the mask first.",
+            "Defects that were found, highest IoU with the mask at the pixel threshold first.",
             localized,
             lambda example: -example.iou,
             size,
@@ -116,14 +124,14 @@ def make_groups(size: int = 4, review: bool = False) -> list[Group]:
         Group(
             "Quietest good images",
             "Good images that were called good, lowest score first.",
-            lambda example: not example.label and called_good(example),
+            lambda example: not example.label and example.called_good,
             lambda example: example.score,
             size,
         ),
     ]
     if review:
         in_band = Group(
-            "To be looked at",
+            "To be reviewed",
             "Images between the two thresholds, good or defective, highest score first.",
             lambda example: example.needs_review,
             lambda example: -example.score,
@@ -134,6 +142,6 @@ def make_groups(size: int = 4, review: bool = False) -> list[Group]:
 
 
 def overlap(mask: np.ndarray, region: np.ndarray) -> float:
-    """Intersection over union of two bool arrays; 1 when both are empty."""
+    """Returns the intersection over union of two bool arrays; 1 when both are empty."""
     union = np.count_nonzero(mask | region)
     return np.count_nonzero(mask & region) / union if union else 1.0

@@ -1,4 +1,4 @@
-"""The report's figures, drawn from arrays; nothing here knows of models or files."""
+"""The report's figures, drawn from arrays alone."""
 
 import base64
 import io
@@ -10,20 +10,20 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#767676"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
-"""Okabe and Ito's colours, told apart by colour-blind readers too; markers differ as well."""
+"""Okabe and Ito's colours, which colour-blind readers can tell apart; markers differ as well."""
 MARKERS = "os^DvPX*<>"
 MIN_BINS, MAX_BINS = 5, 40
 NETWORKS = ("encoder_loss", "decoder_loss", "discriminator_loss")
 
 
 def plot_losses(history: Mapping[str, Sequence[float]]) -> Figure | None:
-    """Each loss over the epochs in a frame of its own: their scales have nothing in common.
+    """Draws each loss over the epochs in a frame of its own, since their scales differ.
 
     Args:
         history: columns of `history.csv` by name.
 
     Returns:
-        A figure: the networks' losses first, then each term; None without any.
+        A figure: the networks' losses first, then each term; None without a loss.
     """
     names = [name for name in history if name.endswith("_loss") and not name.startswith("val_")]
     networks = [name for name in NETWORKS if name in names]
@@ -49,7 +49,7 @@ def plot_losses(history: Mapping[str, Sequence[float]]) -> Figure | None:
 
 
 def plot_synthetic(history: Mapping[str, Sequence[float]]) -> Figure | None:
-    """IoU and pixel AUROC on synthetic validation defects over the epochs; None if not logged."""
+    """Draws IoU and pixel AUROC on synthetic defects over the epochs; None if not logged."""
     curves = {"synthetic_iou": ("IoU", BLUE), "synthetic_pixel_auroc": ("pixel AUROC", ORANGE)}
     if not any(name in history for name in curves):
         return None
@@ -66,11 +66,11 @@ def plot_synthetic(history: Mapping[str, Sequence[float]]) -> Figure | None:
 
 
 def plot_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray, float | None]]) -> Figure:
-    """ROC curves.
+    """Draws ROC curves.
 
     Args:
-        curves: name -> (false-positive rates, true-positive rates, area); both rise, and the
-            area is None where it is not known.
+        curves: name -> (false-positive rates, true-positive rates, area); the area is None where
+            it is not known.
     """
     figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     axes = _clean(figure.add_subplot())
@@ -84,13 +84,13 @@ def plot_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray, float | None]]) 
 
 
 def plot_pro(false: np.ndarray, overlap: np.ndarray, area: float | None, limit: float) -> Figure:
-    """Mean overlap per defect region over the false-positive rate of pixels, up to `limit`.
+    """Draws the mean overlap per defect region over the false-positive rate of pixels.
 
     Args:
         false: float array, rising. False-positive rates.
         overlap: float array. Mean share of each region that is found at that rate.
-        area: float or None. Normalised area under the curve up to `limit`.
-        limit: float. End of the integral.
+        area: float or None. Area under the curve up to `limit`, over `limit`.
+        limit: float. Right end of the area.
     """
     figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     axes = _clean(figure.add_subplot())
@@ -122,7 +122,7 @@ def thin(*curve, points: int = 2000) -> list[np.ndarray]:
 def plot_scores(
     good: np.ndarray, defective: np.ndarray, threshold: float, review_threshold: float | None = None
 ) -> Figure:
-    """Histograms of the image scores, with the decision's threshold and that of the review band."""
+    """Draws histograms of the image scores, the threshold, and the review band if there is one."""
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     axes = _clean(figure.add_subplot())
     edges = histogram_edges(np.concatenate([good, defective]), threshold)
@@ -133,22 +133,22 @@ def plot_scores(
         axes.hist(defective, edges, histtype="stepfilled", label=label, **style)
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3g}")
     if review_threshold is not None and review_threshold < threshold:
-        label = f"looked at above {review_threshold:.3g}"
+        label = f"to be reviewed above {review_threshold:.3g}"
         axes.axvspan(
             review_threshold, threshold, color=GREY, alpha=0.2, linewidth=0, zorder=0, label=label
         )
-    axes.set(xlabel="anomaly score", ylabel="images", title="Image scores of the test set")
+    axes.set(xlabel="anomaly score", ylabel="images", title="Scores of the test images")
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
 def histogram_edges(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Edges of as many bins as the scores can fill, equally wide.
+    """Returns the edges of equally wide bins, not more of them than the scores can fill.
 
-    The width is numpy's "auto" for the scores, the smaller one of the rules of Sturges and of
-    Freedman and Diaconis; the edges reach from the lowest to the highest of scores and threshold.
-    There are at least `MIN_BINS`, and at most `MAX_BINS` or 2 * sqrt(n) for n scores, since an
-    outlier would ask for any number of them.
+    The width is NumPy's "auto" for the scores: the smaller of what the rules of Sturges and of
+    Freedman and Diaconis say. The edges reach from the lowest to the highest of scores and
+    threshold. There are at least `MIN_BINS` bins, and at most `MAX_BINS` or 2 * sqrt(n) for n
+    scores: an outlier would ask for any number of them.
     """
     every = np.append(scores, threshold)
     low, high = float(every.min()), float(every.max())
@@ -159,11 +159,11 @@ def histogram_edges(scores: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def plot_latent(points: np.ndarray, groups: Sequence[str], title: str) -> Figure:
-    """A map of the latent space.
+    """Draws a map of the latent space.
 
     Args:
         points: float array (images, 2).
-        groups: names, one an image; each gets its own colour and marker.
+        groups: the group of each image; every group has its own colour and marker.
         title: str.
     """
     figure = Figure(figsize=(6.2, 4.2), layout="constrained")
@@ -173,7 +173,7 @@ def plot_latent(points: np.ndarray, groups: Sequence[str], title: str) -> Figure
         chosen = points[groups == name]
         colour = COLOURS[position % len(COLOURS)]
         style = {"marker": MARKERS[position % len(MARKERS)], "s": 22, "linewidth": 0.9}
-        # Training images are the ground the others stand on: hollow, so that they hide nothing.
+        # Training images, which come first, are hollow so that they hide nothing.
         face = {"facecolor": "none", "edgecolor": GREY} if position == 0 else {"color": colour}
         axes.scatter(*chosen.T, label=f"{name} ({len(chosen)})", **style, **face)
     axes.set(xticks=[], yticks=[], title=title)
@@ -182,7 +182,7 @@ def plot_latent(points: np.ndarray, groups: Sequence[str], title: str) -> Figure
 
 
 def plot_scale(colours: np.ndarray, low: float, threshold: float, high: float) -> Figure:
-    """The legend of all maps and overlays.
+    """Draws the legend of all maps and overlays.
 
     Args:
         colours: float array (256, 3) in [0, 1].
@@ -200,15 +200,15 @@ def plot_scale(colours: np.ndarray, low: float, threshold: float, high: float) -
     return figure
 
 
-def png_uri(figure: Figure) -> str:
-    """A figure as a `data:` address."""
+def as_dict(figure: Figure, alt: str) -> dict:
+    """Returns a figure for the page: its `data:` address, and what stands for it as text."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, facecolor="white")
-    return _uri(buffer)
+    return {"uri": _uri(buffer), "alt": alt}
 
 
 def image_uri(image: np.ndarray) -> str:
-    """A uint8 array (height, width, 3) or (height, width) as a `data:` address."""
+    """Returns a uint8 array (height, width, 3) or (height, width) as a `data:` address."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -232,5 +232,5 @@ def _clean(axes):
 
 
 def _dot(history: Mapping[str, Sequence[float]]) -> dict:
-    """One epoch alone draws no line, so it gets a dot."""
+    """A single epoch draws no line, so it gets a dot."""
     return {"marker": "o"} if len(history["epoch"]) == 1 else {}

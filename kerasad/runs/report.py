@@ -6,10 +6,12 @@ from pathlib import Path
 from kerasad.data.category import Category
 from kerasad.data.labelled import without
 from kerasad.data.split import LABELLED, read_split
-from kerasad.detector import AnomalyDetector
-from kerasad.report.build import write_report
+from kerasad.files import replace_file
+from kerasad.report.build import RunFacts, build_report
+from kerasad.report.page import check_report_possible
 from kerasad.runs.evaluate import open_test_data
-from kerasad.runs.run import SPLIT, Run
+from kerasad.runs.run import HISTORY, REPORT, SPLIT, Run, read_thresholds
+from kerasad.training.history import read_history
 
 
 def report_run(run: Run, beside: Run | None = None) -> Path:
@@ -22,9 +24,18 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
     Returns:
         Path of the page.
     """
-    data = (run.metrics or {}).get("data") or run.config.data.path
+    check_report_possible()
+    facts = _read_facts(run)
+    detector = run.load_detector()
+    models = {}
+    if beside is not None:
+        title = f"{beside.config.model.name} ({beside.path.name})"
+        if title == facts.title:  # two folders of one name
+            title = f"{beside.config.model.name} ({beside.path})"
+        models[title] = beside.load_model()
 
-    def load_data(detector: AnomalyDetector) -> Category:
+    def load_data() -> Category:
+        data = (facts.metrics or {}).get("data") or facts.config.data.path
         category = open_test_data(run, detector, data)
         if beside is not None:  # images that the other run learned from are no test images either
             labelled = read_split(beside.part(SPLIT))[LABELLED]
@@ -32,4 +43,30 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
             category.index = dataclasses.replace(category.index, test=test)
         return category
 
-    return write_report(run, load_data, beside)
+    def load_history():
+        path = run.path / HISTORY
+        return read_history(path) if path.is_file() else None
+
+    text = build_report(facts, detector, load_data, load_history, models)
+    with replace_file(run.path / REPORT) as work:
+        work.write_text(text, encoding="utf-8")
+    return run.path / REPORT
+
+
+def _read_facts(run: Run) -> RunFacts:
+    metrics, calibration = run.metrics, run.calibration
+    notes = [calibration["note"]] if calibration.get("note") else []
+    if metrics is not None and read_thresholds(metrics) != read_thresholds(calibration):
+        notes.append(
+            "The run was calibrated again after its evaluation: the metrics belong to the earlier "
+            "thresholds. Run `kerasad evaluate` and then this again."
+        )
+    split = read_split(run.path / SPLIT) if (run.path / SPLIT).is_file() else {}
+    return RunFacts(
+        name=run.path.name,
+        config=run.config,
+        calibration=calibration,
+        metrics=metrics,
+        split_sizes={part: len(files) for part, files in split.items()},
+        notes=notes,
+    )

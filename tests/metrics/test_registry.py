@@ -11,7 +11,7 @@ from kerasad.metrics.histogram_metrics import HistogramMetric
 from kerasad.metrics.registry import MEASURES, Measure, quality_measures, register
 from kerasad.metrics.table import format_metrics_table, write_metrics
 from kerasad.metrics.threshold_metrics import ThresholdMetric
-from kerasad.report.page import metrics_section
+from kerasad.report.sections import metrics_section
 
 
 class BestAccuracy(HistogramMetric):

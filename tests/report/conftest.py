@@ -8,17 +8,23 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kerasad.models.base import AnomalyModel
+
 SIZE = (32, 48)
 
 
-class BrightnessModel:
-    """Its latent holds the mean of each colour at two places."""
+class BrightnessModel(AnomalyModel):
+    """The mean of each colour at two places, under a name of choice."""
 
     image_shape = (*SIZE, 3)
 
+    def __init__(self, name="z_mean"):
+        super().__init__()
+        self.tensor = name
+
     def tensors(self, images):
         halves = ops.stack(ops.split(images, 2, axis=2), axis=1)
-        return {"z_mean": ops.mean(halves, axis=(2, 3))[:, :, None, :]}
+        return {self.tensor: ops.mean(halves, axis=(2, 3))[:, :, None, :]}
 
 
 class BrightnessDetector:
@@ -28,10 +34,15 @@ class BrightnessDetector:
     threshold = 3.0
     review_threshold = 3.0
     pixel_threshold = 2.0
-    model = BrightnessModel()
     tiles = None
 
+    def __init__(self, tensor="z_mean", reconstructs=True):
+        self.model = BrightnessModel(tensor)
+        self.reconstructs = reconstructs
+
     def reconstruct(self, inputs):
+        if not self.reconstructs:
+            return None
         return np.full_like(inputs["images"] if isinstance(inputs, dict) else inputs, 0.5)
 
     def predict_stream(self, dataset):
@@ -76,6 +87,11 @@ def make_batch(brightness, first):
         "index": np.arange(first, first + count, dtype="int32"),
     }
     return images, targets
+
+
+@pytest.fixture
+def make_detector():
+    return BrightnessDetector
 
 
 @pytest.fixture

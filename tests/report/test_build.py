@@ -1,15 +1,14 @@
 import builtins
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.files import write_json
-from kerasad.report.build import embed, write_report
-from kerasad.runs.run import Run
-from kerasad.training.config import DataConfig, ModelConfig, RunConfig
+from kerasad.report.build import RunFacts, build_report
+from kerasad.report.page import check_report_possible
+from kerasad.training.config import DataConfig, RunConfig
 
 METRICS = {
     "image_auroc": 0.875,
@@ -22,31 +21,44 @@ METRICS = {
     "image_size": [32, 48],
     "notes": {"aupro": "no mask, <script>alert(1)</script>"},
 }
-HISTORY = """epoch,loss,encoder_loss,decoder_loss,discriminator_loss,kl_loss,synthetic_iou,seconds
-1,2.0,1.0,1.5,0.7,0.1,0.1,3.0
-2,1.0,0.5,1.0,0.6,0.2,0.3,3.0
-"""
+HISTORY = {
+    "epoch": [1, 2],
+    "loss": [2.0, 1.0],
+    "encoder_loss": [1.0, 0.5],
+    "val_encoder_loss": [2.0, 1.5],
+    "discriminator_loss": [0.7, 0.6],
+    "synthetic_iou": [0.1, 0.3],
+    "seconds": [3.0, 3.0],
+}
+FACTS = RunFacts(
+    name="bottle",
+    config=RunConfig(DataConfig("photos/bottle")),
+    calibration={"threshold": 3.0, "experts": {"residual": {"weight": 0.25, "score_weight": 0.5}}},
+    metrics=METRICS,
+    split_sizes={"train": 7},
+    notes=["4 images guarantee 20 %"],
+)
 
 
-@pytest.fixture
-def run(tmp_path, detector, monkeypatch):
-    RunConfig(DataConfig("photos/bottle")).write(tmp_path / "config.json")
-    write_json(tmp_path / "calibration.json", {"threshold": 3.0, "note": "4 images guarantee 20 %"})
-    write_json(tmp_path / "metrics.json", METRICS)
-    (tmp_path / "history.csv").write_text(HISTORY)
-    monkeypatch.setattr(Run, "load_detector", lambda self: detector)
-    return Run(tmp_path)
+def no_folder():
+    raise InputError("photos/bottle: there is no such folder.")
 
 
-def test_the_page_holds_everything_and_needs_nothing(run, category):
-    page = write_report(run, lambda detector: category).read_text()
+def build(detector, category=None, facts=FACTS, history=lambda: HISTORY, **options):
+    load_data = no_folder if category is None else lambda: category
+    return build_report(facts, detector, load_data, history, **options)
 
-    assert "calibrated after" not in page
-    for text in ("0.875", "4 images guarantee 20 %", "test/cut/001.png", "Misses (1)", "cut"):
+
+def test_the_page_holds_everything_and_needs_nothing(detector, category):
+    page = build(detector, category)
+
+    for text in ("0.875", "4 images guarantee 20 %", "test/cut/001.png", "Misses (1)", "residual"):
         assert text in page
     for alt in ("ROC curves", "Per-region overlap curve", "Histogram", "t-SNE", "overlay of test"):
         assert f'alt="{alt}' in page
     assert "synthetic defects over the epochs" in page
+    assert "Latent means of the encoder" in page
+    assert "to be reviewed" not in page.lower()
     addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert addresses
     assert all(address.startswith("data:image/png;base64,") for address in addresses)
@@ -56,93 +68,81 @@ def test_the_page_holds_everything_and_needs_nothing(run, category):
     assert "&lt;script&gt;" in page
 
 
-@pytest.fixture
-def other(tmp_path, monkeypatch, detector):
-    """Another run, of a model that sees the same images."""
-    folder = tmp_path / "supervised"
-    folder.mkdir()
-    RunConfig(DataConfig("photos/bottle")).write(folder / "config.json")
-    monkeypatch.setattr(Run, "load_model", lambda self: detector.model)
-    return Run(folder)
-
-
-def test_another_runs_latent_space_is_shown_beside(run, other, category):
-    page = write_report(run, lambda detector: category, other).read_text()
+def test_another_runs_latent_space_is_shown_beside(detector, category, make_detector):
+    page = build(detector, category, beside={"cavga_d (other)": make_detector().model})
     assert page.count('alt="t-SNE') == 2
-    assert "feature_vae_gan (supervised)" in page
+    assert "cavga_d (other)" in page
 
 
-def test_a_run_on_images_of_another_size_is_not_shown_beside(run, other, category, monkeypatch):
+def test_a_run_on_images_of_another_size_is_not_shown_beside(detector, category):
     small = SimpleNamespace(image_shape=(8, 8, 3))
-    monkeypatch.setattr(Run, "load_model", lambda self: small)
-    with pytest.raises(InputError, match=r"supervised: its model sees images of \(8, 8\)"):
-        write_report(run, lambda detector: category, other)
+    with pytest.raises(InputError, match=r"cavga_d \(other\) works on images of \(8, 8\)"):
+        build(detector, category, beside={"cavga_d (other)": small})
 
 
-def no_folder(detector):
-    raise InputError("photos/bottle: there is no such folder.")
+def test_a_model_that_trains_nothing_has_no_reconstruction_and_shows_features(
+    make_detector, category
+):
+    detector = make_detector("features", reconstructs=False)
+    page = build(detector, category, history=lambda: None)
+    assert "The model makes no reconstruction" in page
+    assert "<th>reconstruction</th>" not in page
+    assert "Features of the backbone" in page
+    assert "no history.csv" in page
 
 
-def test_missing_images_leave_the_rest_of_the_page(run):
-    page = write_report(run, no_folder).read_text()
+def test_a_model_without_latent_and_features_has_no_t_sne(make_detector, category):
+    page = build(make_detector("other"), category)
+    assert 'alt="t-SNE' not in page
+    assert "neither a latent nor features" in page
+    assert "ROC curves" in page
+
+
+def test_missing_images_leave_the_rest_of_the_page(detector):
+    page = build(detector)
     assert "photos/bottle: there is no such folder." in page
     assert "0.875" in page
     assert "ROC curves" not in page
 
 
-def test_metrics_of_an_earlier_calibration_are_marked(run):
-    write_json(run.path / "metrics.json", METRICS | {"threshold": 2.5})
-    assert "calibrated after it was evaluated" in write_report(run, no_folder).read_text()
+def test_a_review_band_has_its_own_column_and_group(detector, category):
+    detector.review_threshold = 0.4
+    page = build(detector, category)
+    assert '<th class="number">to be reviewed</th>' in page
+    assert "To be reviewed (" in page
 
 
-def test_a_review_band_has_its_own_column_and_group(run, category, monkeypatch, detector):
-    page = write_report(run, lambda detector: category).read_text()
-    assert "to be looked at" not in page.lower()
-    monkeypatch.setattr(type(detector), "review_threshold", 0.4)
-    page = write_report(run, lambda detector: category).read_text()
-    assert '<th class="number">to be looked at</th>' in page
-    assert "To be looked at (" in page
+def test_a_run_without_evaluation_says_what_to_do(detector):
+    assert "run `kerasad evaluate`" in build(detector, facts=replace(FACTS, metrics=None))
 
 
-def test_a_run_without_evaluation_says_what_to_do(run, category):
-    (run.path / "metrics.json").unlink()
-    (run.path / "history.csv").unlink()
-    page = write_report(run, lambda detector: category).read_text()
-    assert "run `kerasad evaluate`" in page
-    assert "no history.csv" in page
-    assert "ROC curves" in page
+def test_a_damaged_history_leaves_the_rest_of_the_page(detector):
+    def damaged():
+        raise InputError("history.csv, line 2: junk.")
 
-
-def test_a_damaged_history_leaves_the_rest_of_the_page(run):
-    (run.path / "history.csv").write_text("epoch,loss,seconds\n1,junk,2.0\n")
-    page = write_report(run, no_folder).read_text()
-    assert "The curves cannot be shown." in page
-    assert "history.csv, line 2" in page
+    page = build(detector, history=damaged)
+    assert "The curves cannot be shown. history.csv, line 2: junk." in page
     assert "0.875" in page
 
 
 @pytest.mark.parametrize(("steps", "is_told"), [(200, True), (0, False)])
-def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(run, steps, is_told):
-    model = ModelConfig(arguments={"kl_warmup_steps": steps})
-    RunConfig(DataConfig("photos"), model).write(run.path / "config.json")
-    history = "epoch,encoder_loss,val_encoder_loss,seconds\n1,1.0,2.0,3.0\n"
-    (run.path / "history.csv").write_text(history)
-    page = write_report(run, no_folder).read_text()
-    assert (f"less during its first {steps} steps" in page) == is_told
+def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(detector, steps, is_told):
+    detector.model.warmup_steps = steps
+    assert (f"During its first {steps} steps" in build(detector)) == is_told
 
 
-def test_only_good_images_make_a_page_without_curves(run, category):
+def test_only_good_images_make_a_page_without_curves(detector, category):
     category.full_shape = (64, 96, 3)
     category.test = category.test[:1]
     for name in ("label", "mask"):
         category.test[0][1][name][:] = 0
-    page = write_report(run, lambda detector: category).read_text()
+    page = build(detector, category)
     assert "no ROC curve without both" in page
     assert "no pixel curves" in page
     assert "crop around the peak" in page
 
 
-def test_a_missing_extra_is_one_sentence(run, category, monkeypatch):
+def test_a_missing_extra_is_one_sentence(monkeypatch):
     original = builtins.__import__
 
     def without_jinja2(name, *args, **kwargs):
@@ -152,23 +152,4 @@ def test_a_missing_extra_is_one_sentence(run, category, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_jinja2)
     with pytest.raises(InputError, match=r"needs jinja2: .*kerasad\[report\]"):
-        write_report(run, lambda detector: category)
-
-
-def test_the_embedding_separates_what_is_separate():
-    rng = np.random.default_rng(0)
-    latents = rng.normal(size=(40, 6))
-    latents[20:] += 50.0
-    points = embed(latents)
-    centers = points[:20].mean(axis=0), points[20:].mean(axis=0)
-    radius = max(np.linalg.norm(points[:20] - centers[0], axis=1).max(), 1e-6)
-    assert np.linalg.norm(centers[0] - centers[1]) > radius
-
-
-@pytest.mark.parametrize("latents", [np.ones((6, 4)), np.arange(10.0).reshape(10, 1)])
-def test_degenerate_latents_still_embed(latents):
-    assert np.all(np.isfinite(embed(latents)))
-
-
-def test_too_few_points_have_no_embedding():
-    assert embed(np.zeros((4, 2))) is None
+        check_report_possible()

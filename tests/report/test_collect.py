@@ -1,36 +1,42 @@
 import numpy as np
 import pytest
 
-from kerasad.report.collect import collect, make_latent_reader
+from kerasad.report.collect import collect
+from kerasad.report.latents import VectorReader
 
 
 def run(detector, category):
-    records, read_latents = category.index.test, make_latent_reader(detector.model)
-    return collect(detector, category.test, records, read_latents)
+    readers = {"own": VectorReader(detector.model)}
+    return collect(detector, category.test, category.index.test, readers)
 
 
-def test_one_pass_keeps_scores_decisions_and_examples(detector, category):
-    collected = collect(
-        detector, category.test, category.index.test, make_latent_reader(detector.model)
-    )
+@pytest.fixture
+def collected(detector, category):
+    return run(detector, category)
 
+
+def count_pixels(collected):
+    counts = collected.pixels.counts()
+    return np.sum(counts.normal), np.sum(counts.anomalous)
+
+
+def shown(collected, title):
+    return {group.title: group for group in collected.groups}[title].examples
+
+
+def test_one_pass_keeps_scores_decisions_and_examples(collected):
     np.testing.assert_array_equal(collected.labels, [0, 0, 1, 1, 1, 0])
     np.testing.assert_array_equal(collected.decisions, [0, 0, 1, 0, 1, 0])
-    groups = {group.title: group for group in collected.groups}
-    assert [each.name for each in groups["Misses"].examples] == ["test/cut/001.png"]
-    assert [each.name for each in groups["Best found"].examples] == ["test/cut/000.png"]
-    assert groups["Best found"].examples[0].iou == pytest.approx(1.0)
-    assert collected.latents.shape == (6, 3)
-    assert collected.latent_groups == ["test good", "test good", "cut", "cut", "stain", "test good"]
+    assert [each.name for each in shown(collected, "Misses")] == ["test/cut/001.png"]
+    assert [each.name for each in shown(collected, "Best found")] == ["test/cut/000.png"]
+    assert shown(collected, "Best found")[0].iou == pytest.approx(1.0)
+    assert collected.vectors["own"].shape == (6, 3)
+    kinds = ["test good", "test good", "cut", "cut", "stain", "test good"]
+    assert collected.vector_groups == kinds
 
 
-def test_a_defect_without_mask_counts_for_no_pixel(detector, category):
-    collected = collect(
-        detector, category.test, category.index.test, make_latent_reader(detector.model)
-    )
-
-    counts = collected.pixels.counts()
-    normal, anomalous = np.sum(counts.normal), np.sum(counts.anomalous)
+def test_a_defect_without_mask_counts_for_no_pixel(collected):
+    normal, anomalous = count_pixels(collected)
     # five images of 32 x 48 with a mask; two of them have a patch of 8 x 14
     assert anomalous == 2 * 8 * 14
     assert normal == 5 * 32 * 48 - 2 * 8 * 14
@@ -44,29 +50,19 @@ def test_padding_is_cut_off_the_examples_and_counts_nowhere(detector, category):
     category.test = [({"images": images, "valid": valid}, targets)]
     collected = run(detector, category)
 
-    shown = {group.title: group for group in collected.groups}["Best found"].examples[0]
-    assert shown.image.shape == (24, 40, 3)
-    assert shown.anomaly_map.shape == shown.mask.shape == (24, 40)
-    counts = collected.pixels.counts()
-    normal, anomalous = np.sum(counts.normal), np.sum(counts.anomalous)
-    assert normal + anomalous == 3 * 24 * 40
+    example = shown(collected, "Best found")[0]
+    assert example.image.shape == (24, 40, 3)
+    assert example.anomaly_map.shape == (24, 40, 1)
+    assert example.mask.shape == (24, 40)
+    assert sum(count_pixels(collected)) == 3 * 24 * 40
 
 
-def test_examples_do_not_keep_their_batch_alive(detector, category):
-    collected = collect(
-        detector, category.test, category.index.test, make_latent_reader(detector.model)
-    )
-    shown = [each for group in collected.groups for each in group.examples]
-    assert shown
-    assert all(each.image.base is None and each.anomaly_map.base is None for each in shown)
+def test_examples_do_not_keep_their_batch_alive(collected):
+    examples = [each for group in collected.groups for each in group.examples]
+    assert examples
+    assert all(each.image.base is None and each.anomaly_map.base is None for each in examples)
 
 
-def test_latents_of_large_images_come_from_around_the_peak(detector):
-    read = make_latent_reader(detector.model)
-    images = np.zeros((1, 100, 120, 3), "float32")
-    images[:, 60:, 70:] = 1.0
-    anomaly_map = np.zeros((1, 100, 120, 1), "float32")
-    anomaly_map[0, 90, 110] = 1.0
-    np.testing.assert_allclose(read(images, anomaly_map), 1.0)
-    anomaly_map[0, 5, 5] = 2.0
-    np.testing.assert_allclose(read(images, anomaly_map), 0.0)
+def test_a_model_without_reconstruction_leaves_it_out(make_detector, category):
+    collected = run(make_detector(reconstructs=False), category)
+    assert shown(collected, "Misses")[0].reconstruction is None

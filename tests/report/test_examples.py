@@ -17,7 +17,7 @@ def example(name, label, score, is_anomalous, iou=None, needs_review=False):
         iou=iou,
         image=blank,
         reconstruction=blank,
-        anomaly_map=blank[..., 0],
+        anomaly_map=blank[..., :1],
         mask=None,
     )
 
@@ -72,10 +72,10 @@ def test_what_is_to_be_looked_at_is_neither_an_alarm_nor_a_miss():
         example("missed", 1, 1.0, False),
     ]
     groups = fill(examples, review=True)
-    assert names(groups["To be looked at"]) == ["scratch", "good"]
+    assert names(groups["To be reviewed"]) == ["scratch", "good"]
     assert names(groups["Misses"]) == ["missed"]
     assert not names(groups["False alarms"]) + names(groups["Quietest good images"])
-    assert "To be looked at" not in fill(examples)
+    assert "To be reviewed" not in fill(examples)
 
 
 def test_a_defect_without_mask_has_no_place_among_the_localized():
