@@ -16,7 +16,6 @@ from results import markdown_table
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.loading import load_good_images
 from kerasad.data.split import read_split
-from kerasad.detector.descriptors import describe_images
 from kerasad.detector.drift import compare_images
 from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import SPLIT, open_run
@@ -94,7 +93,9 @@ def measure(detector, images, valid):
     scores = detector.predict(inputs, batch_size=16, verbose=0)["anomaly_score"]
     parts = range(0, len(images), 16)
     descriptors = [
-        describe_images(detector, images[i : i + 16], None if valid is None else valid[i : i + 16])
+        detector.expert_maps.describe(
+            images[i : i + 16], None if valid is None else valid[i : i + 16]
+        )
         for i in parts
     ]
     return scores, detector.descriptors.choose(np.concatenate(descriptors))

@@ -105,7 +105,7 @@ def agrees(row, shared, variant):
 def measure_subsets(model, category, seed, all_experts):
     """Yields names and metrics of the defaults, `RESIDUALS` alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
-    from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
+    from kerasad.detector.adaptation import draw_fusion_samples
     from kerasad.detector.expert_inputs import tensor_shapes
     from kerasad.detector.experts import (
         CellMemory,
@@ -131,10 +131,13 @@ def measure_subsets(model, category, seed, all_experts):
     detector = AnomalyDetector(
         model, experts, image_size=category.full_shape[:2], keep_aspect=category.keep_aspect
     )
-    adapt_experts(detector, category.train_for_experts)
-    calibrate_maps(detector, category.validation)
+    detector.expert_maps.fit(category.train_for_experts)
+    detector.map_calibration.measure(detector.iterate_maps(category.validation))
     on_crops = category.split.calibration_on_crops
-    sample = draw_fusion_sample(detector, category.validation, seed, on_crops=on_crops)
+    calibrations = [detector.map_calibration]
+    (sample,) = draw_fusion_samples(
+        detector, category.validation, calibrations, seed=seed, on_crops=on_crops
+    )
     names = [expert.name for expert in experts]
     subsets = {"defaults": defaults, **{name: [name] for name in RESIDUALS}}
     if all_experts:

@@ -7,6 +7,11 @@ import numpy as np
 
 from kerasad.errors import InputError
 
+ON_CROPS_NOTE = (
+    "Fewer than 5 good images: the threshold comes from crops of one left-out image, which are "
+    "not independent, so no false-alarm rate is guaranteed."
+)
+
 
 @dataclass(frozen=True)
 class ConformalRule:
@@ -19,7 +24,7 @@ class ConformalRule:
         interval_95: pair of floats. The rate of this one threshold lies in it with a probability
             of 95 %, before the calibration images are seen.
         num_images: int. Calibration scores.
-        note: str or None. What the user should know.
+        note: str or None. What the user should know about it.
     """
 
     threshold: float
@@ -57,7 +62,7 @@ def conformal_rule(
     count = len(scores)
     if count == 0:
         raise InputError("There is no calibration image; give at least one good image.")
-    # .29 is stored a little too small, and .29 * 100 must still be 29.
+    # 0.29 is stored a little too small, and 0.29 * 100 must still be 29.
     rank = min(math.floor(false_alarm_rate * (count + 1) + 1e-9), count)
     note = None
     if rank == 0:
@@ -91,23 +96,24 @@ def conformal_rules(
     false_alarm_rate: float = 0.05,
     review_rate: float | None = None,
     strict: bool = False,
+    on_crops: bool = False,
 ) -> tuple[ConformalRule, ConformalRule | None]:
-    """Returns the rules of both thresholds: of defective images, and of those to be looked at.
+    """Returns the rules of both thresholds: for defective images, and for images to be reviewed.
 
     Both are those of `conformal_rule`. A good image is called defective with at most the first
-    one's guaranteed rate, and not called good (defective, or to be looked at) with at most the
-    second one's.
+    rule's guaranteed rate. It is called defective or to be reviewed with at most the second's.
 
     Args:
         scores: as of `conformal_rule`.
         false_alarm_rate: float in (0, 1).
         review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
-        strict: bool. Whether too few images for a rate are an error.
+        strict: bool. Whether it is an error that a rate cannot be guaranteed.
+        on_crops: bool. Whether the scores are of crops of one photo, which guarantee nothing.
 
     Raises:
-        InputError: As of `conformal_rule`, or if `review_rate` is not above `false_alarm_rate`.
+        InputError: As of `conformal_rule` and `check_rates`.
     """
-    check_rates(false_alarm_rate, review_rate)
+    check_rates(false_alarm_rate, review_rate, strict, on_crops)
     rule = conformal_rule(scores, false_alarm_rate, strict)
     if review_rate is None:
         return rule, None
@@ -116,27 +122,38 @@ def conformal_rules(
         note = (
             f"With {rule.num_images} calibration images the thresholds of "
             f"{100 * false_alarm_rate:.3g}% and {100 * review_rate:.3g}% are the same, so no image "
-            "is ever to be looked at; a higher review rate or more good images would part them."
+            "ever needs review; a higher review rate or more good images would separate them."
         )
         review_rule = replace(review_rule, note=note)
     return rule, review_rule
 
 
-def check_rates(false_alarm_rate: float, review_rate: float | None) -> None:
-    """Raises an `InputError` unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is free)."""
+def check_rates(
+    false_alarm_rate: float,
+    review_rate: float | None = None,
+    strict: bool = False,
+    on_crops: bool = False,
+) -> None:
+    """Checks what can be checked before any image has a score.
+
+    Raises:
+        InputError: Unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is allowed); if a
+            `strict` guarantee is asked of crops of one photo.
+    """
     check_rate(false_alarm_rate)
-    if review_rate is None:
-        return
-    check_rate(review_rate, "review_rate")
-    if review_rate <= false_alarm_rate:
-        raise InputError(
-            f"`review_rate` must be above `false_alarm_rate`, {false_alarm_rate}: images to be "
-            f"looked at are those beyond the defective ones. Received: {review_rate}"
-        )
+    if review_rate is not None:
+        check_rate(review_rate, "review_rate")
+        if review_rate <= false_alarm_rate:
+            raise InputError(
+                f"`review_rate` must be above `false_alarm_rate`, {false_alarm_rate}, since it "
+                f"includes the images called defective. Received: {review_rate}"
+            )
+    if strict and on_crops:
+        raise InputError(ON_CROPS_NOTE + " Give more good images.")
 
 
 def largest_first(scores: np.ndarray) -> np.ndarray:
-    """Returns scores as float32, sorted; one that is not finite raises an `InputError`."""
+    """Returns scores as float32, largest first; raises an `InputError` if one is not finite."""
     scores = np.sort(np.asarray(scores, "float32").ravel())[::-1]
     if not np.all(np.isfinite(scores)):
         raise InputError("A calibration score is not finite; check the images for NaN.")

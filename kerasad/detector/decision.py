@@ -1,22 +1,31 @@
-"""What a score says of an image: defective, to be looked at or good, and how rare it is."""
+"""The decision about a score: defective, to be reviewed or good, and how rare the score is."""
+
+import math
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasad.detector.conformal import ConformalRule, largest_first
+from kerasad.detector.conformal import (
+    ON_CROPS_NOTE,
+    check_rate,
+    conformal_rules,
+    largest_first,
+)
+from kerasad.detector.state import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class ConformalDecision(keras.layers.Layer):
     """P-value and decision of a score, from saved calibration scores.
 
-    `p = (1 + number of calibration scores >= score) / (n + 1)`. The scores are state of a fixed
-    capacity, padded with -inf, so that calibrating anew needs no new graph. More scores than fit
-    are thinned to evenly spaced ranks. A score that is NaN counts as defective.
+    `p = (1 + number of calibration scores >= score) / (n + 1)`. A score strictly above `threshold`
+    is defective; one strictly above `review_threshold` only needs review; any other is good.
+    Without a review band the two thresholds are equal. A score that is NaN counts as defective.
 
-    A score strictly above `threshold` is defective; one strictly above `review_threshold` alone is
-    to be looked at; any other is good. Without a review band both thresholds are the same.
+    Everything that a calibration sets is state of this layer. The scores have a fixed capacity and
+    are padded with -inf, so that a new calibration needs no new graph. More scores than fit are
+    thinned, see `thin`.
 
     Args:
         capacity: int. Calibration scores kept.
@@ -26,8 +35,8 @@ class ConformalDecision(keras.layers.Layer):
 
     Returns:
         dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous` and
-        `needs_review` (bool `(batch,)`, never both true), `threshold` and `review_threshold`
-        (float32 `(batch,)`).
+        `needs_review` (bool `(batch,)`, never both true), `threshold`, `review_threshold` and
+        `pixel_threshold` (float32 `(batch,)`).
     """
 
     def __init__(self, capacity: int = 4096, **kwargs):
@@ -35,26 +44,28 @@ class ConformalDecision(keras.layers.Layer):
         self.capacity = capacity
 
     def build(self, input_shape=None):
-        """Creates the scores, the thresholds and the rate of the review band."""
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        lowest = keras.initializers.Constant(-np.inf)
-        highest = keras.initializers.Constant(np.inf)
-        self.scores = self.add_weight((self.capacity,), lowest, name="scores", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
-        self.threshold = self.add_weight((), highest, name="threshold", **options)
-        self.review_threshold = self.add_weight((), highest, name="review_threshold", **options)
-        # 0 is "no band". The rule's rank must come out the same from it: all its digits count.
-        wide = {**options, "dtype": "float64"}
-        self._review_rate = self.add_weight((), "zeros", name="review_rate", **wide)
+        """Creates the scores, the thresholds and the rates that they were made for."""
+        self.scores = add_state(self, "scores", (self.capacity,), -np.inf)
+        self.count = add_state(self, "count")
+        self.threshold = add_state(self, "threshold", value=np.inf)
+        self.review_threshold = add_state(self, "review_threshold", value=np.inf)
+        self.pixel_threshold = add_state(self, "pixel_threshold", value=np.inf)
+        # The summary repeats the rule, and its rank depends on all digits of a rate.
+        self._rate = add_state(self, "false_alarm_rate", value=0.05, dtype="float64")
+        self._pixel_rate = add_state(self, "pixel_rate", value=0.005, dtype="float64")
+        self._review_rate = add_state(self, "review_rate", dtype="float64")  # 0 without a band
+        self._on_crops = add_state(self, "on_crops")
 
     def call(self, score):
-        """Returns p-value and decision; see the class."""
+        """Returns p-value, decision and thresholds; see the class."""
         reached = ops.sum(
             ops.cast(ops.expand_dims(self.scores, 0) >= score[:, None], "float32"), axis=-1
         )
-        threshold = ops.broadcast_to(self.threshold, ops.shape(score))
-        review_threshold = ops.broadcast_to(self.review_threshold, ops.shape(score))
-        # Not "not <=": optimized to ">", which a NaN is not.
+        threshold, review_threshold, pixel_threshold = (
+            ops.broadcast_to(value, ops.shape(score))
+            for value in (self.threshold, self.review_threshold, self.pixel_threshold)
+        )
+        # Not "not <=": a graph turns that into ">", which is false for NaN.
         is_anomalous = ops.logical_or(score > threshold, ops.isnan(score))
         return {
             # A score of -inf (an image without a real pixel) also reaches the padding.
@@ -65,13 +76,63 @@ class ConformalDecision(keras.layers.Layer):
             ),
             "threshold": threshold,
             "review_threshold": review_threshold,
+            "pixel_threshold": pixel_threshold,
         }
+
+    def calibrate(
+        self,
+        scores: np.ndarray,
+        false_alarm_rate: float = 0.05,
+        review_rate: float | None = None,
+        *,
+        pixel_threshold: float = np.inf,
+        pixel_rate: float = 0.005,
+        strict: bool = False,
+        on_crops: bool = False,
+    ) -> None:
+        """Sets scores, thresholds and rates.
+
+        Args:
+            scores: float array `(n,)` of good images.
+            false_alarm_rate: as of `conformal_rules`.
+            review_rate: as of `conformal_rules`.
+            pixel_threshold: float. Pixels above it are marked.
+            pixel_rate: float. Share of the good images' pixels above it.
+            strict: as of `conformal_rules`.
+            on_crops: as of `conformal_rules`.
+
+        Raises:
+            InputError: As of `conformal_rules`. The state is then as it was.
+        """
+        check_rate(pixel_rate, "pixel_rate")
+        scores = self.thin(scores)
+        rules = conformal_rules(scores, false_alarm_rate, review_rate, strict, on_crops)
+        self._set_scores(scores)
+        self._set_rules(*rules)
+        self.pixel_threshold.assign(pixel_threshold)
+        self._pixel_rate.assign(pixel_rate)
+        self._on_crops.assign(float(on_crops))
+
+    def change_rates(
+        self, false_alarm_rate: float, review_rate: float | None = None, strict: bool = False
+    ) -> None:
+        """Sets the thresholds of an image anew, from the stored scores; see `calibrate`."""
+        rates = (false_alarm_rate, review_rate)
+        self._set_rules(*conformal_rules(self.stored_scores(), *rates, strict, self.on_crops))
+
+    def forget(self) -> None:
+        """Drops scores and thresholds: new maps have made them meaningless."""
+        self._set_scores(np.empty(0, "float32"))
+        for threshold in (self.threshold, self.review_threshold, self.pixel_threshold):
+            threshold.assign(np.inf)
+        self._review_rate.assign(0.0)
+        self._on_crops.assign(0.0)
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
         """Returns the scores, largest first, at evenly spaced ranks if there are too many.
 
-        Of `N` scores, `n` are kept: those of rank `floor(i (N + 1) / (n + 1))`, `i = 1..n`. Both
-        the guaranteed rate and the p-value of the kept ones are then never below those of all.
+        Of `N` scores, `n` are kept: those of rank `floor(i (N + 1) / (n + 1))`, `i = 1..n`. With
+        these, neither the guaranteed rate nor a p-value is ever below that of all scores.
 
         Raises:
             InputError: If a score is not finite.
@@ -82,20 +143,16 @@ class ConformalDecision(keras.layers.Layer):
             scores = scores[ranks - 1]
         return scores
 
-    def set_scores(self, scores: np.ndarray) -> None:
-        """Replaces the calibration scores; the thresholds are inf until they are set anew."""
+    def _set_scores(self, scores):
         padded = np.full(self.capacity, -np.inf, "float32")
         padded[: len(scores)] = scores
         self.scores.assign(padded)
         self.count.assign(float(len(scores)))
-        self.threshold.assign(np.inf)
-        self.review_threshold.assign(np.inf)
-        self._review_rate.assign(0.0)
 
-    def set_rules(self, rule: ConformalRule, review_rule: ConformalRule | None = None) -> None:
-        """Sets the threshold, and that of a review band; None leaves no band."""
+    def _set_rules(self, rule, review_rule=None):
         self.threshold.assign(rule.threshold)
         self.review_threshold.assign((review_rule or rule).threshold)
+        self._rate.assign(rule.requested)
         self._review_rate.assign(0.0 if review_rule is None else review_rule.requested)
 
     @property
@@ -103,10 +160,58 @@ class ConformalDecision(keras.layers.Layer):
         """The rate that the review band was asked for with; None without a band."""
         return float(self._review_rate) or None
 
+    @property
+    def on_crops(self) -> bool:
+        """Whether the scores are those of crops of one photo, which guarantee nothing."""
+        return bool(float(self._on_crops))
+
     def stored_scores(self) -> np.ndarray:
         """Returns the calibration scores, largest first, float32 `(n,)`."""
         return np.asarray(self.scores)[: int(self.count)]
 
+    def summary(self) -> dict:
+        """Returns thresholds, rates and guarantees, ready for JSON.
+
+        Returns:
+            dict of `threshold`, `review_threshold` (equal to it without a review band) and
+            `pixel_threshold` (None before `calibrate`), `pixel_rate`, `num_images`,
+            `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`; the last two
+            None on crops of one photo), `review_rate` (alike; None without a review band) and
+            `note`.
+        """
+        scores, rate, review_rate = self.stored_scores(), float(self._rate), self.review_rate
+        rule = review_rule = None
+        note = "Not calibrated yet."
+        if self.on_crops:
+            note = ON_CROPS_NOTE
+        elif len(scores):
+            rule, review_rule = conformal_rules(scores, rate, review_rate)
+            notes = [found.note for found in (rule, review_rule) if found is not None]
+            note = " ".join(filter(None, notes)) or None
+        return {
+            "threshold": _finite(self.threshold),
+            "review_threshold": _finite(self.review_threshold),
+            "pixel_threshold": _finite(self.pixel_threshold),
+            "pixel_rate": float(self._pixel_rate),
+            "num_images": len(scores),
+            "false_alarm_rate": _describe_rate(rate, rule),
+            "review_rate": review_rate and _describe_rate(review_rate, review_rule),
+            "note": note,
+        }
+
     def get_config(self):
         """Returns the arguments of `__init__`."""
         return {**super().get_config(), "capacity": self.capacity}
+
+
+def _describe_rate(requested, rule):
+    return {
+        "requested": requested,
+        "guaranteed": None if rule is None else rule.guaranteed,
+        "interval_95": None if rule is None else list(rule.interval_95),
+    }
+
+
+def _finite(threshold):
+    value = float(threshold)
+    return value if math.isfinite(value) else None

@@ -1,13 +1,11 @@
-"""What images look like to a model as a whole: a few numbers an image, to tell drift by."""
+"""A few numbers that say what an image looks like to a model, to detect drift by."""
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import pack_inputs, unpack_inputs
+from kerasad.detector.state import add_state
 from kerasad.models.networks import downsampled_cells
-from kerasad.tracing import compiled
 
 TENSORS = ("features", "encoder_features", "images")
 """What descriptors are made of: the first of these that a model has."""
@@ -17,10 +15,10 @@ TENSORS = ("features", "encoder_features", "images")
 class CalibrationDescriptors(keras.layers.Layer):
     """The descriptors of a detector's calibration images, as state of a fixed size.
 
-    A descriptor is the spatial mean and deviation of each channel of a tensor, see
-    `describe_images`. Of more than `width` numbers so many are kept, drawn once; of more than
-    `capacity` images so many, drawn by their place among the others. Neither draw depends on what
-    is drawn, so that kept ones differ between two sets of images only where the sets do.
+    A descriptor is the mean and the standard deviation of each channel of a tensor over all cells
+    of an image; `ExpertMaps.describe` computes it. At most `width` of these numbers and `capacity`
+    images are kept. Which ones is a random draw that does not depend on their values, so kept
+    descriptors of two sets of images differ only where the sets do.
 
     Args:
         tensor: str. Name of the model's tensor; `"images"` if it has none of the others.
@@ -38,34 +36,31 @@ class CalibrationDescriptors(keras.layers.Layer):
 
     def build(self, input_shape=None):
         """Creates room for the descriptors."""
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        kept = min(self.width, self.size)
-        self.values = self.add_weight((self.capacity, kept), "zeros", name="values", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
+        self.values = add_state(self, "values", (self.capacity, min(self.width, self.size)))
+        self.count = add_state(self, "count")
 
     def choose(self, descriptors: np.ndarray) -> np.ndarray:
-        """Returns what is kept of descriptors, float32.
-
-        Args:
-            descriptors: float array `(images, size)`.
-
-        Returns:
-            kept: float32 array `(at most capacity, at most width)`.
-        """
-        descriptors = np.asarray(descriptors, "float32")
-        columns = _draw(self.size, self.width, seed=0)
+        """Returns what is kept of descriptors `(images, size)`, float32."""
         rows = _draw(len(descriptors), self.capacity, seed=1)
-        return descriptors[np.ix_(rows, columns)]
+        columns = _draw(self.size, self.width, seed=0)
+        return np.asarray(descriptors, "float32")[np.ix_(rows, columns)]
 
-    def assign(self, kept: np.ndarray) -> None:
-        """Replaces the descriptors by others, as `choose` returns them."""
+    def keep(self, descriptors: np.ndarray) -> None:
+        """Replaces the stored descriptors by `choose` of others."""
+        self._set_values(self.choose(descriptors))
+
+    def forget(self) -> None:
+        """Drops the stored descriptors."""
+        self._set_values(self.stored()[:0])
+
+    def _set_values(self, kept):
         padded = np.zeros(self.values.shape, "float32")
         padded[: len(kept)] = kept
         self.values.assign(padded)
         self.count.assign(float(len(kept)))
 
     def stored(self) -> np.ndarray:
-        """Returns the descriptors, float32 `(images, numbers)`."""
+        """Returns the stored descriptors, float32 `(images, numbers)`."""
         return np.asarray(self.values)[: int(self.count)]
 
     def get_config(self):
@@ -75,7 +70,7 @@ class CalibrationDescriptors(keras.layers.Layer):
 
 
 def make_descriptors(shapes: dict) -> CalibrationDescriptors:
-    """Returns the descriptors of a model, built, of no image yet.
+    """Returns the built descriptors of a model, of no image yet.
 
     Args:
         shapes: dict from the names of a model's tensors to their shapes, channels last.
@@ -87,50 +82,29 @@ def make_descriptors(shapes: dict) -> CalibrationDescriptors:
     return descriptors
 
 
-def describe_images(detector, images, valid=None) -> np.ndarray:
-    """Returns the descriptors of images: mean and deviation of each channel over all cells.
+def sum_cells(cells, valid=None) -> list:
+    """Returns the number of cells of each image, the sum of their values and that of the squares.
 
-    Cells that are not of the picture alone are left out. Of an image in tiles, it is mean and
-    deviation over the cells of all tiles.
+    The sums of the tiles of an image may be added up.
 
     Args:
-        detector: `AnomalyDetector`.
-        images: float tensor `(batch, height, width, 3)` of the detector's size.
+        cells: tensor `(batch, h, w, channels)`.
         valid: float tensor `(batch, height, width, 1)` or None, 0 where an image was padded.
+            Cells with any padding are left out.
 
     Returns:
-        descriptors: float32 array `(batch, 2 * channels)`, means before deviations.
+        sums: list of float32 tensors `(batch, 1)`, `(batch, channels)` and `(batch, channels)`.
     """
-    inputs = pack_inputs(tf.constant(images), None if valid is None else tf.constant(valid))
-    return _compiled_descriptors(detector)(inputs).numpy()
+    cells = ops.cast(cells, "float32")
+    weights = ops.ones_like(cells[..., :1])
+    if valid is not None:
+        weights = ops.cast(downsampled_cells(valid, *cells.shape[1:3]) > 0.999, "float32")
+    values = (weights, weights * cells, weights * cells * cells)
+    return [ops.sum(value, axis=(1, 2)) for value in values]
 
 
-def _compiled_descriptors(detector):
-    """Returns the function from inputs to descriptors, traced once for each detector."""
-    # Past Keras, which would track it as a part of the model.
-    own = vars(detector)
-    if "_compiled_descriptors" not in own:
-        # In a graph, what these sums do not need of the model's other tensors is not computed.
-        own["_compiled_descriptors"] = compiled(
-            lambda inputs: _describe(detector, *unpack_inputs(inputs)), reduce_retracing=True
-        )
-    return own["_compiled_descriptors"]
-
-
-def _describe(detector, images, valid):
-    if detector.cell_grid is not None:  # aligned cells hold no padding
-        sums = _cell_sums(detector, pack_inputs(images, valid), None)
-    elif detector.tiles is None:
-        sums = _cell_sums(detector, images, valid)
-    else:
-        valid = ops.ones_like(images[..., :1]) if valid is None else valid
-        sums = tf.map_fn(
-            lambda tile: _cell_sums(detector, *tile),
-            (detector.tiles.cut(images), detector.tiles.cut(valid)),
-            parallel_iterations=1,
-            fn_output_signature=(tf.float32, tf.float32, tf.float32),
-        )
-        sums = [tf.reduce_sum(part, axis=0) for part in sums]
+def describe_sums(sums):
+    """Returns the descriptors `(batch, 2 * channels)` of the sums of `sum_cells`, means first."""
     count, total, squares = sums
     count = ops.maximum(count, 1.0)
     mean = total / count
@@ -138,24 +112,8 @@ def _describe(detector, images, valid):
     return ops.concatenate([mean, ops.sqrt(variance)], axis=-1)
 
 
-def _cell_sums(detector, inputs, valid):
-    """Returns the number of cells, the sum of their values and that of the squares, by image."""
-    images, _ = unpack_inputs(inputs)
-    cells = detector.model.tensors(inputs).get(detector.descriptors.tensor, images)
-    cells = ops.cast(cells, "float32")
-    weights = ops.ones_like(cells[..., :1])
-    if valid is not None:
-        weights = ops.cast(downsampled_cells(valid, *cells.shape[1:3]) > 0.999, "float32")
-    axes = (1, 2)
-    return (
-        ops.sum(weights, axis=axes),
-        ops.sum(weights * cells, axis=axes),
-        ops.sum(weights * cells * cells, axis=axes),
-    )
-
-
 def _draw(total: int, count: int, seed: int) -> np.ndarray:
-    """Places of `count` of `total` things, rising; all of them if there are no more."""
+    """Returns `count` of the numbers below `total`, rising; all of them if there are no more."""
     if total <= count:
         return np.arange(total)
     return np.sort(np.random.default_rng(seed).permutation(total)[:count])

@@ -1,36 +1,27 @@
 """The detector: a trained model, its experts, their calibration and the decision, in one graph."""
 
 import inspect
-import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import pack_inputs, parse_image_size, resize_image, unpack_inputs
-from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_sample
-from kerasad.detector.calibration import calibrate_detector, forget_calibration
-from kerasad.detector.colour_scale import scale_level
-from kerasad.detector.decision import ConformalDecision
-from kerasad.detector.descriptors import make_descriptors
-from kerasad.detector.expert_inputs import (
-    check_experts,
-    chosen_tensors,
-    tensor_shapes,
-    to_grid,
-    to_size,
+from kerasad.data.geometry import parse_image_size
+from kerasad.detector.adaptation import (
+    draw_fusion_samples,
 )
-from kerasad.detector.experts import default_experts
+from kerasad.detector.colour_scale import scale_level
+from kerasad.detector.conformal import check_rate, check_rates
+from kerasad.detector.decision import ConformalDecision
+from kerasad.detector.expert_inputs import prepare_images
+from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.fusion import fuse
 from kerasad.detector.map_calibration import build_map_calibration
+from kerasad.detector.state import add_state
 from kerasad.detector.streaming import iterate_inputs
-from kerasad.detector.summary import summarize
-from kerasad.detector.tiling import TileGrid
-from kerasad.errors import InputError, check_at_least
-from kerasad.layers import GaussianBlur
-from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
-from kerasad.models.health import assert_unit_range, name_failed_checks
+from kerasad.layers.score_histogram import ScoreHistogram
+from kerasad.models.health import name_failed_checks
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -40,19 +31,20 @@ class AnomalyDetector(keras.Model):
     One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
     smooths and standardizes the maps, adds them up and decides; `predict`, evaluation, export and
     serving all run it. The `anomaly_score` is the maximum of the sum of maps standardized place by
-    place; the `anomaly_map` is the sum of the mean of these and of maps standardized over all
+    place. The `anomaly_map` is the sum of the mean of these and of maps standardized over all
     places. Each sum has weights of its own, see `kerasad.detector.fusion.fuse`.
 
-    Maps of a model that works on cells (`model.cell_grid`, such as a `VAEGAN` on a backbone) are
-    standardized and added up cell by cell, and only the sums are enlarged, by a Gaussian window
-    that smooths them. Its cells follow the real part of padded images, so that places keep their
-    meaning there. Tiles are put together pixel by pixel.
+    Where a model works on cells (`model.cell_grid`), maps are standardized and added up cell by
+    cell, and only the sums are enlarged, by a Gaussian window that smooths them. The cells follow
+    the real part of padded images, so that places keep their meaning there. Tiles are merged pixel
+    by pixel.
 
     Args:
-        model: trained model with `image_shape` and `tensors(images)`, such as `VAEGAN`. The
-            detector keeps a copy, so that further training changes nothing that was calibrated.
-        experts: list of `Expert` layers; or a function `(shapes, position_free)` that makes one,
-            see `default_experts`, which stands for None.
+        model: trained `AnomalyModel`. The detector keeps a copy, so that further training changes
+            nothing that was calibrated.
+        experts: list of `Expert` layers; or a function of `(shapes, position_free)` that makes one,
+            such as `kerasad.detector.experts.feature_memory_experts`. Defaults to
+            `default_experts`.
         image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
             is larger, images are cut into tiles of the model's size.
         overlap: int. Pixels that neighbouring tiles share at least.
@@ -68,9 +60,10 @@ class AnomalyDetector(keras.Model):
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
         `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
         `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
-        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, `attention_map`
-        `(batch, height, width, 1)` in [0, 1]. The last is the anomaly map on a fixed scale (see
-        `ColourScale`) if the model has no attention.
+        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, and `attention_map`
+        `(batch, height, width, 1)` in [0, 1]. A model without attention has in its place the
+        anomaly map on its `ColourScale`: 0 at the low end, 0.5 at the pixel threshold, and 0
+        everywhere before `calibrate`.
 
     Raises:
         InputError: If there is no expert, two have one name, or one needs a tensor that the model
@@ -89,110 +82,76 @@ class AnomalyDetector(keras.Model):
     ):
         # Images in half precision would lose digits that distances need.
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
-        self.model = model.__class__.from_config(model.get_config())
-        self.model.set_weights(model.get_weights())
-        tile_size = tuple(model.image_shape[:2])
-        self.image_size = tile_size if image_size is None else parse_image_size(image_size)
+        size = model.image_shape[:2] if image_size is None else image_size
+        self.image_size = size = parse_image_size(size)
         self.overlap = overlap
         self.keep_aspect = keep_aspect
-        self.tiles = None
-        if self.image_size != tile_size:
-            self.tiles = TileGrid(self.image_size, tile_size, overlap)
-        self.cell_grid = None if self.tiles else getattr(self.model, "cell_grid", None)
-        self.position_free = self.tiles is not None or (keep_aspect and self.cell_grid is None)
-        shapes = tensor_shapes(self.model)
-        self._has_attention = "attention_map" in shapes
-        make_experts = default_experts if experts is None else experts
-        self.experts = (
-            make_experts(shapes, self.position_free) if callable(make_experts) else experts
-        )
-        check_experts(self.experts, shapes)
-        for expert in self.experts:
-            if not expert.built:
-                expert.build({name: shapes[name] for name in expert.requires})
-        check_at_least("smoothing", 0 if smoothing is None else smoothing, 0)
-        if self.cell_grid is None:
-            self.smoothing = (
-                math.sqrt(math.prod(tile_size)) / 64 if smoothing is None else smoothing
-            )
-            self.blur = GaussianBlur(self.smoothing, dtype="float32")
-        else:
-            cell = math.sqrt(math.prod(tile_size) / math.prod(self.cell_grid))
-            self.smoothing = SMOOTHING * cell if smoothing is None else smoothing
-            # A window much smaller than a cell would show the cells.
-            self._cell_smoothing = max(self.smoothing / cell, 0.4)
-        self.map_calibration = build_map_calibration(
-            self.image_size, self.cell_grid, len(self.experts), self.keep_aspect
-        )
+        self.expert_maps = ExpertMaps(model, experts, size, overlap, keep_aspect, smoothing)
+        self.smoothing = self.expert_maps.frame.smoothing
+        count = len(self.experts)
+        self.map_calibration = build_map_calibration(size, self.cell_grid, count, keep_aspect)
+        self.fusion_weights = add_state(self, "fusion_weights", (count,), 1.0 / count)
+        self.score_weights = add_state(self, "score_weights", (count,), 1.0 / count)
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
-        self.descriptors = make_descriptors(shapes)
-        self._add_state()
         self(keras.Input((*self.image_size, 3)))
-
-    def _add_state(self):
-        def state(name, value, shape=(), dtype="float32"):
-            def initial(shape, dtype):  # `Constant` would round it to float32
-                return ops.full(shape, value, dtype)
-
-            return self.add_weight(shape, initial, dtype=dtype, name=name, autocast=False)
-
-        count = len(self.experts)
-        self.fusion_weights = state("fusion_weights", 1.0 / count, (count,))
-        self.score_weights = state("score_weights", 1.0 / count, (count,))
-        self._pixel_threshold = state("pixel_threshold", np.inf)
-        # The rule's rank must come out the same from the stored rate: all its digits count.
-        self._pixel_rate = state("pixel_rate", 0.005, dtype="float64")
-        self._requested_rate = state("requested_rate", 0.05, dtype="float64")
-        self._on_crops = state("on_crops", 0.0)
 
     def build(self, input_shape=None):
         """Does nothing: `__init__` has built everything."""
 
+    @property
+    def model(self):
+        """The detector's copy of the model."""
+        return self.expert_maps.model
+
+    @property
+    def experts(self) -> list:
+        """The experts, in the order of their weights."""
+        return self.expert_maps.experts
+
+    @property
+    def descriptors(self):
+        """`CalibrationDescriptors` of the images that set the thresholds."""
+        return self.expert_maps.descriptors
+
+    @property
+    def tiles(self):
+        """`TileGrid`, or None if images are not cut."""
+        return self.expert_maps.frame.tiles
+
+    @property
+    def cell_grid(self):
+        """`(h, w)` of the cells that maps live on, or None where they live on pixels."""
+        return self.expert_maps.frame.cell_grid
+
     def call(self, inputs):
         """Returns map, score and decision; see the class."""
         images, valid = self.prepare(inputs)
-        maps, attention_map = self.expert_maps(images, valid)
+        maps, attention = self.expert_maps(images, valid)
         pixel_maps, place_maps = self.map_calibration(maps)
         weights, score_weights = (
             ops.reshape(state, (-1, 1)) for state in (self.fusion_weights, self.score_weights)
         )
-        # Each enlarged on its own: one that nobody asks for takes no time.
-        anomaly_map = self.enlarge(ops.matmul(pixel_maps, weights), valid)
-        place_map = self.enlarge(ops.matmul(place_maps, score_weights), valid)
-        if attention_map is None:
-            attention_map = scale_level(anomaly_map, self._pixel_threshold)
-        else:
-            attention_map = self.enlarge(attention_map, valid)
+        # Each is enlarged on its own: one that nobody asks for takes no time.
+        anomaly_map = self.expert_maps.enlarge(ops.matmul(pixel_maps, weights), valid)
+        place_map = self.expert_maps.enlarge(ops.matmul(place_maps, score_weights), valid)
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
+        if attention is None:
+            attention = scale_level(anomaly_map, self.decision.pixel_threshold)
+        else:
+            attention = self.expert_maps.enlarge(attention, valid)
         score = ops.max(place_map, axis=(1, 2, 3))
         return {
             "anomaly_map": anomaly_map,
             "anomaly_score": score,
             **self.decision(score),
-            "pixel_threshold": ops.broadcast_to(self._pixel_threshold, ops.shape(score)),
-            "attention_map": attention_map,
+            "attention_map": attention,
         }
 
     def prepare(self, inputs):
         """Returns images of the detector's size, and their validity or None."""
-        images, valid = unpack_inputs(inputs)
-        if images.shape[-1] != 3:
-            raise InputError(
-                f"Images must be (batch, height, width, 3). Received: {tuple(images.shape)}; "
-                "repeat a grey channel three times."
-            )
-        with tf.control_dependencies([assert_unit_range(images)]):
-            images = tf.identity(images)
-        if tuple(images.shape[1:3]) == self.image_size:
-            return images, valid
-        if valid is not None:
-            raise InputError(
-                f"Padded images must have the detector's size {self.image_size}. "
-                f"Received: {tuple(images.shape[1:3])}"
-            )
-        return resize_image(images, *self.image_size, keep_aspect=self.keep_aspect)
+        return prepare_images(inputs, self.image_size, self.keep_aspect)
 
     def predict(self, *args, **kwargs):
         """Predicts as `keras.Model.predict` does; images out of range are told in one sentence."""
@@ -204,81 +163,45 @@ class AnomalyDetector(keras.Model):
         with name_failed_checks():
             return super().predict_on_batch(x)
 
-    def call_eagerly(self, inputs) -> dict:
-        """Returns `call`'s outputs as numpy arrays, computed operation by operation.
+    def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
+        """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
 
-        Slow, and free of what a graph optimizer may get wrong: what compiled calls are checked by.
+        Args:
+            dataset: iterable of inputs, or of pairs of inputs and targets.
+            verbose: 0 or 1. Whether to show progress.
+            title: str. Shown before the progress bar.
+
+        Yields:
+            outputs: dict of NumPy arrays, as `call` returns them.
+            inputs: as in the dataset.
+            targets: as in the dataset, or None.
+        """
+        for inputs, targets in iterate_inputs(dataset, verbose, title):
+            yield self.predict_on_batch(inputs), inputs, targets
+
+    def call_eagerly(self, inputs) -> dict:
+        """Returns `call`'s outputs as NumPy arrays, computed operation by operation.
+
+        It is slow, and free of what a graph optimizer may get wrong: compiled calls are checked
+        against it.
         """
         with name_failed_checks():
             outputs = self(keras.tree.map_structure(tf.convert_to_tensor, inputs))
         return {name: np.asarray(value) for name, value in outputs.items()}
 
-    def expert_maps(self, images, valid=None):
-        """Returns every expert's map before calibration, and the model's attention.
-
-        Args:
-            images: float tensor `(batch, height, width, 3)` of the detector's size.
-            valid: float tensor `(batch, height, width, 1)` or None, 0 where padded.
-
-        Returns:
-            maps: float32 tensor `(batch, h, w, experts)`; `(h, w)` is the detector's `cell_grid`,
-                or, where it has none, the size of the images, and maps are smoothed.
-            attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1], or None if the model has
-                no attention.
-        """
-        if self.cell_grid is not None:
-            tensors = self.model.tensors(pack_inputs(images, valid))
-            parts = [expert(chosen_tensors(tensors, expert)) for expert in self.experts]
-            maps = ops.concatenate([to_grid(part, self.cell_grid) for part in parts], axis=-1)
-            attention_map = tensors.get("attention_map")
-            if attention_map is not None:
-                attention_map = to_grid(attention_map, self.cell_grid)
-            return maps, attention_map
-        size, count = self.model.image_shape[:2], len(self.experts)
-        if self.tiles is None:
-            stacked = self._stacked_maps(images, size)
-        else:
-            # One tile after the other, so that memory is bound.
-            shape = (None, *size, count + self._has_attention)
-            stacked = self.tiles.map(lambda tile: self._stacked_maps(tile, size), images, shape)
-        attention_map = stacked[..., count:] if self._has_attention else None
-        return self.blur(stacked[..., :count]), attention_map
-
-    def _stacked_maps(self, inputs, size):
-        """Returns the experts' maps, and the attention if any, of the model's own images."""
-        tensors = self.model.tensors(inputs)
-        parts = [to_size(expert(chosen_tensors(tensors, expert)), size) for expert in self.experts]
-        if self._has_attention:
-            parts.append(to_size(tensors["attention_map"], size, "bilinear"))
-        return ops.concatenate(parts, axis=-1)
-
-    def enlarge(self, maps, valid=None):
-        """Returns maps `(batch, h, w, n)` of `expert_maps`' size as maps of the images' size."""
-        if self.cell_grid is None:
-            return maps
-        return enlarge_maps(maps, self.image_size, valid, self._cell_smoothing)
+    def iterate_maps(self, dataset, verbose: int = 0, title: str = ""):
+        """Yields what `MapCalibration.measure` reads of a dataset; see `predict_stream`."""
+        for inputs, _ in iterate_inputs(dataset, verbose, title):
+            images, valid = self.prepare(inputs)
+            yield self.expert_maps.compute(images, valid), self.expert_maps.map_valid(valid)
 
     def reconstruct(self, inputs):
-        """Returns the model's reconstruction, float32 `(batch, height, width, 3)`, or None.
+        """Returns the model's reconstruction of inputs, or None if it makes none.
 
-        `call` leaves it out, since a decision does not need it. Small pictures are enlarged. None
-        stands for a model that reconstructs nothing.
-
-        Args:
-            inputs: as of `call`.
+        It is a float32 tensor `(batch, height, width, 3)`. `call` leaves it out, since a decision
+        does not need it.
         """
-        images, valid = self.prepare(inputs)
-        size = self.model.image_shape[:2]
-
-        def picture(inputs):
-            found = self.model.reconstruct(inputs)
-            return None if found is None else to_size(found, size, "bilinear")
-
-        if self.tiles is None:
-            return picture(images if self.cell_grid is None else pack_inputs(images, valid))
-        if picture(images[:1, : size[0], : size[1]]) is None:
-            return None
-        return self.tiles.map(picture, images, (None, *size, 3))
+        return self.expert_maps.reconstruct(*self.prepare(inputs))
 
     def adapt(
         self,
@@ -297,7 +220,7 @@ class AnomalyDetector(keras.Model):
             validation: dataset of inputs as of `call` that trained nothing.
             on_crops: bool. Whether all validation images are crops of one photo, as
                 `category.split.calibration_on_crops` says. No gain is then known to be sure.
-            num_defects: int. Synthetic defects that the weights are chosen on, about; fewer on
+            num_defects: int. About how many synthetic defects the weights are chosen on; fewer on
                 large images.
             seed: int. Seed of these defects.
             verbose: 0 or 1. Whether to show progress.
@@ -306,49 +229,78 @@ class AnomalyDetector(keras.Model):
             InputError: If a dataset is empty or can be read only once, or `train` has images of
                 another size, or padded ones without `keep_aspect`.
         """
-        adapt_experts(self, train, verbose)
-        calibrate_maps(self, validation, verbose)
-        sample = draw_fusion_sample(self, validation, seed, num_defects, verbose, on_crops)
+        self.expert_maps.fit(train, verbose)
+        self.map_calibration.measure(self.iterate_maps(validation, verbose, "measuring scales"))
+        (sample,) = draw_fusion_samples(
+            self,
+            validation,
+            [self.map_calibration],
+            num_defects=num_defects,
+            seed=seed,
+            on_crops=on_crops,
+            verbose=verbose,
+        )
         weights, score_weights = fuse(sample, [expert.degrees for expert in self.experts])
         self.fusion_weights.assign(weights.astype("float32"))
         self.score_weights.assign(score_weights.astype("float32"))
-        forget_calibration(self)
+        self.decision.forget()
+        self.descriptors.forget()
 
-    def calibrate(self, calibration=None, false_alarm_rate: float = 0.05, **options) -> dict:
+    def calibrate(
+        self,
+        calibration=None,
+        false_alarm_rate: float = 0.05,
+        *,
+        review_rate: float | None = None,
+        pixel_rate: float = 0.005,
+        strict: bool = False,
+        on_crops: bool = False,
+        verbose: int = 1,
+    ) -> dict:
         """Sets the thresholds from good images that nothing else has seen.
 
         Args:
             calibration: dataset of inputs of good images; None keeps the stored scores and the
                 pixel threshold, and only changes the rates.
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
-            **options: `review_rate`, `pixel_rate`, `strict`, `on_crops` and `verbose`, see
-                `kerasad.detector.calibration.calibrate_detector`.
+            review_rate: float in (0, 1) or None. Share of good images that may be called defective
+                or to be reviewed, above `false_alarm_rate`; None leaves nothing to review.
+            pixel_rate: float in (0, 1). Share of the good images' pixels above the pixel threshold.
+            strict: bool. Whether it is an error that a rate cannot be guaranteed.
+            on_crops: bool. Whether the images are crops of one photo, which guarantee nothing, as
+                `category.split.calibration_on_crops` says. Ignored without `calibration`.
+            verbose: 0 or 1. Whether to show progress.
 
         Returns:
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For rates out of range or order, no image, or, if `strict`, too few images
-                or crops of one.
+            InputError: For a rate outside (0, 1), a `review_rate` that is not the larger one, no
+                image, or, if `strict`, too few images or crops of one. The detector is then as it
+                was.
         """
-        calibrate_detector(self, calibration, false_alarm_rate, **options)
+        if calibration is None:
+            self.decision.change_rates(false_alarm_rate, review_rate, strict)
+            return self.calibration_summary()
+        check_rates(false_alarm_rate, review_rate, strict, on_crops)
+        check_rate(pixel_rate, "pixel_rate")
+        histogram, scores, descriptors = ScoreHistogram(), [], []
+        for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
+            images, valid = self.prepare(inputs)
+            scores.append(outputs["anomaly_score"])
+            histogram.update(outputs["anomaly_map"], valid)
+            descriptors.append(self.expert_maps.describe(images, valid))
+        self.decision.calibrate(
+            np.concatenate(scores) if scores else np.empty(0),
+            false_alarm_rate,
+            review_rate,
+            pixel_threshold=float(histogram.quantile(1.0 - pixel_rate)),
+            pixel_rate=pixel_rate,
+            strict=strict,
+            on_crops=on_crops,
+        )
+        self.descriptors.keep(np.concatenate(descriptors))
         return self.calibration_summary()
-
-    def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
-        """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
-
-        Args:
-            dataset: iterable of inputs, or of pairs of inputs and targets.
-            verbose: 0 or 1. Whether to show progress.
-            title: str. Shown before the progress bar.
-
-        Yields:
-            outputs: dict of numpy arrays, as `call` returns them.
-            inputs: as in the dataset.
-            targets: as in the dataset, or None.
-        """
-        for inputs, targets in iterate_inputs(dataset, verbose, title):
-            yield self.predict_on_batch(inputs), inputs, targets
 
     @property
     def threshold(self) -> float:
@@ -357,17 +309,30 @@ class AnomalyDetector(keras.Model):
 
     @property
     def review_threshold(self) -> float:
-        """Images above it that are not defective are to be looked at; see `calibrate`."""
+        """Images above it that are not defective need review; see `calibrate`."""
         return float(self.decision.review_threshold)
 
     @property
     def pixel_threshold(self) -> float:
         """Pixels of the `anomaly_map` strictly above it are marked; inf before `calibrate`."""
-        return float(self._pixel_threshold)
+        return float(self.decision.pixel_threshold)
 
     def calibration_summary(self) -> dict:
-        """Returns what `calibrate` found, ready for JSON; see `kerasad.detector.summary`."""
-        return summarize(self)
+        """Returns what `adapt` and `calibrate` found, ready for JSON.
+
+        Returns:
+            dict as of `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
+            `score_weight`, `mean` and `scale`.
+        """
+        calibration = self.map_calibration
+        states = (self.fusion_weights, self.score_weights, calibration.mean, calibration.scale)
+        names = ("weight", "score_weight", "mean", "scale")
+        rows = np.stack([np.asarray(state) for state in states], axis=-1).tolist()
+        experts = {
+            expert.name: dict(zip(names, row, strict=True))
+            for expert, row in zip(self.experts, rows, strict=True)
+        }
+        return {**self.decision.summary(), "experts": experts}
 
     def get_config(self):
         """Returns the arguments of `__init__`, model and experts serialized."""

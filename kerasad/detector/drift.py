@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from kerasad.detector.descriptors import describe_images
-from kerasad.detector.summary import ON_CROPS_NOTE
+from kerasad.detector.conformal import ON_CROPS_NOTE
 from kerasad.errors import InputError
 
 MIN_IMAGES = 5
@@ -33,7 +32,7 @@ def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> d
             on crops of one image, or a level out of range.
     """
     check_level(level)
-    if float(detector._on_crops):
+    if detector.decision.on_crops:
         raise InputError(f"{ON_CROPS_NOTE} Nothing can be compared with them.")
     known = detector.decision.stored_scores()
     _check_count(len(known), "calibration")
@@ -41,7 +40,7 @@ def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> d
     for outputs, inputs, _ in detector.predict_stream(dataset, verbose, "checking"):
         scores.append(outputs["anomaly_score"])
         called.append(outputs["is_anomalous"])
-        descriptors.append(describe_images(detector, *detector.prepare(inputs)))
+        descriptors.append(detector.expert_maps.describe(*detector.prepare(inputs)))
     _check_count(sum(map(len, scores)), "new")
     new = detector.descriptors.choose(np.concatenate(descriptors))
     found = compare_images(known, np.concatenate(scores), detector.descriptors.stored(), new, level)

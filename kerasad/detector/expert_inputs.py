@@ -1,12 +1,44 @@
-"""What the experts of a detector read of its model."""
+"""What a detector's model is given, and what its experts read of the model."""
 
 import tensorflow as tf
 from keras import ops
 
+from kerasad.data.geometry import resize_image, unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.content_grid import enlarge_maps
+from kerasad.models.health import assert_unit_range
 from kerasad.models.networks import averaged_cells
 from kerasad.tracing import compiled
+
+
+def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
+    """Returns images of a size, and their validity or None.
+
+    Args:
+        inputs: as of `AnomalyDetector`.
+        size: `(height, width)`.
+        keep_aspect: bool, see `resize_image`.
+
+    Raises:
+        InputError: If images have no three channels or are no floats in [0, 1], or padded ones
+            have another size.
+    """
+    images, valid = unpack_inputs(inputs)
+    if images.shape[-1] != 3:
+        raise InputError(
+            f"Images must be (batch, height, width, 3). Received: {tuple(images.shape)}; "
+            "repeat a grey channel three times."
+        )
+    with tf.control_dependencies([assert_unit_range(images)]):
+        images = tf.identity(images)
+    if tuple(images.shape[1:3]) == size:
+        return images, valid
+    if valid is not None:
+        raise InputError(
+            f"Padded images must have the detector's size {size}. "
+            f"Received: {tuple(images.shape[1:3])}"
+        )
+    return resize_image(images, *size, keep_aspect=keep_aspect)
 
 
 def check_experts(experts, shapes: dict) -> None:

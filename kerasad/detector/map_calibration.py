@@ -4,11 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
-# The scale at a place never falls below this share of the scale over all places.
+from kerasad.detector.state import add_state
+from kerasad.errors import InputError
+
 SCALE_FLOOR = 0.3
-# Places are kept on a grid of this many pixels; neighbours are smoothed with this sigma (cells).
+"""The scale at a place never falls below this share of the scale over all places."""
 GRID_STRIDE = 4
+"""Pixels, down and across, that are one place."""
 GRID_SIGMA = 2.0
+"""Deviation of the Gaussian that smooths what is known of places, in places."""
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -16,11 +20,11 @@ class MapCalibration(keras.layers.Layer):
     """Standardizes expert maps, once over all places and once place by place.
 
     Over all places: `asinh((map - mean) / scale)`. Place by place: `asinh((map - mean(y, x)) /
-    scale(y, x))` with `scale(y, x) = sqrt((n v(y, x) + scale^2) / (n + 1)) + 0.3 * scale`, `v` the
-    smoothed variance of `n` images at the place: what is unusual here. All are state, measured on
-    good validation images. `asinh(x)` is about `x` near 0 and grows like `log(2 |x|)` far from it,
-    so that experts with long tails do not drown the others in a sum; the order of one expert's
-    values stays.
+    scale(y, x))` with `scale(y, x) = sqrt((n v(y, x) + scale^2) / (n + 1)) + 0.3 * scale`, where
+    `v` is the smoothed variance of `n` images at the place: it says what is unusual here. Means and
+    scales are state, measured on good validation images. `asinh(x)` is about `x` near 0 and grows
+    like `log(2 |x|)` far from it, so that experts with long tails do not drown the others in a sum.
+    The order of one expert's values stays.
 
     Args:
         image_size: `(height, width)` of the maps.
@@ -56,13 +60,12 @@ class MapCalibration(keras.layers.Layer):
 
     def build(self, input_shape=None):
         """Creates means and scales."""
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        self.mean = self.add_weight((self.num_experts,), "zeros", name="mean", **options)
-        self.scale = self.add_weight((self.num_experts,), "ones", name="scale", **options)
+        self.mean = add_state(self, "mean", (self.num_experts,))
+        self.scale = add_state(self, "scale", (self.num_experts,), 1.0)
         if not self.position_free:
             shape = (1, *self.grid, self.num_experts)
-            self.place_mean = self.add_weight(shape, "zeros", name="place_mean", **options)
-            self.place_scale = self.add_weight(shape, "ones", name="place_scale", **options)
+            self.place_mean = add_state(self, "place_mean", shape)
+            self.place_scale = add_state(self, "place_scale", shape, 1.0)
 
     def call(self, maps):
         """Returns standardized maps for pixels and for the score; see the class."""
@@ -71,78 +74,80 @@ class MapCalibration(keras.layers.Layer):
             return everywhere, everywhere
         by_place = (maps - self._full(self.place_mean)) / self._full(self.place_scale)
         by_place = ops.arcsinh(by_place)
-        # Comparable across places, yet knowing what is usual here: on synthetic defects the mean
-        # did better than either half.
+        # Comparable across places, yet aware of what is usual here: on synthetic defects the mean
+        # was better than either half.
         return 0.5 * (everywhere + by_place), by_place
 
     def _full(self, grid):
         if self.stride == 1:
             return ops.convert_to_tensor(grid)
-        # The last cells may reach beyond the image, so it is cut out of what the cells cover.
+        # The last cells may reach beyond the image.
         covered = tuple(self.stride * side for side in self.grid)
         full = ops.image.resize(ops.convert_to_tensor(grid), covered, interpolation="bilinear")
         return full[:, : self.image_size[0], : self.image_size[1]]
 
-    def start(self):
-        """Sets the sums to 0."""
-        self._sums = np.zeros((3, *self.grid, self.num_experts))
-        self._images = 0
+    def measure(self, batches) -> None:
+        """Sets means and scales from the maps of good images.
 
-    def update(self, maps, valid=None):
-        """Adds the maps of a batch of good images; `valid` as of the detector's inputs."""
-        for index, image_maps in enumerate(np.asarray(maps)):  # one by one: float64 is large
-            values = image_maps.astype("float64")
-            weights = np.ones((*values.shape[:2], 1)) if valid is None else np.asarray(valid[index])
-            for power in range(3):
-                self._sums[power] += _cell_sums(weights * values**power, self.stride)
-            self._images += 1
+        Args:
+            batches: iterable of pairs of maps `(batch, height, width, num_experts)` and `valid`:
+                `(batch, height, width, 1)`, 0 where an image was padded, or None.
 
-    def finish(self):
-        """Sets means and scales from the sums."""
-        count, total, squares = self._sums
+        Raises:
+            InputError: If there is no image.
+        """
+        sums, num_images = np.zeros((3, *self.grid, self.num_experts)), 0
+        for maps, valid in batches:
+            for index, image_maps in enumerate(np.asarray(maps)):  # one by one: float64 is large
+                values, weights = image_maps.astype("float64"), np.ones((*maps.shape[1:3], 1))
+                if valid is not None:
+                    weights = np.asarray(valid[index])
+                for power in range(3):
+                    sums[power] += _cell_sums(weights * values**power, self.stride)
+                num_images += 1
+        if not num_images:
+            raise InputError("There is no validation image to measure scales on.")
+        count, total, squares = sums
         mean = total.sum(axis=(0, 1)) / count.sum(axis=(0, 1))
         variance = squares.sum(axis=(0, 1)) / count.sum(axis=(0, 1)) - mean**2
-        # An expert that is constant on good images keeps a scale that divides by nothing tiny.
+        # An expert that is constant on good images keeps a scale that is not tiny.
         scale = np.sqrt(np.maximum(variance, 1e-12 + 1e-8 * mean**2))
         self.mean.assign(mean.astype("float32"))
         self.scale.assign(scale.astype("float32"))
         if not self.position_free:
-            self._finish_places(count, total, squares, mean, scale)
-        del self._sums, self._images
+            place_mean, place_scale = self._places(sums, num_images, mean, scale)
+            self.place_mean.assign(place_mean[None].astype("float32"))
+            self.place_scale.assign(place_scale[None].astype("float32"))
 
-    def _finish_places(self, count, total, squares, mean, scale):
+    def _places(self, sums, num_images, mean, scale):
+        """Returns mean and scale at each place, `(*grid, num_experts)`."""
         from scipy.ndimage import gaussian_filter
 
         def smooth(values):
             return gaussian_filter(values, sigma=(self.sigma, self.sigma, 0), mode="nearest")
 
-        # A place that only padding was seen at is taken for an average one.
+        count, total, squares = sums
+        # A place where only padding was seen is taken for an average one.
         seen, count = count > 0, np.maximum(count, 1e-12)
         place_mean = np.where(seen, total / count, mean)
         variance = np.maximum(squares / count - place_mean**2, 0.0)
         place_mean, variance = smooth(place_mean), smooth(np.where(seen, variance, scale**2))
-        # One image has no spread at a place, so the overall spread counts as one image more.
-        variance = (self._images * variance + scale**2) / (self._images + 1)
-        self.place_mean.assign(place_mean[None].astype("float32"))
-        self.place_scale.assign((np.sqrt(variance) + SCALE_FLOOR * scale)[None].astype("float32"))
+        # One image has no spread at a place, so the overall spread counts as one more image.
+        variance = (num_images * variance + scale**2) / (num_images + 1)
+        return place_mean, np.sqrt(variance) + SCALE_FLOOR * scale
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "image_size": self.image_size,
-            "num_experts": self.num_experts,
-            "position_free": self.position_free,
-            "stride": self.stride,
-            "sigma": self.sigma,
-        }
+        names = ("image_size", "num_experts", "position_free", "stride", "sigma")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def build_map_calibration(image_size, cell_grid, num_experts, keep_aspect) -> MapCalibration:
     """Returns the built calibration of maps of pixels or, with a `cell_grid`, of cells.
 
-    The smoothing between places is the same then: 8 pixels, or a cell of so many. Places mean
-    something but in padded maps of pixels; images put together of tiles have theirs.
+    Both smooth over the same distance: 8 pixels, or one cell of 8 pixels. Places mean something
+    except in padded maps of pixels. In images that are cut into tiles they do: maps are calibrated
+    after they were merged.
     """
     if cell_grid is None:
         calibration = MapCalibration(image_size, num_experts, keep_aspect, dtype="float32")

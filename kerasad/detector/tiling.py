@@ -1,4 +1,4 @@
-"""Cuts images into overlapping tiles and merges maps of tiles, with static shapes."""
+"""Images cut into overlapping tiles, and maps of tiles merged, with static shapes."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,12 +8,12 @@ from kerasad.errors import InputError
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Returns where tiles begin along one side: evenly spread, the last one flush with the end.
+    """Returns where tiles begin along one side: evenly spread, the last one ends with the side.
 
     Args:
         length: int, pixels.
         tile: int, pixels, at most `length`.
-        overlap: int, pixels; neighbours share at least so many.
+        overlap: int, pixels; at least so many are shared by neighbours.
 
     Returns:
         starts: rising list of ints, the first 0.
@@ -70,28 +70,30 @@ class TileGrid:
         ]
         return _blend(strips, self._rows, self.image_size[0], axis=1)
 
-    def map(self, function, images, shape):
-        """Returns what a function makes of each tile, merged; one tile after the other.
+    def map(self, function, images, signature) -> list:
+        """Returns what a function makes of each tile, one tile after the other to bound memory.
 
         Args:
-            function: from `(batch, tile_height, tile_width, c)` to float32 of `shape`.
-            images: float tensor `(batch, height, width, c)`.
-            shape: `(None, tile_height, tile_width, channels)`.
+            function: from tiles, one argument for each of `images`, to a list of tensors.
+            images: list of tensors as of `cut`.
+            signature: list of `tf.TensorSpec` or dtype, what the function returns.
+
+        Returns:
+            made: list of tensors, the function's with an axis of tiles before the others.
         """
-        made = tf.map_fn(
-            function,
-            self.cut(images),
+        return tf.map_fn(
+            lambda tiles: list(function(*tiles)),
+            [self.cut(each) for each in images],
             parallel_iterations=1,
-            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+            fn_output_signature=signature,
         )
-        return self.merge(made)
 
 
 def _blend(parts, starts, length, axis):
     """Returns parts put at their starts along an axis of that length, overlaps blended linearly.
 
-    The share of a part at a place is its distance from the part's border, over the sum of those of
-    all parts there. In two dimensions shares are products of those of rows and columns.
+    A part's weight at a place is the distance from its border, divided by the sum of these weights
+    of all parts there. In two dimensions, weights of rows and columns are multiplied.
     """
     size = parts[0].shape[axis]
     position = np.arange(size)

@@ -7,9 +7,7 @@ import numpy as np
 from kerasad.data.category import Category
 from kerasad.data.category_loading import load_category
 from kerasad.detector.conformal import conformal_rules
-from kerasad.detector.summary import ON_CROPS_NOTE
 from kerasad.detector.tiling import TileGrid
-from kerasad.errors import InputError
 from kerasad.training.config import DataConfig, RunConfig
 from kerasad.training.locations import resolve_data
 from kerasad.training.recipes import find_recipe
@@ -36,8 +34,9 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
     if config.training.strict:
-        if category.split.calibration_on_crops:
-            raise InputError(ON_CROPS_NOTE + " Give more good images.")
-        scores = np.arange(len(category.split.calibration))
-        settings = config.training
-        conformal_rules(scores, settings.false_alarm_rate, settings.review_rate, strict=True)
+        split, rates = (
+            category.split,
+            (config.training.false_alarm_rate, config.training.review_rate),
+        )
+        scores = np.arange(len(split.calibration))
+        conformal_rules(scores, *rates, strict=True, on_crops=split.calibration_on_crops)

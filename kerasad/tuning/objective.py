@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.detector import AnomalyDetector
-from kerasad.detector.adaptation import adapt_experts, calibrate_maps, draw_fusion_samples
+from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.fusion import fuse, objective
 from kerasad.errors import InputError
 from kerasad.tracing import map_dataset
@@ -63,7 +63,7 @@ def synthetic_localization(
     detector = AnomalyDetector(
         model, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
     )
-    adapt_experts(detector, train)
+    detector.expert_maps.fit(train)
     halves = deal_out(validation)
     calibrations = [_calibration(detector, half) for half in halves]
     defects = max(1, num_defects // 2)
@@ -71,10 +71,10 @@ def synthetic_localization(
     first, second = (
         draw_fusion_samples(
             detector,
-            calibrations,
             half,
-            seed + index * _SECOND_HALF,
-            defects,
+            calibrations,
+            num_defects=defects,
+            seed=seed + index * _SECOND_HALF,
             on_crops=on_crops,
         )
         for index, half in enumerate(halves)
@@ -118,5 +118,5 @@ def _calibration(detector, dataset):
     own = detector.map_calibration
     calibration = type(own).from_config(own.get_config())
     calibration.build()
-    calibrate_maps(detector, dataset, calibration=calibration)
+    calibration.measure(detector.iterate_maps(dataset))
     return calibration

@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from kerasad.models.base import AnomalyModel
+
 
 @keras.saving.register_keras_serializable(package="tests")
-class GreyModel(keras.Model):
+class GreyModel(AnomalyModel):
     """Knows one reconstruction, so that every map can be computed by hand."""
 
     def __init__(self, image_shape, level=0.5, **kwargs):
@@ -30,6 +32,9 @@ class GreyModel(keras.Model):
 
     def call(self, images):
         return self.tensors(images)["reconstruction"]
+
+    def reconstruct(self, images):
+        return self(images)
 
     def get_config(self):
         return {**super().get_config(), "image_shape": self.image_shape}

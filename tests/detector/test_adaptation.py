@@ -5,13 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad import AnomalyDetector, InputError
-from kerasad.detector import adaptation
-from kerasad.detector.adaptation import (
-    adapt_experts,
-    calibrate_maps,
-    draw_fusion_sample,
-    draw_fusion_samples,
-)
+from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.experts import CellGaussian, Expert, PixelResidual
 from kerasad.detector.fusion import GOOD
 from kerasad.detector.map_calibration import MapCalibration
@@ -53,6 +47,17 @@ def make_detector(make_model):
     return make
 
 
+def measure(detector, data):
+    detector.map_calibration.measure(detector.iterate_maps(data))
+
+
+def draw(detector, data, num_defects=8, **options):
+    (sample,) = draw_fusion_samples(
+        detector, data, [detector.map_calibration], num_defects=num_defects, **options
+    )
+    return sample
+
+
 def pad_rows(images, rows):
     """The images with all but so many rows declared as padding."""
     valid = np.zeros_like(images[..., :1])
@@ -66,7 +71,7 @@ def test_every_pass_shows_all_images_once_to_the_experts_that_want_it(
     once, twice = Recorder(1, name="once"), Recorder(2, name="twice")
     never = PixelResidual(name="never")
     images = good_images(10, 32, 48)
-    adapt_experts(make_detector([once, never, twice]), batched(images))
+    make_detector([once, never, twice]).expert_maps.fit(batched(images))
     updates = ["update 0: 4", "update 0: 4", "update 0: 2"]
     assert once.events == ["start 0", *updates, "finish 0"]
     second = [event.replace("update 0", "update 1") for event in updates]
@@ -79,7 +84,7 @@ def test_every_pass_shows_all_images_once_to_the_experts_that_want_it(
 def test_cells_with_any_padding_have_weight_0(make_detector, good_images, batched):
     expert = Recorder(1)
     detector = make_detector([expert], keep_aspect=True)
-    adapt_experts(detector, batched(pad_rows(good_images(3, 32, 48), rows=18)))
+    detector.expert_maps.fit(batched(pad_rows(good_images(3, 32, 48), rows=18)))
     weights = expert.weights_seen[0]
     # Four rows a cell: the fifth row of cells holds rows 16 to 19, of which two are padding.
     assert (weights[:, :4] == 1).all()
@@ -89,29 +94,29 @@ def test_cells_with_any_padding_have_weight_0(make_detector, good_images, batche
 def test_targets_are_ignored(make_detector, good_images):
     expert = Recorder(1)
     images = good_images(2, 32, 48)
-    adapt_experts(make_detector([expert]), [(images, "targets")])
+    make_detector([expert]).expert_maps.fit([(images, "targets")])
     assert expert.events == ["start 0", "update 0: 2", "finish 0"]
 
 
 def test_no_training_image_is_an_error(make_detector):
     with pytest.raises(InputError, match="no training image"):
-        adapt_experts(make_detector([Recorder()]), [])
+        make_detector([Recorder()]).expert_maps.fit([])
 
 
 def test_images_of_another_size_name_the_argument(make_detector, good_images):
     with pytest.raises(InputError, match=r"`train` must have images of the model's size \(32, 48"):
-        adapt_experts(make_detector([Recorder()]), [good_images(2, 32, 32)])
+        make_detector([Recorder()]).expert_maps.fit([good_images(2, 32, 32)])
 
 
 def test_padded_images_need_a_detector_that_knows(make_detector, good_images):
     with pytest.raises(InputError, match="keep_aspect=True"):
-        adapt_experts(make_detector([Recorder()]), [pad_rows(good_images(2, 32, 48), 20)])
+        make_detector([Recorder()]).expert_maps.fit([pad_rows(good_images(2, 32, 48), 20)])
 
 
 def test_images_that_can_be_read_only_once_are_refused(make_detector, good_images):
     images = good_images(2, 32, 48)
     with pytest.raises(InputError, match="only once"):
-        adapt_experts(make_detector([Recorder(2)]), (batch for batch in [images]))
+        make_detector([Recorder(2)]).expert_maps.fit(batch for batch in [images])
     detector = make_detector([PixelResidual()])
     with pytest.raises(InputError, match="only once"):
         detector.adapt([images], (batch for batch in [images]), num_defects=8, verbose=0)
@@ -120,7 +125,7 @@ def test_images_that_can_be_read_only_once_are_refused(make_detector, good_image
 def test_map_scales_are_those_of_the_validation_maps(make_detector, good_images, batched):
     detector = make_detector([PixelResidual()])
     images = good_images(6, 32, 48)
-    calibrate_maps(detector, batched(images))
+    measure(detector, batched(images))
     residual = np.abs(images - 0.5).mean(axis=-1)
     np.testing.assert_allclose(
         np.asarray(detector.map_calibration.mean), residual.mean(), rtol=1e-4
@@ -134,7 +139,7 @@ def test_validation_images_of_another_size_are_resized_as_in_call(
     make_detector, good_images, batched
 ):
     detector = make_detector([PixelResidual()])
-    calibrate_maps(detector, batched(good_images(3, 64, 40)))
+    measure(detector, batched(good_images(3, 64, 40)))
     images, _ = detector.prepare(tf.constant(good_images(3, 64, 40)))
     residual = np.abs(np.asarray(images) - 0.5).mean(axis=-1)
     np.testing.assert_allclose(
@@ -144,14 +149,14 @@ def test_validation_images_of_another_size_are_resized_as_in_call(
 
 def test_no_validation_image_is_an_error(make_detector):
     with pytest.raises(InputError, match="no validation image"):
-        calibrate_maps(make_detector([PixelResidual()]), [])
+        measure(make_detector([PixelResidual()]), [])
 
 
 def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
     make_detector, good_images, batched
 ):
     detector = make_detector([PixelResidual(name="a"), Recorder(name="b")])
-    sample = draw_fusion_sample(detector, batched(good_images(3, 32, 48), 2), seed=0, num_defects=8)
+    sample = draw(detector, batched(good_images(3, 32, 48), 2))
     # A round of each of the 5 kinds on 3 images reaches the 8 defects that the test asks for.
     assert sample.maps.shape == sample.place_maps.shape == (18, 32, 48, 2)
     assert sample.masks.shape == sample.valid.shape == (18, 32, 48)
@@ -169,9 +174,7 @@ def test_fusion_sample_has_good_images_and_as_many_defects_as_wanted(
 
 def test_windows_of_one_photo_have_one_source(make_detector, good_images, batched):
     windows = batched(good_images(3, 32, 48), 2)
-    sample = draw_fusion_sample(
-        make_detector([PixelResidual()]), windows, seed=0, num_defects=8, on_crops=True
-    )
+    sample = draw(make_detector([PixelResidual()]), windows, on_crops=True)
     assert sample.sources.tolist() == [0] * 18
 
 
@@ -179,16 +182,14 @@ def test_fusion_sample_is_limited_whatever_the_number_of_images(
     make_detector, good_images, batched
 ):
     detector = make_detector([PixelResidual()])
-    sample = draw_fusion_sample(
-        detector, batched(good_images(13, 32, 48), 3), seed=0, num_defects=8
-    )
+    sample = draw(detector, batched(good_images(13, 32, 48), 3))
     images = 4  # half of the defects
     assert len(sample.maps) == images + 5 * images
 
 
 def test_fusion_sample_of_large_images_is_thinned(make_detector, good_images, batched):
     detector = make_detector([PixelResidual()], image_shape=(64, 160, 3))
-    sample = draw_fusion_sample(detector, batched(good_images(2, 64, 160)), seed=0, num_defects=8)
+    sample = draw(detector, batched(good_images(2, 64, 160)))
     assert sample.maps.shape[1:3] == (21, 53)  # every third pixel, from the second on
     full = np.asarray(
         detector.map_calibration(detector.expert_maps(tf.constant(good_images(2, 64, 160)))[0])[0]
@@ -201,9 +202,7 @@ def test_defects_are_the_same_under_a_seed_and_others_under_another(
 ):
     detector = make_detector([PixelResidual()])
     data = batched(good_images(3, 32, 48))
-    one, two, other = (
-        draw_fusion_sample(detector, data, seed, num_defects=8) for seed in (0, 0, 1)
-    )
+    one, two, other = (draw(detector, data, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.masks, two.masks)
     np.testing.assert_array_equal(one.maps, two.maps)
     assert (one.masks != other.masks).any()
@@ -214,29 +213,25 @@ def test_several_calibrations_share_images_and_defects(make_detector, good_image
     data, others = batched(good_images(3, 32, 48)), batched(good_images(3, 32, 48, seed=1))
     second = MapCalibration(detector.image_size, num_experts=1)
     second.build()
-    calibrate_maps(detector, data)
+    measure(detector, data)
     own_mean = np.array(detector.map_calibration.mean)
-    calibrate_maps(detector, others, calibration=second)
+    second.measure(detector.iterate_maps(others))
     np.testing.assert_array_equal(detector.map_calibration.mean, own_mean)
     assert float(second.mean[0]) != own_mean[0]
 
     calibrations = [detector.map_calibration, second]
-    one, two = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=8)
-    alone = draw_fusion_sample(detector, data, seed=0, num_defects=8)
+    one, two = draw_fusion_samples(detector, data, calibrations, num_defects=8)
+    alone = draw(detector, data)
     np.testing.assert_array_equal(one.maps, alone.maps)
     np.testing.assert_array_equal(one.masks, two.masks)
     assert (one.maps != two.maps).any()
 
 
-def test_large_images_have_fewer_defects_but_of_each_kind(
-    make_detector, good_images, batched, monkeypatch
-):
+def test_large_images_have_fewer_defects_but_of_each_kind(make_detector, good_images, batched):
     detector, data = make_detector([PixelResidual()]), batched(good_images(12, 32, 48))
-    calibrations = [detector.map_calibration]
 
     def drawn(allowed):
-        monkeypatch.setattr(adaptation, "FUSION_PIXELS", allowed * 32 * 48)
-        sample = draw_fusion_samples(detector, calibrations, data, seed=0, num_defects=40)[0]
+        sample = draw(detector, data, num_defects=40, max_pixels=allowed * 32 * 48)
         defects = np.bincount(sample.kinds[sample.kinds != GOOD]).tolist()
         return np.sum(sample.kinds == GOOD), defects
 
@@ -250,8 +245,8 @@ def test_large_images_have_fewer_defects_but_of_each_kind(
 def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batched):
     detector = make_detector([PixelResidual()], keep_aspect=True)
     data = batched(pad_rows(good_images(3, 32, 48), rows=20))
-    calibrate_maps(detector, data)
-    sample = draw_fusion_sample(detector, data, seed=0, num_defects=8)
+    measure(detector, data)
+    sample = draw(detector, data)
     assert sample.valid[:, :20].all()
     assert not sample.valid[:, 20:].any()
     assert not sample.masks[:, 20:].any()
@@ -264,7 +259,7 @@ def test_padding_has_neither_defects_nor_a_vote(make_detector, good_images, batc
 def test_gaussian_of_the_detector_is_that_of_its_tensor(make_detector, good_images, batched):
     expert = CellGaussian("features", position_free=True)
     images = good_images(9, 32, 48)
-    adapt_experts(make_detector([expert]), batched(images))
+    make_detector([expert]).expert_maps.fit(batched(images))
     cells = images.reshape(9, 8, 4, 12, 4, 3).mean(axis=(2, 4))[..., :2].reshape(-1, 2)
     np.testing.assert_allclose(np.asarray(expert.mean)[0], cells.mean(axis=0), rtol=1e-4)
     whitening = np.asarray(expert.whitening)[0]

@@ -15,12 +15,11 @@ from kerasad.detector.conformal import conformal_rules
 RATES = (0.01, 0.05, 0.1, 0.29, 1 / 3, 0.5, 0.9)
 
 
-def make_decision(scores, capacity=64, rate=None, review_rate=None):
+def make_decision(scores, capacity=64, rate=0.5, review_rate=None):
     decision = ConformalDecision(capacity)
     decision.build()
-    decision.set_scores(decision.thin(np.asarray(scores, "float32")))
-    if rate is not None:
-        decision.set_rules(*conformal_rules(decision.stored_scores(), rate, review_rate))
+    if len(scores):
+        decision.calibrate(np.asarray(scores, "float32"), rate, review_rate)
     return decision
 
 
@@ -183,7 +182,7 @@ def test_a_score_between_the_thresholds_is_to_be_looked_at():
 
 def test_without_a_review_band_nothing_is_to_be_looked_at():
     decision = make_decision([1.0, 2.0, 3.0, 4.0], rate=0.2, review_rate=0.6)
-    decision.set_rules(conformal_rule(decision.stored_scores(), 0.2))
+    decision.change_rates(0.2)
     assert decision.review_rate is None
     outputs = decide(decision, [0.0, 2.5, 4.0, 4.5, np.inf, np.nan])
     assert not outputs["needs_review"].any()
@@ -206,7 +205,7 @@ def test_of_good_images_at_most_the_guaranteed_share_is_not_called_good():
 def test_rates_whose_thresholds_fall_together_are_told():
     rule, review_rule = conformal_rules(np.arange(20.0), 0.01, 0.05)
     assert "20 calibration images guarantee" in rule.note
-    assert "no image is ever to be looked at" in review_rule.note
+    assert "no image ever needs review" in review_rule.note
     assert conformal_rules(np.arange(20.0), 0.05, 0.1)[1].note is None
 
 
@@ -282,9 +281,9 @@ def test_free_places_are_minus_infinity_and_count_nowhere():
 
 def test_fewer_scores_than_before_leave_nothing_behind():
     decision = make_decision([5.0, 6.0, 7.0, 8.0], rate=0.5)
-    decision.set_scores(np.array([1.0], "float32"))
+    decision.calibrate(np.array([1.0], "float32"), 0.5)
     assert decision.stored_scores().tolist() == [1.0]
-    assert np.isposinf(float(decision.threshold))
+    assert float(decision.threshold) == 1.0
     assert decide(decision, [3.0])["p_value"].tolist() == [0.5]
 
 
@@ -294,8 +293,7 @@ def test_recalibrating_needs_neither_a_new_graph_nor_a_new_variable():
     before = traced(tf.constant([2.5]))
     variables = [id(variable) for variable in decision.variables]
     scores = np.linspace(2.0, 9.0, 19).astype("float32")
-    decision.set_scores(decision.thin(scores))
-    decision.set_rules(*conformal_rules(scores, 0.05, 0.2))
+    decision.calibrate(scores, 0.05, 0.2)
     after = traced(tf.constant([2.5]))
     assert traced.experimental_get_tracing_count() == 1
     assert [id(variable) for variable in decision.variables] == variables

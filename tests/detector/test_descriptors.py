@@ -8,10 +8,10 @@ from kerasad import AnomalyDetector
 from kerasad.data.geometry import pack_inputs
 from kerasad.detector.descriptors import (
     CalibrationDescriptors,
-    describe_images,
     make_descriptors,
 )
 from kerasad.detector.experts import CellGaussian, PixelResidual
+from kerasad.models.base import AnomalyModel
 
 SHAPE = (32, 48, 3)
 
@@ -26,7 +26,7 @@ def test_mean_and_deviation_of_each_channel_by_hand(make_model, good_images):
     images = good_images(3, *SHAPE[:2])
     cells = images.reshape(3, 8, 4, 12, 4, 3).mean(axis=(2, 4))[..., :2]
     expected = np.concatenate([cells.mean(axis=(1, 2)), cells.std(axis=(1, 2))], axis=-1)
-    found = describe_images(make_detector(make_model(SHAPE)), images)
+    found = make_detector(make_model(SHAPE)).expert_maps.describe(images)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -37,8 +37,8 @@ def test_padding_is_no_part_of_a_descriptor(make_model, good_images):
     valid[:, :16, :24] = 1.0
     detector = make_detector(make_model(SHAPE), keep_aspect=True)
     other = np.where(valid > 0, images, 1.0 - images)
-    found = describe_images(detector, images, valid)
-    np.testing.assert_allclose(found, describe_images(detector, other, valid), atol=1e-6)
+    found = detector.expert_maps.describe(images, valid)
+    np.testing.assert_allclose(found, detector.expert_maps.describe(other, valid), atol=1e-6)
     cells = images[:, :16, :24].reshape(2, 4, 4, 6, 4, 3).mean(axis=(2, 4))[..., :2]
     np.testing.assert_allclose(found[:, :2], cells.mean(axis=(1, 2)), atol=1e-5)
 
@@ -48,7 +48,7 @@ def test_tiles_that_do_not_overlap_describe_the_whole_image(make_model, good_ima
     tiled = make_detector(make_model(SHAPE), image_size=(64, 96), overlap=0)
     whole = make_detector(make_model((64, 96, 3)))
     np.testing.assert_allclose(
-        describe_images(tiled, images), describe_images(whole, images), atol=1e-5
+        tiled.expert_maps.describe(images), whole.expert_maps.describe(images), atol=1e-5
     )
 
 
@@ -76,10 +76,12 @@ def test_state_is_bounded_and_what_is_left_out_does_not_depend_on_the_values():
     assert (rows == rows[:, :1]).all()
     assert (columns == columns[:1]).all()
     np.testing.assert_array_equal(layer.choose(-descriptors), -kept)
-    layer.assign(kept)
+    layer.keep(descriptors)
     np.testing.assert_array_equal(layer.stored(), kept)
-    layer.assign(kept[:3])
-    np.testing.assert_array_equal(layer.stored(), kept[:3])
+    layer.keep(descriptors[:3])
+    np.testing.assert_array_equal(layer.stored(), layer.choose(descriptors[:3]))
+    layer.forget()
+    assert len(layer.stored()) == 0
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert again.get_config() == layer.get_config()
 
@@ -91,7 +93,7 @@ def test_calibrating_remembers_descriptors_and_adapting_forgets_them(
     train, images = good_images(8, *SHAPE[:2]), good_images(9, *SHAPE[:2], seed=1)
     detector.adapt(batched(train[:4]), batched(train[4:]), num_defects=8, verbose=0)
     detector.calibrate(batched(images), verbose=0)
-    expected = describe_images(detector, images)
+    expected = detector.expert_maps.describe(images)
     np.testing.assert_allclose(detector.descriptors.stored(), expected, atol=1e-6)
     detector.calibrate(None, false_alarm_rate=0.3, verbose=0)
     detector.save(tmp_path / "detector.keras")
@@ -110,11 +112,11 @@ def test_padded_images_are_described_from_their_real_part(make_model, good_image
     detector.adapt(data, data, num_defects=8, verbose=0)
     detector.calibrate(data, verbose=0)
     np.testing.assert_allclose(
-        detector.descriptors.stored(), describe_images(detector, images, valid), atol=1e-6
+        detector.descriptors.stored(), detector.expert_maps.describe(images, valid), atol=1e-6
     )
 
 
-class AlignedModel(keras.Model):
+class AlignedModel(AnomalyModel):
     """Its cells follow the real part of an image: here, halves of it from top to bottom."""
 
     image_shape = SHAPE
@@ -125,9 +127,6 @@ class AlignedModel(keras.Model):
         real = images[:, :16] if isinstance(inputs, dict) else images
         cells = keras.ops.average_pool(real, (real.shape[1] // 2, 48), padding="valid")
         return {"features": cells, "attention_map": cells[..., :1]}
-
-    def call(self, inputs):
-        return self.tensors(inputs)["features"]
 
     def get_config(self):
         return keras.Model.get_config(self)
@@ -144,4 +143,4 @@ def test_all_of_the_cells_that_follow_the_real_part_are_described(good_images):
         rows = images if len(inputs) == 1 else images[:, :16]
         cells = rows.reshape(2, 2, -1, 48, 3).mean(axis=(2, 3))
         expected = np.concatenate([cells.mean(axis=1), cells.std(axis=1)], axis=-1)
-        np.testing.assert_allclose(describe_images(detector, *inputs), expected, atol=1e-4)
+        np.testing.assert_allclose(detector.expert_maps.describe(*inputs), expected, atol=1e-4)

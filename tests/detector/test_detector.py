@@ -238,7 +238,7 @@ def test_tiles_give_what_the_whole_image_would(make_model, good_images):
         make_model((16, 16, 3)), [expert], image_size=(40, 56), overlap=4, smoothing=1.0
     )
     whole = AnomalyDetector(make_model((40, 56, 3)), [PixelResidual()], smoothing=1.0)
-    assert tiled.position_free
+    assert tiled.expert_maps.position_free
     images = good_images(3, 40, 56)
     for name, value in predict(whole, images).items():
         if name != "attention_map":
@@ -350,7 +350,7 @@ def test_rates_out_of_order_change_nothing(calibrated):
 
 @pytest.mark.parametrize("rate", [2 / 21, 1 / 3, 1e-7, 1 - 1e-9])
 def test_summary_states_the_rate_that_the_threshold_was_made_for(calibrated, rate):
-    calibrated.decision.set_scores(np.arange(20.0, 0.0, -1.0).astype("float32"))
+    calibrated.decision.calibrate(np.arange(20.0, 0.0, -1.0))
     summary = calibrated.calibrate(None, false_alarm_rate=rate, verbose=0)
     assert summary["false_alarm_rate"]["requested"] == rate
     rank = 21 * summary["false_alarm_rate"]["guaranteed"]

@@ -7,13 +7,14 @@ from keras import ops
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.experts import CellGaussian, Expert
 from kerasad.layers.content_grid import enlarge_maps
+from kerasad.models.base import AnomalyModel
 
 SHAPE = (16, 24, 3)
 GRID = (2, 3)
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class CellModel(keras.Model):
+class CellModel(AnomalyModel):
     """Its cells are the means of eight by eight pixels of the real part."""
 
     image_shape = SHAPE
@@ -32,7 +33,7 @@ class CellModel(keras.Model):
         cells = ops.average_pool(images, 8, strides=8)
         return {"features": cells, "attention_map": cells[..., :1]}
 
-    def call(self, inputs):
+    def reconstruct(self, inputs):
         return self.tensors(inputs)["features"]
 
     def get_config(self):
@@ -96,7 +97,7 @@ def test_the_score_is_the_largest_value_of_real_pixels():
 
 def test_places_mean_something_in_padded_images():
     detector = AnomalyDetector(CellModel(), [CellGaussian("features")], keep_aspect=True)
-    assert not detector.position_free
+    assert not detector.expert_maps.position_free
     assert detector.map_calibration.place_mean.shape == (1, *GRID, 1)
 
 
@@ -120,7 +121,7 @@ def test_tiles_are_put_together_pixel_by_pixel():
         CellModel(), [Brightness(name="one")], image_size=(16, 40), overlap=8, smoothing=0.0
     )
     assert detector.cell_grid is None
-    assert detector.position_free
+    assert detector.expert_maps.position_free
     image = np.full((1, 16, 40, 3), 0.25, "float32")
     outputs = detector.predict(image, verbose=0)
     np.testing.assert_allclose(outputs["anomaly_map"], np.arcsinh(0.25), atol=1e-5)

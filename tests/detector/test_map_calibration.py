@@ -15,12 +15,11 @@ from kerasad.detector.map_calibration import (
 def make_calibration(maps, valid=None, position_free=False, batch=None):
     calibration = MapCalibration(maps.shape[1:3], maps.shape[-1], position_free)
     calibration.build()
-    calibration.start()
     step = batch or len(maps)
-    for first in range(0, len(maps), step):
-        part = slice(first, first + step)
-        calibration.update(tf.constant(maps[part]), None if valid is None else valid[part])
-    calibration.finish()
+    parts = [slice(first, first + step) for first in range(0, len(maps), step)]
+    calibration.measure(
+        (tf.constant(maps[part]), None if valid is None else valid[part]) for part in parts
+    )
     return calibration
 
 
@@ -180,9 +179,7 @@ def test_order_of_values_is_kept():
 
 def test_measuring_again_forgets_what_was_measured():
     calibration = make_calibration(random_maps(seed=1))
-    calibration.start()
-    calibration.update(random_maps(seed=2))
-    calibration.finish()
+    calibration.measure([(random_maps(seed=2), None)])
     fresh = make_calibration(random_maps(seed=2))
     for name, value in weights_of(fresh).items():
         np.testing.assert_array_equal(weights_of(calibration)[name], value)

@@ -87,7 +87,7 @@ def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
     run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
     detector = run.load_detector()
     assert detector.cell_grid is None
-    assert detector.position_free
+    assert detector.expert_maps.position_free
     assert json.loads((run.path / CALIBRATION).read_text())["threshold"] is not None
 
 

@@ -1,0 +1,142 @@
+"""From images to the maps of a model's experts, before any calibration."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import pack_inputs, unpack_inputs
+from kerasad.detector.adaptation import cell_weights, check_train_images, fit_experts
+from kerasad.detector.descriptors import describe_sums, make_descriptors, sum_cells
+from kerasad.detector.expert_inputs import check_experts, chosen_tensors, tensor_shapes
+from kerasad.detector.experts import default_experts
+from kerasad.detector.frames import make_frame
+from kerasad.detector.streaming import iterate_inputs
+from kerasad.tracing import compiled
+
+
+class ExpertMaps(keras.layers.Layer):
+    """A model and its experts: one forward pass, one map of each expert.
+
+    Args:
+        model: `AnomalyModel`, which is copied.
+        experts: as of `AnomalyDetector`.
+        image_size: `(height, width)` of the images.
+        overlap: as of `AnomalyDetector`.
+        keep_aspect: as of `AnomalyDetector`.
+        smoothing: as of `AnomalyDetector`.
+
+    Call arguments:
+        images: float tensor `(batch, height, width, 3)` of `image_size`.
+        valid: float tensor `(batch, height, width, 1)` or None, 0 where an image was padded.
+
+    Returns:
+        maps: float32 tensor `(batch, h, w, experts)`; `(h, w)` is the frame's `cell_grid`. Where it
+            has none, it is the size of the images, and maps are smoothed.
+        attention: float32 tensor `(batch, h, w, 1)` in [0, 1], or None if the model has none.
+    """
+
+    def __init__(self, model, experts, image_size, overlap, keep_aspect, smoothing, **kwargs):
+        super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
+        self.model = model.__class__.from_config(model.get_config())
+        self.model.set_weights(model.get_weights())
+        self.frame = make_frame(self.model, image_size, overlap, smoothing)
+        # Tiles show other things at the same place; so do padded images, unless cells follow them.
+        is_tiled = self.frame.tiles is not None
+        self.position_free = is_tiled or (keep_aspect and self.frame.cell_grid is None)
+        self._may_be_padded = keep_aspect or is_tiled
+        shapes = tensor_shapes(self.model)
+        self.has_attention = "attention_map" in shapes
+        experts = default_experts if experts is None else experts
+        self.experts = experts(shapes, self.position_free) if callable(experts) else experts
+        check_experts(self.experts, shapes)
+        for expert in self.experts:
+            if not expert.built:
+                expert.build({name: shapes[name] for name in expert.requires})
+        self.descriptors = make_descriptors(shapes)
+        # A namespace, since Keras would track functions as parts of the layer.
+        self._graphs = SimpleNamespace(
+            tensors=compiled(self.model.tensors, reduce_retracing=True),
+            maps=compiled(self._maps, reduce_retracing=True),
+            descriptors=compiled(self._descriptors, reduce_retracing=True),
+        )
+        self.built = True
+
+    def call(self, images, valid=None):
+        """Returns maps and attention; see the class."""
+
+        def make(inputs):
+            tensors = self.model.tensors(inputs)
+            maps = [
+                self.frame.fit(expert(chosen_tensors(tensors, expert))) for expert in self.experts
+            ]
+            made = [ops.concatenate(maps, axis=-1)]
+            if self.has_attention:
+                made.append(self.frame.fit(tensors["attention_map"], "bilinear"))
+            return made
+
+        channels = [len(self.experts), 1] if self.has_attention else [len(self.experts)]
+        maps, *attention = self.frame.run(make, images, valid, channels)
+        return self.frame.smooth(maps), *(attention or [None])
+
+    def compute(self, images, valid=None):
+        """Returns the maps alone, by a compiled function."""
+        return self._graphs.maps(pack_inputs(images, valid))
+
+    def _maps(self, inputs):
+        return self(*unpack_inputs(inputs))[0]
+
+    def describe(self, images, valid=None) -> np.ndarray:
+        """Returns the descriptors of images, by a compiled function.
+
+        Args:
+            images: as of `call`.
+            valid: as of `call`.
+
+        Returns:
+            descriptors: float32 array `(batch, numbers)`, see `CalibrationDescriptors`. Those of an
+            image in tiles are over the cells of all tiles.
+        """
+        valid = None if valid is None else tf.constant(valid)
+        return self._graphs.descriptors(pack_inputs(tf.constant(images), valid)).numpy()
+
+    def _descriptors(self, inputs):
+        def add_up(inputs, valid):
+            tensors, (images, _) = self.model.tensors(inputs), unpack_inputs(inputs)
+            return sum_cells(tensors.get(self.descriptors.tensor, images), valid)
+
+        return describe_sums(self.frame.add_up(add_up, *unpack_inputs(inputs)))
+
+    def map_valid(self, valid):
+        """Returns where maps are of padding, as of `valid`, or None if they hold none."""
+        return self.frame.map_valid(valid)
+
+    def reconstruct(self, images, valid=None):
+        """Returns the model's reconstruction of images, enlarged if need be, or None."""
+        return self.frame.reconstruct(self.model, images, valid)
+
+    def enlarge(self, maps, valid=None):
+        """Returns maps `(batch, h, w, n)` of the frame as maps of the images' size."""
+        return self.frame.enlarge(maps, valid)
+
+    def fit(self, train, verbose: int = 0) -> None:
+        """Lets the experts learn from good images.
+
+        Args:
+            train: dataset of inputs of the model's size.
+            verbose: 0 or 1. Whether to show progress.
+
+        Raises:
+            InputError: As of `AnomalyDetector.adapt`.
+        """
+
+        def read(title):
+            for inputs, _ in iterate_inputs(train, verbose, title):
+                images, valid = unpack_inputs(inputs)
+                check_train_images(images, valid, self.frame.size, self._may_be_padded)
+                weights = cell_weights(images, self.frame.map_valid(valid))
+                yield self._graphs.tensors(self.frame.inputs(images, valid)), weights
+
+        fit_experts(self.experts, read)

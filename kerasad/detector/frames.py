@@ -1,0 +1,162 @@
+"""How images reach a detector's model, and where the maps of its experts live.
+
+Whole images have maps of pixels (`PixelFrame`). A model with a `cell_grid` has maps of cells, which
+follow the real part of padded images (`CellFrame`). Images larger than the model's are cut into
+tiles, whose maps of pixels are merged (`TileFrame`). None of them has state.
+"""
+
+import math
+
+import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import pack_inputs
+from kerasad.detector.expert_inputs import to_grid, to_size
+from kerasad.detector.tiling import TileGrid
+from kerasad.errors import check_at_least
+from kerasad.layers import GaussianBlur
+from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
+
+
+def make_frame(model, image_size, overlap: int, smoothing: float | None) -> "PixelFrame":
+    """Returns the frame of a detector; see there for the arguments."""
+    check_at_least("smoothing", 0 if smoothing is None else smoothing, 0)
+    size = tuple(model.image_shape[:2])
+    if image_size != size:
+        return TileFrame(size, image_size, overlap, smoothing)
+    if model.cell_grid is not None:
+        return CellFrame(size, model.cell_grid, smoothing)
+    return PixelFrame(size, smoothing)
+
+
+class PixelFrame:
+    """Whole images; maps have their size and are smoothed by a Gaussian.
+
+    Args:
+        size: `(height, width)` of the model's images.
+        smoothing: float or None. Sigma in pixels; None is a 64th of the side of the area.
+    """
+
+    cell_grid: tuple[int, int] | None = None
+    tiles: TileGrid | None = None
+
+    def __init__(self, size, smoothing=None):
+        self.size = size
+        self.smoothing = math.sqrt(math.prod(size)) / 64 if smoothing is None else smoothing
+        self._blur = GaussianBlur(self.smoothing, dtype="float32")
+
+    def inputs(self, images, valid=None):
+        """Returns what the model is given of images."""
+        return images
+
+    def map_valid(self, valid):
+        """Returns where maps are of padding, as of `valid`, or None if nowhere."""
+        return valid
+
+    def fit(self, maps, interpolation: str = "bicubic"):
+        """Returns maps of any size at the size of this frame."""
+        return to_size(maps, self.size, interpolation)
+
+    def smooth(self, maps):
+        """Returns maps of this frame as they are calibrated."""
+        return self._blur(maps)
+
+    def enlarge(self, maps, valid=None):
+        """Returns maps of this frame as maps of the detector's images."""
+        return maps
+
+    def run(self, function, images, valid, channels):
+        """Returns the maps of images.
+
+        Args:
+            function: from the model's inputs to a list of maps that `fit` made.
+            images: float tensor `(batch, height, width, 3)` of the detector's size.
+            valid: float tensor `(batch, height, width, 1)` or None.
+            channels: list of int, those of each.
+        """
+        return function(self.inputs(images, valid))
+
+    def add_up(self, function, images, valid):
+        """Returns sums over images.
+
+        Args:
+            function: from the model's inputs and `map_valid` to three float32 tensors.
+            images: as of `run`.
+            valid: as of `run`.
+        """
+        return function(self.inputs(images, valid), self.map_valid(valid))
+
+    def reconstruct(self, model, images, valid):
+        """Returns the model's reconstruction at the size of the detector's images, or None."""
+        made = model.reconstruct(self.inputs(images, valid))
+        return None if made is None else to_size(made, self.size, "bilinear")
+
+
+class CellFrame(PixelFrame):
+    """Whole images; maps of cells, enlarged by a Gaussian window.
+
+    Args:
+        size: as of `PixelFrame`.
+        cell_grid: `(h, w)`.
+        smoothing: float or None. Sigma of the window in pixels; None is 0.6 cells.
+    """
+
+    def __init__(self, size, cell_grid, smoothing=None):
+        self.size = size
+        self.cell_grid = cell_grid
+        cell = math.sqrt(math.prod(size) / math.prod(cell_grid))
+        self.smoothing = SMOOTHING * cell if smoothing is None else smoothing
+        # A window much smaller than a cell would show the cells.
+        self._window = max(self.smoothing / cell, 0.4)
+
+    def inputs(self, images, valid=None):
+        """Returns images and their validity: the model aligns its cells with the real part."""
+        return pack_inputs(images, valid)
+
+    def map_valid(self, valid):
+        """Returns None: aligned cells hold no padding."""
+        return None
+
+    def fit(self, maps, interpolation: str = "bicubic"):
+        """Returns maps on the grid of cells."""
+        return to_grid(maps, self.cell_grid)
+
+    def smooth(self, maps):
+        """Returns maps as they are: `enlarge` smooths them."""
+        return maps
+
+    def enlarge(self, maps, valid=None):
+        """Returns maps of cells as maps of pixels."""
+        return enlarge_maps(maps, self.size, valid, self._window)
+
+
+class TileFrame(PixelFrame):
+    """Images that are cut into tiles; maps of pixels.
+
+    Args:
+        size: as of `PixelFrame`.
+        image_size: `(height, width)` of the images.
+        overlap: int. Pixels that neighbouring tiles share at least.
+        smoothing: as of `PixelFrame`.
+    """
+
+    def __init__(self, size, image_size, overlap, smoothing=None):
+        super().__init__(size, smoothing)
+        self.tiles = TileGrid(image_size, size, overlap)
+
+    def run(self, function, images, valid, channels):
+        """Returns the maps of all tiles, merged."""
+        shapes = [tf.TensorSpec((None, *self.size, count), tf.float32) for count in channels]
+        return [self.tiles.merge(made) for made in self.tiles.map(function, [images], shapes)]
+
+    def add_up(self, function, images, valid):
+        """Returns sums over all tiles."""
+        valid = ops.ones_like(images[..., :1]) if valid is None else valid
+        sums = self.tiles.map(function, [images, valid], [tf.float32] * 3)
+        return [tf.reduce_sum(part, axis=0) for part in sums]
+
+    def reconstruct(self, model, images, valid):
+        """Returns the reconstructions of all tiles, merged, or None."""
+        tiles = ops.unstack(self.tiles.cut(images), len(self.tiles.starts))
+        made = [super(TileFrame, self).reconstruct(model, tile, None) for tile in tiles]
+        return None if made[0] is None else self.tiles.merge(ops.stack(made))
