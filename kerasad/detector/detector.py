@@ -43,8 +43,7 @@ class AnomalyDetector(keras.Model):
         model: trained `AnomalyModel`. The detector keeps a copy, so that further training changes
             nothing that was calibrated.
         experts: list of `Expert` layers; or a function of `(shapes, position_free)` that makes one,
-            such as `kerasad.detector.experts.feature_memory_experts`. Defaults to
-            `default_experts`.
+            such as `feature_memory_experts`. Defaults to `default_experts`.
         image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
             is larger, images are cut into tiles of the model's size.
         overlap: int. Pixels that neighbouring tiles share at least.

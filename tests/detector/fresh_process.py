@@ -1,5 +1,9 @@
-"""Loads saved detectors as a user's new process does; run by `test_detector_saving.py`."""
+"""Loads saved detectors as a user's new process does.
 
+python fresh_process.py FOLDER [MODULE]    # MODULE registers the classes of a model
+"""
+
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -23,4 +27,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    for module in sys.argv[2:]:
+        importlib.import_module(module)
     main(Path(sys.argv[1]))
