@@ -162,7 +162,11 @@ def _plan(
             RunConfig(
                 dataclasses.replace(config.data, path=categories[category]),
                 dataclasses.replace(config.model, name=model),
-                dataclasses.replace(config.training, seed=seed),
+                dataclasses.replace(
+                    config.training,
+                    seed=seed,
+                    epochs=config.training.epochs if find_recipe(model).steps else None,
+                ),
             )
         )
         for category, model, seed in itertools.product(categories, models, seeds)

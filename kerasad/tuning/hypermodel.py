@@ -12,6 +12,7 @@ from kerasad.errors import InputError, TrainingDivergedError
 from kerasad.training.building import build_model, choose_epochs, compile_model
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.training.fitting import train_data
+from kerasad.training.recipes import find_recipe
 from kerasad.tuning.objective import OBJECTIVE, synthetic_localization
 from kerasad.tuning.space import choose
 
@@ -46,6 +47,12 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         super().__init__(**kwargs)
         self.data = data
         self.model = model or ModelConfig()
+        self.recipe = find_recipe(self.model.name)
+        if self.recipe.steps == 0:
+            raise InputError(
+                f"{self.model.name} trains no network, so there is nothing to search: choose "
+                "another --model."
+            )
         training = training or TrainingConfig()
         epochs = choose_epochs(self.model, training, data)
         if epochs is None:
@@ -124,6 +131,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     model,
                     self.data.train_for_experts,
                     self.data.validation,
+                    experts=self.recipe.make_experts,
                     image_size=self.data.full_shape[:2],
                     overlap=self.overlap,
                     keep_aspect=self.data.keep_aspect,

@@ -24,6 +24,7 @@ def synthetic_localization(
     train,
     validation,
     *,
+    experts=None,
     image_size: tuple[int, int] | None = None,
     overlap: int = 32,
     keep_aspect: bool = False,
@@ -47,6 +48,7 @@ def synthetic_localization(
         model: trained model, as for `AnomalyDetector`.
         train: dataset of inputs of the model's size.
         validation: `tf.data.Dataset` of batches of good images that were not trained on.
+        experts: as for `AnomalyDetector`.
         image_size: `(height, width)` of the detector. Defaults to the model's.
         overlap: int. Pixels by which tiles overlap.
         keep_aspect: bool. Whether images are padded.
@@ -61,7 +63,7 @@ def synthetic_localization(
         InputError: There is no validation image.
     """
     detector = AnomalyDetector(
-        model, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
+        model, experts, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
     )
     detector.expert_maps.fit(train)
     halves = deal_out(validation)

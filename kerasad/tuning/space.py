@@ -92,10 +92,12 @@ def choose(
     Raises:
         InputError: Unknown model or argument.
     """
-    known = resolve_arguments(model, training.seed).arguments
+    own = resolve_arguments(model, training.seed).arguments
     training = resolve_training(model, training)
-    # On a backbone the latent is always convolutional.
-    fixed = {*model.arguments, *(() if known.get("backbone") is None else ("latent",))}
+    known = {"latent": "conv", **own}  # a model without the argument has a convolutional latent
+    fixed = {*model.arguments, *(known.keys() - own.keys())}
+    if known.get("backbone") is not None:
+        fixed.add("latent")
     chosen = dict(model.arguments)
     for entry in SPACE:
         argument = entry.argument or entry.name

@@ -63,10 +63,11 @@ def config(categories):
 @pytest.fixture
 def trained(monkeypatch):
     """Rows without a training; those of the names in `broken` fail. Lists what was measured."""
-    measured, broken = [], {}
+    measured, broken, configs = [], {}, []
 
     def measure(config, run, log):
         measured.append(run.name)
+        configs.append(config)
         if run.name in broken:
             if isinstance(broken[run.name], BaseException):
                 raise broken[run.name]
@@ -76,7 +77,7 @@ def trained(monkeypatch):
         return {"status": "done", **numbers, **counts, "notes": {}}
 
     monkeypatch.setattr(benchmark, "measure_row", measure)
-    return SimpleNamespace(measured=measured, broken=broken)
+    return SimpleNamespace(measured=measured, broken=broken, configs=configs)
 
 
 def read_table(path):
@@ -161,6 +162,13 @@ def test_without_models_and_seeds_it_is_those_of_the_configuration(
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, name="cavga_d"))
     run_benchmark(config, [str(categories / "plate")], tmp_path / "b")
     assert trained.measured == ["plate_vae_gan_seed0", "plate_cavga_d_seed4"]
+
+
+def test_a_number_of_epochs_is_for_models_that_train(categories, trained, tmp_path):
+    config = RunConfig(DataConfig("x"), ModelConfig(), TrainingConfig(epochs=3))
+    models = ["vae_gan", "patch_gaussian"]
+    run_benchmark(config, [str(categories / "plate")], tmp_path, models=models)
+    assert [config.training.epochs for config in trained.configs] == [3, None]
 
 
 def test_overwriting_deletes_the_runs_of_its_rows_and_no_others(

@@ -80,5 +80,10 @@ def test_a_training_that_diverges_is_a_failed_trial_with_its_reason(data, small)
 
 
 def test_an_unknown_model_is_refused_by_name(data):
-    with pytest.raises(InputError, match="There is no model 'gan'; there is feature_vae_gan"):
+    with pytest.raises(InputError, match="There is no model 'gan'; there is "):
         DetectorHyperModel(data, ModelConfig("gan"))
+
+
+def test_a_model_that_trains_nothing_has_nothing_to_search(data):
+    with pytest.raises(InputError, match="patch_gaussian trains no network"):
+        DetectorHyperModel(data, ModelConfig("patch_gaussian"))
