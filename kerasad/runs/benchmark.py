@@ -25,7 +25,7 @@ from kerasad.runs.run import DETECTOR, SPLIT, open_run
 from kerasad.runs.train import train_run
 from kerasad.training.config import DataConfig, RunConfig
 from kerasad.training.locations import find_categories, resolve_data, with_full_paths
-from kerasad.training.recipes import find_recipe, resolve_arguments
+from kerasad.training.recipes import drop_training, find_recipe, resolve_arguments
 from kerasad.version import __version__
 from kerasad.work_folder import refuse_other_work, work_folder
 
@@ -157,20 +157,14 @@ def _plan(
             f"--labelled {config.data.labelled} is of one category, and there are "
             f"{len(categories)}: use --labelled-share."
         )
-    return {
-        (category, model, seed): with_full_paths(
-            RunConfig(
-                dataclasses.replace(config.data, path=categories[category]),
-                dataclasses.replace(config.model, name=model),
-                dataclasses.replace(
-                    config.training,
-                    seed=seed,
-                    epochs=config.training.epochs if find_recipe(model).steps else None,
-                ),
-            )
-        )
-        for category, model, seed in itertools.product(categories, models, seeds)
-    }
+
+    def configure(category: str, model: str, seed: int) -> RunConfig:
+        recipe = dataclasses.replace(config.model, name=model)
+        training = dataclasses.replace(drop_training(recipe, config.training), seed=seed)
+        data = dataclasses.replace(config.data, path=categories[category])
+        return with_full_paths(RunConfig(data, recipe, training))
+
+    return {key: configure(*key) for key in itertools.product(categories, models, seeds)}
 
 
 def _hash_images(config: DataConfig, path: str) -> str:

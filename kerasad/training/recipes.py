@@ -84,6 +84,8 @@ RECIPES = {
 }
 """The recipes by name."""
 
+_OF_TRAINING = ("epochs", "learning_rate", "decay", "discriminator_learning_rate")
+
 
 def find_recipe(name: str) -> Recipe:
     """Returns the recipe of a name.
@@ -119,6 +121,14 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
     return ModelConfig(config.name, {**known, **config.arguments})
 
 
+def drop_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
+    """Returns `settings` for one of several recipes: without what it cannot use."""
+    if find_recipe(config.name).steps > 0:
+        return settings
+    default = TrainingConfig()
+    return dataclasses.replace(settings, **{name: getattr(default, name) for name in _OF_TRAINING})
+
+
 def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
     """Returns `settings` with the recipe's learning rate and decay where none is given.
 
@@ -132,8 +142,7 @@ def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingC
             learning_rate=settings.learning_rate or recipe.learning_rate,
             decay=settings.decay or recipe.decay,
         )
-    default = TrainingConfig()
-    for name in ("epochs", "learning_rate", "decay", "discriminator_learning_rate"):
-        if getattr(settings, name) != getattr(default, name):
+    for name in _OF_TRAINING:
+        if getattr(settings, name) != getattr(TrainingConfig(), name):
             raise InputError(f"{config.name} trains no network: leave out `training.{name}`.")
     return settings

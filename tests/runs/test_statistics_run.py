@@ -51,6 +51,8 @@ def test_every_verb_works_on_it(statistics, data, tmp_path):
     for number in range(7):
         write_image(tmp_path / "new" / f"{number}.png", 600 + number)
     must("check", path, "--data", tmp_path / "new")
+    must("report", path)
+    assert "Features of the backbone" in (path / "report.html").read_text()
     must("export", path, "--output", tmp_path / "plates", "--no-warmup")
     assert (tmp_path / "plates/1/saved_model.pb").is_file()
 

@@ -3,7 +3,13 @@ import pytest
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
 from kerasad.training.config import ModelConfig, TrainingConfig
-from kerasad.training.recipes import RECIPES, find_recipe, resolve_arguments, resolve_training
+from kerasad.training.recipes import (
+    RECIPES,
+    drop_training,
+    find_recipe,
+    resolve_arguments,
+    resolve_training,
+)
 
 UNTRAINED = ("patch_gaussian", "feature_memory", "feature_statistics")
 
@@ -45,6 +51,12 @@ def test_a_recipe_that_trains_nothing_refuses_settings_of_a_training(name, setti
     with pytest.raises(InputError, match=message):
         resolve_training(ModelConfig(name), TrainingConfig(**setting))
     assert resolve_training(ModelConfig(name), TrainingConfig(seed=3)) == TrainingConfig(seed=3)
+
+
+def test_of_several_recipes_each_takes_what_it_can_use():
+    given = TrainingConfig(epochs=3, learning_rate=0.1, seed=4)
+    assert drop_training(ModelConfig("vae_gan"), given) == given
+    assert drop_training(ModelConfig("feature_memory"), given) == TrainingConfig(seed=4)
 
 
 def test_what_is_unknown_is_named_with_what_is_near():
