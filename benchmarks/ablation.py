@@ -1,9 +1,9 @@
-"""What each part of the VAE-GAN is worth: terms, latent, AdaCos modes and scale, experts.
+"""What each part of `vae_gan` contributes: terms, latent, AdaCos modes and scale, experts.
 
     python benchmarks/ablation.py ../shared/data/mvtec/bottle --output ablation.jsonl
 
-Each variant differs from the defaults in what its row says, and trains with the same data, seed
-and number of epochs. The experts are measured alone on the model with the defaults. Rows are
+Each variant changes the arguments in its row and trains with the same data, seed and number of
+epochs. The experts are measured alone, on the model with the defaults. Rows are
 appended to the output file; rows that it already holds are not measured again.
 """
 
@@ -49,7 +49,7 @@ def main():
 
 
 def shared_key(arguments):
-    """Returns what all rows of one ablation have in common."""
+    """Returns the key that all rows of one ablation share."""
     return {
         "data": Path(arguments.data).name,
         "image_size": arguments.image_size,
@@ -106,7 +106,7 @@ def measure(arguments, name, shared):
 
 
 def measure_experts(detector, category, evaluate, names=None):
-    """Returns the metrics of each expert alone, calibrated anew, on the map as it was chosen."""
+    """Returns the metrics of each expert alone, with a calibration of its own."""
     rows = {}
     for index, expert in enumerate(detector.experts):
         if names is not None and expert.name not in names:

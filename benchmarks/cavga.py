@@ -1,10 +1,10 @@
-"""VAE-GAN, CAVGA and weakly supervised CAVGA on the same images; CAVGA's ablation in our numbers.
+"""VAE-GAN, CAVGA and weakly supervised CAVGA on the same images, and an ablation of CAVGA.
 
     python benchmarks/cavga.py ../shared/data/mvtec/bottle --image-size 128 --output cavga.jsonl
 
 Every model is trained and evaluated by the command line, with the same seed and the same test
-set: the images that are labelled for the weakly supervised models are set apart for all. The second
-table is that of the attention by itself, which is the paper's anomaly map. Rows are appended to the
+set: the images that the weakly supervised models see labelled are left out for all. The second
+table is of the attention alone, which is the paper's anomaly map. Rows are appended to the
 output file; rows that it already holds are not measured again. The paper starts from pretrained
 weights; here all start at random. Its own numbers stand beside them, from `published.csv`.
 """
@@ -104,7 +104,7 @@ def measure_alone(path, seed):
 
 
 def print_tables(rows, shared, arguments):
-    """Prints the means over the seeds: of the detector, and of the attention by itself."""
+    """Prints the means over the seeds: of the detector, and of the attention alone."""
     found = {
         name: [find_row(rows, {**shared, "seed": s, "variant": name}) for s in arguments.seeds]
         for name in variants(arguments)

@@ -1,17 +1,18 @@
-"""Whether thresholds keep the false-alarm rate that they promise.
+"""Whether thresholds keep the false-alarm rate that they guarantee.
 
     python benchmarks/conformal.py --output conformal.jsonl
     python benchmarks/conformal.py --run RUN --data ../shared/data/mvtec/bottle
 
 Draws many random splits of scores of good images into calibration and test scores, sets the
 threshold on the former and counts false alarms among the latter. Their mean rate should be at
-most the guaranteed one, within the Monte Carlo error, and the rates should follow the law that
-the guarantee stands on. With `n` calibration scores and the `m`-th largest as threshold that is
+most the guaranteed one, within the Monte Carlo error, and the rates should follow the distribution
+that the guarantee is derived from. With `n` calibration scores and the `m`-th largest as threshold,
+that is
 
 - `Beta(m, n + 1 - m)` for scores from a continuous distribution, where the rate of a threshold
   is known exactly (tested by Kolmogorov and Smirnov);
-- for a pool of `N` scores, the negative hypergeometric law: the false alarms are the test scores
-  that one meets, going down the pool, before the `m`-th calibration score (chi-square test).
+- for a pool of `N` scores, the negative hypergeometric distribution: the false alarms are the test
+  scores above the `m`-th largest calibration score (chi-square test).
 
 Pools: synthetic ones, and the good calibration and test images of a run, or any file of scores
 (`.npz` with `scores`, or a JSON list). Rows are appended to the output file; rows that it already
@@ -74,7 +75,7 @@ def parse_arguments():
 
 
 def digest(pool):
-    """Returns what tells one pool of scores from another, whatever its name."""
+    """Returns a hash of a pool of scores."""
     return None if pool is None else hashlib.sha256(np.sort(pool).tobytes()).hexdigest()[:12]
 
 

@@ -1,11 +1,12 @@
-"""How often the drift check cries wolf, and what changes of good images it finds.
+"""False alarms of the drift check, and which changes of good images it detects.
 
     python benchmarks/drift.py RUN --data mvtec/bottle
 
-The pool is all good images of the category that trained and scaled nothing: those that calibrated
-the run, and its good test images. Many times, it is parted at random into a calibration set and
-new images, and `kerasad.detector.drift.compare_images` is asked; then again with the new images
-darkened, blurred or moved. Unchanged, drift should be found at most as often as the level says.
+The pool holds all good images that neither trained the run nor set its scales: its calibration
+images and the good test images. Many times, the pool is split at random into a calibration set and
+new images, and both are compared by `kerasad.detector.drift.compare_images`; then again with the
+new images darkened, blurred or moved. Of unchanged images, at most the share given by the level
+should be called drift.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main():
         for name, changed in pools.items():
             rates = find_rates(pools["none"], changed, count, arguments)
             rows.append((name, str(count), *(f"{rate:.3f}" for rate in rates)))
-    print(f"{len(images)} good images, level {arguments.level}, {arguments.repeats} random parts")
+    print(f"{len(images)} good images, level {arguments.level}, {arguments.repeats} random splits")
     print(markdown_table(HEADER, rows))
 
 
@@ -102,7 +103,7 @@ def measure(detector, images, valid):
 
 
 def find_rates(pool, changed, count, arguments):
-    """Returns how often there is drift, by either test and by each, over random parts."""
+    """Returns how often there is drift, by either test and by each, over random splits."""
     generator = np.random.default_rng(arguments.seed)
     found = []
     for _ in range(arguments.repeats):

@@ -1,9 +1,9 @@
-"""Whether an export that is killed at any moment leaves a complete version or none.
+"""Whether an export that is killed at a random moment leaves a complete version or none.
 
     python benchmarks/export_kill.py RUN --output export_kill.jsonl
 
-Exports once to see how long it takes, then 20 times, each killed (SIGKILL) after a random share
-of that time. After each kill every version that a server would see must hold its model card and
+Exports once to measure the duration, then 20 times, each killed (SIGKILL) after a random share of
+it. After each kill every version that a server would see must hold its model card and
 give the first export's answer in a TensorFlow session. A last export must clean up. A row with
 what was found is appended to the output file.
 """

@@ -1,11 +1,11 @@
-"""How far every way to run a detector is from the detector itself, over a whole test set.
+"""Differences between a detector and every way to run its export, over a whole test set.
 
     kerasad export RUN --output saved_models/bottle
     python benchmarks/export_parity.py RUN saved_models/bottle/1 \
         --data ../shared/data/mvtec/bottle --output export_parity.jsonl
 
-The reference is the detector in this process, on files decoded as `kerasad predict` does it. The
-others get: the same pixels (`.keras`, loaded in a fresh process), or the bytes of the files (the
+The reference is the detector in this process, on files decoded as by `kerasad predict`. The others
+get the same pixels (`.keras`, loaded in a fresh process), or the bytes of the files (the
 SavedModel in a session, after `tf.saved_model.load`, by `saved_model_cli`, and by gRPC from the
 official stub and service over a session). One row an execution is appended to the output file;
 rows that it already holds are not measured again.

@@ -1,13 +1,12 @@
-"""What each part of `feature_vae_gan` is worth: each expert, all but one, all, and each loss term.
+"""What each part of `feature_vae_gan` contributes: experts, alone and left out, and loss terms.
 
     python benchmarks/feature_ablation.py mvtec/bottle --output feature_ablation.jsonl
 
-One model with the defaults serves all rows of experts: its detector holds every expert, those that
-are off by default included, and each row's weights are chosen anew on the synthetic defects, among
-the row's experts. The rows of loss terms each train a model, and stand with the fusion of its
-defaults and with each measure of what is not restored alone, since Gaussians of features owe the
-losses nothing. Rows are appended to the output file; rows that it already holds are not measured
-again.
+One model with the defaults serves all rows of experts. Its detector holds every expert, including
+those that are off by default, and each row chooses weights for its experts on synthetic defects.
+Each row of loss terms trains a model. It is measured with the fusion of the default experts and
+with each residual expert alone, because Gaussians of features do not depend on the losses. Rows are
+appended to the output file; rows that it already holds are not measured again.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Which patterns of layers TensorFlow computes otherwise in a graph than operation by operation.
+"""Patterns of layers that TensorFlow computes differently in a graph and in eager mode.
 
     python benchmarks/fused_kernels.py
     TF_ENABLE_ONEDNN_OPTS=0 python benchmarks/fused_kernels.py
 
-A graph optimizer fuses a contraction with what follows it. Every contraction, pattern, activation,
-dtype and number of images below is computed both ways; what differs by more than rounding, or
-fails, is printed. No network of kerasad may hold such a pattern, see `LEAKY_SLOPE`.
+A graph optimizer fuses a contraction with the operations that follow it. Every contraction,
+pattern, activation, dtype and batch size below is computed both ways; those that differ by more
+than rounding, or fail, are printed. No network of kerasad may contain such a pattern.
 """
 
 import argparse

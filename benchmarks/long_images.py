@@ -1,4 +1,4 @@
-"""Memory and time of predicting on large photos in tiles: both must not grow with their number.
+"""Memory and time of predictions on large photos in tiles, as the number of photos grows.
 
     python benchmarks/long_images.py --counts 8 32 --output long_images.jsonl
 

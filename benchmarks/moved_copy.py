@@ -1,14 +1,13 @@
-"""Writes a copy of a category whose photos lie each in another way, to see what places are worth.
+"""Writes a copy of a category in which every photo is turned, zoomed and shifted.
 
     python benchmarks/moved_copy.py mvtec/bottle moved/bottle --zoom 0.75 0.9 --shift 0.06
     python benchmarks/moved_copy.py magnetic_tile moved/tile --turn quarters --max-train 200
     python benchmarks/main_job.py moved/bottle --seeds 0
 
-Detectors that learn each place of the image for itself gain from parts that lie alike, as in many
-public data sets. Here every photo, good or defective, is turned, zoomed and shifted as was drawn
-for it; what comes into view beyond its border repeats the border. Masks go along; where a defect
-would leave the photo, another move is drawn. Quarter turns alone, with a mirror image half of the
-time, move pixels and change none.
+Detectors that model each place of the image gain from parts that are aligned, as they are in many
+public data sets. Here every photo, good or defective, gets a random rotation, zoom and shift; the
+area beyond its border repeats the border. Masks move along; where a defect would leave the photo,
+another move is drawn. Quarter turns, mirrored half of the time, move pixels without resampling.
 """
 
 import argparse

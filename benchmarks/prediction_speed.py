@@ -1,10 +1,11 @@
-"""What a prediction takes beside the bare backbone's forward pass, in one process, in turns.
+"""Time of a prediction and of the bare backbone's forward pass, alternating in one process.
 
     python benchmarks/prediction_speed.py runs/bottle --output prediction_speed.jsonl
 
-From decoded images of the detector's size to map, score and decision, as arrays. Each turn times
-the backbone, cut behind its last tap and folded as models hold it, and then every run's detector;
-a row holds the medians over the turns in milliseconds an image, and the ratio to the backbone.
+A prediction goes from decoded images of the detector's size to map, score and decision, as arrays.
+Each turn times the backbone, cut behind its last tap and folded as in a model, and then the
+detector of every run. A row has the medians over the turns in milliseconds per image, and the ratio
+to the backbone.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Rows of results in a file of JSON lines that a stopped benchmark takes up again."""
+"""Rows of results in a file of JSON lines, from which a stopped benchmark continues."""
 
 import json
 import os

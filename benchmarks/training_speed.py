@@ -1,11 +1,11 @@
-"""How much of a training's wall time is spent outside the compiled step.
+"""Share of a training's wall time that is spent outside the compiled step.
 
     python benchmarks/training_speed.py ../shared/data/mvtec/bottle --image-size 128
 
-Alternates between the compiled training step on batches that are already there; `fit` with the data
-pipeline and the callbacks that log and watch; and the epochs of `kerasad train`, validation and
-curves on synthetic defects included. The same number of training steps each, times a step; the
-share outside the step is `1 - step / fit`, with the median time of each over the rounds.
+Alternates between the compiled training step on batches in memory; `fit` with the data pipeline and
+the callbacks; and the epochs of `kerasad train`, with validation and curves on synthetic defects.
+All make the same number of training steps. The share outside the step is `1 - step / fit`, of the
+median times over the rounds.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A search that is killed once and continued, and what its best configuration is worth.
+"""A search that is killed once and continued, and the results of its best configuration.
 
     python benchmarks/tuning.py ../shared/data/mvtec/bottle --output tuning.jsonl
 

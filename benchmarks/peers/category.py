@@ -1,4 +1,4 @@
-"""One category of the comparison with peers: its models are trained, judged and timed."""
+"""One category of the comparison with peers: trains, evaluates and times its models."""
 
 import json
 import os
@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[1]
 
 
 class Category:
-    """One category: where its models are, and the rows that are measured of it."""
+    """One category: the folder of its models, and its rows."""
 
     def __init__(self, arguments, data, name):
         self.arguments = arguments
@@ -44,7 +44,7 @@ class Category:
         )
 
     def settings(self, side, model):
-        """What of a model can be chosen, and is."""
+        """The settings of a model."""
         if side == KERASAD:
             return {"epochs": self.arguments.epochs}
         own = {
@@ -56,7 +56,7 @@ class Category:
         return {"see": self.arguments.see, **own[model]}
 
     def identity(self, kind, side, model, seed):
-        """What tells a row from others."""
+        """The key of a row."""
         settings = self.settings(side, model)
         return {
             "kind": kind,
@@ -68,13 +68,13 @@ class Category:
         }
 
     def measure(self, side, model, seed):
-        """Trains, predicts and judges a model, unless there is a row of it."""
+        """Trains and evaluates a model, unless there is a row of it."""
         key = self.identity("accuracy", side, model, seed)
         if find_row(read_rows(self.rows_path), key) is not None:
             return
         folder = self.fit(side, model, seed)
         self.run(side, model, seed, "predict")
-        found = {**read_json(folder / FIT), **judge(self.exchange, self.description, folder)}
+        found = {**read_json(folder / FIT), **evaluate(self.exchange, self.description, folder)}
         found["fit_memory_mb"] = found.pop("peak_memory_mb")
         found["load_before_fit"] = found.pop("load_before")
         found["predict_memory_mb"] = read_json(folder / PREDICT)["peak_memory_mb"]
@@ -93,14 +93,14 @@ class Category:
         append_row(self.rows_path, {**key, **read_json(folder / TIME)})
 
     def fit(self, side, model, seed):
-        """Trains a model unless it is there; returns its folder."""
+        """Trains a model unless that is done; returns its folder."""
         folder = self.model_folder(side, model, seed)
         if not (folder / FIT).is_file():
             self.run(side, model, seed, "fit")
         return folder
 
     def model_folder(self, side, model, seed):
-        """Where a trained model and what it predicts are."""
+        """The folder of a trained model and its predictions."""
         chosen = {**self.settings(side, model), "threads": self.arguments.threads, "seed": seed}
         parts = [f"{name}{value}" for name, value in chosen.items() if value is not None]
         return self.folder / "_".join([side, model, *parts])
@@ -125,7 +125,7 @@ class Category:
         subprocess.run(command, check=True, env=environment)
 
 
-def judge(exchange, description, folder):
+def evaluate(exchange, description, folder):
     """Returns the metrics of a model's scores and maps; those of maps are None without maps."""
     import numpy as np
 
@@ -155,7 +155,7 @@ def judge(exchange, description, folder):
 
 
 def value_for(values, category, kind):
-    """Returns what a list of VALUE and NAME=VALUE says for a category, or None.
+    """Returns the value for a category in a list of VALUE and NAME=VALUE, or None.
 
     The last one counts, one with the category's name before one for all.
     """

@@ -5,10 +5,10 @@
 
 `run.sh` makes both virtual environments and starts this file in kerasad's. Every training, every
 prediction and every measurement of time has a process of its own; they alternate between anomalib
-and kerasad, and all read the same pixels. Scores and maps of all models are judged by
-`kerasad.metrics`, raw. The output folder gets `rows.jsonl`, from which a stopped comparison goes
-on, `peers.md` and `peers.json`; trained models stay in its folder `work`. What is there is not
-measured again: after a change of kerasad, choose another folder.
+and kerasad, and all read the same pixels. `kerasad.metrics` evaluates the
+raw scores and maps of all models. The output folder gets `rows.jsonl`, from which a stopped
+comparison continues, `peers.md` and `peers.json`; trained models stay in its folder `work`. Rows
+that are there are not measured again: after a change of kerasad, choose another folder.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def names(text):
 
 
 def attempt(failed, category, side, model, step, number):
-    """Does a step of a model unless an earlier one failed; notes a failure and goes on."""
+    """Runs a step of a model unless an earlier one failed; a failure is recorded."""
     identity = (category.name, side, model)
     if identity in failed:
         return
@@ -127,7 +127,7 @@ def attempt(failed, category, side, model, step, number):
 
 
 def write_table(arguments, categories):
-    """Writes the table of what was asked for, as far as it is measured."""
+    """Writes the table of the rows that are measured so far."""
     rows = read_rows(arguments.output / "rows.jsonl")
     sections = []
     for category in categories.values():

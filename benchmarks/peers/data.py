@@ -1,13 +1,13 @@
-"""What both sides of the comparison with peers are given: a category, its split and its pixels.
+"""The input of both sides of the comparison with peers: a category, its split and its pixels.
 
 Runs in kerasad's environment. Writes a folder with
 
 - `NAME`, the category in MVTec layout: copies of the files, or with `stretch` PNG files of the
-  final size, so that whoever trains from files sees the same 8 bits;
+  final size, so that training from files sees the same 8 bits;
 - `good.f32` and `test.f32`, the pixels of `train/good` and of the test images as kerasad's pipeline
   makes them, float32 in [0, 1]; `masks.npy`, and `valid.npy` where images are padded;
 - `splits.json`: for each seed, which of the good images kerasad trains on;
-- `features.npz`: what the backbone gives for the first test images;
+- `features.npz`: the backbone's features of the first test images;
 - `exchange.json`, written last: sizes, names, and the path of the backbone's weights.
 """
 
@@ -107,7 +107,7 @@ def write_category(target, data, image_size, stretch, max_train):
 
 
 def choose(records, max_train):
-    """Returns records of which kerasad's split trains on `max_train`; all without a limit."""
+    """Returns so many records that kerasad's split trains on `max_train`; all without a limit."""
     from kerasad.training.config import DataConfig
 
     if max_train is None:

@@ -1,7 +1,7 @@
-"""What both sides of the comparison with peers read and write: NumPy and the standard library only.
+"""Files that both sides of the comparison with peers share. Needs only NumPy.
 
-The pixels are in files of bare float32 numbers that are read row by row, so that no side holds, or
-is charged for, all images at once.
+Pixels are raw float32 files that are read row by row, so that neither side holds all images in
+memory.
 """
 
 import json
@@ -71,7 +71,7 @@ def write_predictions(output, scores, maps):
 
 
 def time_calls(calls, images, repeats, warmups=3):
-    """Times several functions of a batch, one after the other on the same images, again and again.
+    """Times several functions of a batch, alternating on the same images.
 
     Args:
         calls: dict of name -> function of float32 (batch, height, width, 3).
@@ -97,7 +97,7 @@ def time_calls(calls, images, repeats, warmups=3):
 
 
 def peak_memory_mb():
-    """The most memory that this process has held, in MB; None where the system does not say."""
+    """The peak memory of this process in MB, or None where the system does not tell."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM:"))

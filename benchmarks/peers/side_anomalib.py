@@ -1,9 +1,9 @@
 """The peers' side: anomalib's models on kerasad's backbone and pixels. Runs without kerasad.
 
-Started by `compare.py` in the peers' virtual environment; not meant to be run by hand. PaDiM,
-PatchCore and STFPM read EfficientNet-Lite0 with the same ImageNet weights as kerasad, at the same
-places; GANomaly learns its own network. All see `(255 * RGB - 127) / 128`. What is not named here
-has anomalib's default. The models are trained by anomalib's `Engine`.
+Started by `compare.py` in the peers' virtual environment, not by hand. PaDiM, PatchCore and STFPM
+use EfficientNet-Lite0 with the same ImageNet weights and taps as kerasad; GANomaly trains its own
+network. The input of all is `(255 * RGB - 127) / 128`. Everything else has anomalib's defaults. The
+models are trained by anomalib's `Engine`.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """kerasad's side of the comparison with peers: trains, predicts and times one model.
 
-Started by `compare.py`, each step in a process of its own; not meant to be run by hand. Training is
-that of `kerasad train` with its defaults, on the files of the exchange; timed is the compiled call
-of the detector, from decoded images to map, score and decision.
+Started by `compare.py`, each step in a process of its own, not by hand. Trains like `kerasad train`
+with its defaults, on the files of the exchange. Times the compiled call of the detector, from
+decoded images to map, score and decision.
 """
 
 import argparse

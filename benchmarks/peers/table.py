@@ -1,4 +1,4 @@
-"""The table of the comparison with peers, from its rows: numbers ready for JSON, and a page."""
+"""The table of the comparison with peers, from its rows: as JSON and as a page."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""In which order the two sides are measured."""
+"""The order in which the two sides are measured."""
 
 import itertools
 

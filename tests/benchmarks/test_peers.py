@@ -224,7 +224,7 @@ def test_pixels_count_only_where_there_is_a_mask_and_no_padding(load, tmp_path, 
     maps = np.array([[[7, 1, 2, 5]], [[9, 9, 9, 9]], [[9, 1, 1, 1]]], "float32")
     arrays = {"maps": maps} if with_maps else {}
     np.savez(tmp_path / "predictions.npz", scores=np.float32([1, 3, 2]), **arrays)
-    metrics = load("peers.category").judge(tmp_path, description, tmp_path)
+    metrics = load("peers.category").evaluate(tmp_path, description, tmp_path)
     assert metrics["image_auroc"] == pytest.approx(0.5)
     if with_maps:
         assert metrics["pixel_auroc"] == pytest.approx(5 / 6)  # of 6 normal pixels 5 are below
