@@ -107,7 +107,7 @@ def tune(
 ) -> None:
     """Search for a better configuration for the good images of DATA.
 
-    Each trial is judged by how well its detector finds synthetic defects on validation images.
+    The objective of a trial: how well its detector finds synthetic defects on validation images.
     Model options, and model arguments in --config, are kept as they are; the rest is searched.
     A search that was stopped continues when started again.
     """

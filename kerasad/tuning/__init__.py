@@ -1,4 +1,4 @@
-"""Searches for a better configuration by KerasTuner, judged on synthetic defects."""
+"""Searches for a better configuration by KerasTuner, evaluated on synthetic defects."""
 
 from kerasad.errors import InputError
 

@@ -83,10 +83,10 @@ def synthetic_localization(
     )
     degrees = [expert.degrees for expert in detector.experts]
     values = []
-    for fitted, judged in ((first[0], second[0]), (second[1], first[1])):
-        if not (np.isfinite(fitted.maps).all() and np.isfinite(judged.maps).all()):
+    for fitted, evaluated in ((first[0], second[0]), (second[1], first[1])):
+        if not (np.isfinite(fitted.maps).all() and np.isfinite(evaluated.maps).all()):
             return float("nan")
-        values.append(objective(judged, *fuse(fitted, degrees)))
+        values.append(objective(evaluated, *fuse(fitted, degrees)))
     return float(np.mean(values))
 
 

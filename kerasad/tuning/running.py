@@ -123,7 +123,7 @@ def _new_row(number, trial, epochs):
 
 
 def _run(trial, row, rows, hypermodel, folder, verbose):
-    """Trains and judges a trial; its row has the result, or the reason why there is none."""
+    """Trains and evaluates a trial; its row gets the result, or the reason why there is none."""
     started = time.perf_counter()
     try:
         if row["attempts"] >= MOST_ATTEMPTS:  # memory may not suffice for a model of this size
@@ -132,7 +132,7 @@ def _run(trial, row, rows, hypermodel, folder, verbose):
             )
         row["attempts"] += 1
         write_json(folder / TRIALS, rows)
-        result = _train_and_judge(trial, row, hypermodel, folder, verbose)
+        result = _train_and_evaluate(trial, row, hypermodel, folder, verbose)
         row |= {"status": "completed", OBJECTIVE.name: result[OBJECTIVE.name]}
     except (KeyboardInterrupt, SystemExit):
         row["attempts"] -= 1  # the user stopped it
@@ -149,7 +149,7 @@ def _run(trial, row, rows, hypermodel, folder, verbose):
     write_json(folder / TRIALS, rows)
 
 
-def _train_and_judge(trial, row, hypermodel, folder, verbose):
+def _train_and_evaluate(trial, row, hypermodel, folder, verbose):
     hp = trial.hyperparameters
     try:
         model = hypermodel.build(hp)

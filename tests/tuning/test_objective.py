@@ -56,7 +56,7 @@ def images():
 
 
 @pytest.mark.slow
-def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_judges_itself(
+def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_evaluates_itself(
     model, images, monkeypatch
 ):
     drawn = []

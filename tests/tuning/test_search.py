@@ -38,7 +38,7 @@ def config(small, tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Trials that judge a model by its arguments, without a training."""
+    """Trials whose objective is a function of their arguments, without a training."""
     namespace = {}
     exec(FIT, namespace)
     monkeypatch.setattr(DetectorHyperModel, "fit", namespace["fit"])
