@@ -18,7 +18,6 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.data.loading import load_good_images
 from kerasad.data.split import read_split
 from kerasad.detector.drift import compare_images
-from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import SPLIT, open_run
 from kerasad.training.locations import resolve_data
 
@@ -77,7 +76,7 @@ def read_pool(run, detector, data):
     config = run.config.data
     data = resolve_data(data or config.path)
     folders = [path for path in (data / "train" / "good", data / "test" / "good") if path.is_dir()]
-    geometry = detector_geometry(detector)
+    geometry = detector.geometry
     found = load_good_images(folders or data, geometry, decoding=config.decoding)
     inputs = [unpack_inputs(batch) for batch in found.dataset]
     images, valid = (

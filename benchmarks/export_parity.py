@@ -4,11 +4,12 @@
     python benchmarks/export_parity.py RUN saved_models/bottle/1 \
         --data ../shared/data/mvtec/bottle --output export_parity.jsonl
 
-The reference is the detector in this process, on files decoded as by `kerasad predict`. The others
-get the same pixels (`.keras`, loaded in a fresh process), or the bytes of the files (the
-SavedModel in a session, after `tf.saved_model.load`, by `saved_model_cli`, and by gRPC from the
-official stub and service over a session). One row an execution is appended to the output file;
-rows that it already holds are not measured again.
+The reference is `predict` of the detector in this process, on files decoded as `kerasad predict`
+decodes them. The others get the same pixels (the detector run eagerly, operation by operation, and
+the `.keras` file loaded in a fresh process) or the bytes of the files (the SavedModel in a session,
+after `tf.saved_model.load`, by `saved_model_cli`, and by gRPC from the official stub and service
+over a session). One row for each execution is appended to the output file; rows that it already
+holds are not measured again.
 """
 
 import argparse
@@ -28,7 +29,6 @@ from kerasad.data.geometry import pack_inputs
 from kerasad.data.records import read_category
 from kerasad.export import execution
 from kerasad.export.samples import make_sample, read_sendable
-from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import open_run
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "export"))
@@ -75,13 +75,13 @@ class Reference:
         run = open_run(arguments.run)
         self.detector_path = run.part("detector.keras")
         self.version, self.work = Path(arguments.version), work
-        detector = run.load_detector()
+        self.detector = detector = run.load_detector()
         decoding = run.config.data.decoding
         records = read_category(arguments.data).test
         self.batches, self.answers, self.valid = [], [], []
         for first in range(0, len(records), BATCH):
             samples = [
-                make_sample(read_sendable(record, decoding), detector_geometry(detector), decoding)
+                make_sample(read_sendable(record, decoding), detector.geometry, decoding)
                 for record in records[first : first + BATCH]
             ]
             images = np.stack([sample.image for sample in samples])
@@ -109,6 +109,13 @@ class Reference:
                 difference = difference[valid] if difference.ndim > 1 else difference
                 largest[name] = max(float(largest[name]), float(difference.max()))
         return {**largest, "images": sum(map(len, self.batches)), "tensorflow": tf.__version__}
+
+
+def run_eager(reference):
+    for inputs in sorted(reference.work.glob(f"*{execution.INPUTS}")):
+        with np.load(inputs) as arrays:
+            given = pack_inputs(arrays["images"], arrays.get("valid"))
+        yield reference.detector.call_eagerly(given)
 
 
 def run_keras(reference):
@@ -174,6 +181,7 @@ def run_grpc(reference):
 
 
 EXECUTIONS = {
+    "eager": run_eager,
     "reloaded .keras": run_keras,
     "tf.saved_model.load": run_loaded,
     "session": run_session,

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import parse_image_size
+from kerasad.data.geometry import Geometry, parse_image_size
 from kerasad.detector.adaptation import (
     draw_fusion_samples,
 )
@@ -300,6 +300,11 @@ class AnomalyDetector(keras.Model):
         )
         self.descriptors.keep(np.concatenate(descriptors))
         return self.calibration_summary()
+
+    @property
+    def geometry(self) -> Geometry:
+        """The frame that images are brought to."""
+        return Geometry(*self.image_size, keep_aspect=self.keep_aspect)
 
     @property
     def threshold(self) -> float:

@@ -1,7 +1,7 @@
-"""A SavedModel run without kerasad: as TensorFlow Serving runs it, and as TensorFlow loads it.
+"""Runs a SavedModel without kerasad: as TensorFlow Serving does, and after `tf.saved_model.load`.
 
-Started as a file in a process of its own, this module runs prepared inputs, so that what is
-published is what was compared. It does not import kerasad, which a server does not have either:
+The gate starts this file in a process of its own, on prepared inputs. It imports no kerasad, since
+a server has none:
 
     python -P execution.py SAVED_MODEL_FOLDER WORK_FOLDER
 """
@@ -36,11 +36,11 @@ class SessionModel:
 
         Args:
             signature: str. Its name.
-            inputs: dict from the names of its inputs to arrays; strings as arrays of `bytes`.
+            inputs: dict of arrays by the names of its inputs; strings are arrays of `bytes`.
 
         Raises:
             KeyError: There is no such signature or input.
-            tf.errors.OpError: It could not be run on these inputs.
+            tf.errors.OpError: It cannot run on these inputs.
         """
         definition = self.signatures[signature]
         fetches = {name: info.name for name, info in definition.outputs.items()}
@@ -60,7 +60,7 @@ class LoadedModel:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        self._loaded = tf.saved_model.load(os.fspath(folder))  # its variables live as long as it
+        self._loaded = tf.saved_model.load(os.fspath(folder))  # keeps its variables alive
 
     def run(self, signature: str, inputs: dict) -> dict[str, np.ndarray]:
         """Returns all outputs of a signature, as `SessionModel.run` does."""
@@ -73,23 +73,23 @@ EXECUTIONS = {"session": SessionModel, "loaded": LoadedModel}
 
 
 def pack_files(files: list[bytes]) -> dict[str, np.ndarray]:
-    """Files as two arrays that need no pickle: all their bytes, and the length of each."""
+    """Returns files as two arrays that need no pickle: their bytes, and the length of each."""
     lengths = np.array([len(file) for file in files], "int64")
     return {"data": np.frombuffer(b"".join(files), "uint8"), "lengths": lengths}
 
 
 def unpack_files(arrays) -> np.ndarray:
-    """The inverse of `pack_files`; an array of `bytes`."""
+    """Returns the files of `pack_files`, as an array of `bytes`."""
     data, ends = arrays["data"].tobytes(), np.cumsum(arrays["lengths"])
     starts = ends - arrays["lengths"]
     return np.array([data[a:b] for a, b in zip(starts, ends, strict=True)], object)
 
 
 def run_batches(folder: Path, work: Path) -> None:
-    """Runs both signatures on every `NAME.inputs.npz` in `work`, in every execution.
+    """Runs both signatures on every `NAME.inputs.npz` in `work`, in each of `EXECUTIONS`.
 
-    An input file holds `images` and what `pack_files` returns. `NAME.EXECUTION.SIGNATURE.npz`
-    gets the outputs, but for strings.
+    An input file holds `images` and what `pack_files` returns. The outputs, except strings, go to
+    `NAME.EXECUTION.SIGNATURE.npz`.
     """
     for execution, load in EXECUTIONS.items():
         model = load(folder)
@@ -107,7 +107,7 @@ def run_batches(folder: Path, work: Path) -> None:
 
 
 def replay_warmup(folder: Path) -> int:
-    """Runs the warm-up requests as the server does before it answers; returns how many."""
+    """Runs the warm-up requests as the server does, and returns how many there are."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     model = SessionModel(folder)

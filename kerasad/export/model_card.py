@@ -1,4 +1,4 @@
-"""`model_card.json`: what a version is, on a page, for people and programs."""
+"""`model_card.json`: what a version is, for people and programs."""
 
 import platform
 from datetime import UTC, datetime
@@ -17,15 +17,16 @@ _MEANINGS = {
     "image_bytes": "one PNG, JPEG or plain BMP file each, of any size; base64 in JSON",
     "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold",
     "anomaly_score": "unbounded; defective is strictly above threshold",
-    "p_value": "in (0, 1]; share of calibration images with at least this score, the image itself "
-    "counted; rounded to 6 digits, p_value <= a decides at the false-alarm rate a",
+    "p_value": "in (0, 1]; share of calibration images and this image with at least "
+    "this score; rounded to 6 digits, p_value <= a is the decision at the false-alarm rate a",
     "is_anomalous": "the decision: defective",
-    "needs_review": "not defective, but to be looked at; never true without a review band",
+    "needs_review": "not defective, but to be reviewed; never true without a review band",
     "threshold": "of anomaly_score, the same for every image",
     "review_threshold": "of anomaly_score, the same for every image; an image that is not "
-    "defective is to be looked at strictly above it; without a review band, it is threshold",
+    "defective needs review strictly above it; without a review band, it equals threshold",
     "pixel_threshold": "of anomaly_map, the same for every image",
-    "attention_map": "in [0, 1], high where the model looks",
+    "attention_map": "in [0, 1], high where the model looks; of a model without attention, "
+    "anomaly_map on the colour scale, pixel_threshold at 0.5",
     "overlay_bytes": "a PNG file: the image under its map, on one colour scale for all images",
     "image_size": "height and width of the picture in the maps, at their top left; the rest is "
     "padding, where anomaly_map is never above pixel_threshold",
@@ -48,9 +49,9 @@ def make_model_card(
         name: str. The model's name.
         signatures: dict of concrete functions.
         decoding: Decoding.
-        parity: What was compared, and how it came out.
-        warmup_batch_sizes: ints, or None without warm-up requests.
-        details: Entries of whoever exports: `data`, `metrics`, `data_licence`.
+        parity: dict. What was compared, and the result.
+        warmup_batch_sizes: list of int, or None without warm-up requests.
+        details: dict. Entries from the caller: `data`, `metrics`, `data_licence`.
     """
     import keras
     import tensorflow as tf
@@ -93,7 +94,7 @@ def make_model_card(
 
 
 def describe_parity(version: Path) -> str:
-    """Returns a sentence: what a version was compared on, and how far it is from the detector."""
+    """Returns a sentence on a version: what it was compared on, and the largest difference."""
     parity = read_json(version / MODEL_CARD)["parity"]
     counts = parity["images"]
     found = [
@@ -102,8 +103,8 @@ def describe_parity(version: Path) -> str:
         for signature in execution.values()
     ]
     return (
-        f"Compared on {counts['files']} images ({parity['compared_on']}), as many with synthetic "
-        f"defects and {counts['encodings']} odd encodings: the map differs by at most "
+        f"Compared on {counts['files']} images ({parity['compared_on']}), the same with synthetic "
+        f"defects and {counts['encodings']} odd encodings: the maps differ by at most "
         f"{max(found):.1e} (allowed: {parity['tolerance'] * parity['map_scale']:.1e})."
     )
 

@@ -1,4 +1,4 @@
-"""Version folders that appear complete or not at all, whoever else exports or is killed."""
+"""Version folders that appear complete or not at all, even if exports compete or are killed."""
 
 import contextlib
 import errno
@@ -17,12 +17,12 @@ _PREFIX = ".partial-"
 
 @dataclass(frozen=True)
 class Draft:
-    """A version that is not yet visible.
+    """A version that the server does not see yet.
 
     Args:
         base: Path. The model's folder, which the server watches.
         folder: Path. The version; write everything into it, then `publish`.
-        scratch: Path. A folder for other files, which goes away with the draft.
+        scratch: Path. A folder for other files, removed with the draft.
     """
 
     base: Path
@@ -30,9 +30,9 @@ class Draft:
     scratch: Path
 
     def publish(self) -> Path:
-        """Makes the draft the next version, in one step; returns its folder.
+        """Makes the draft the next version, in one step, and returns its folder.
 
-        Everything is on the disk before: a power cut leaves a complete version or none.
+        Everything is written to the disk first: a power cut leaves a complete version or none.
         """
         _sync_tree(self.folder)
         while True:
@@ -40,7 +40,7 @@ class Draft:
             try:
                 os.rename(self.folder, target)
             except OSError as error:
-                # Another exporter took the number; a folder that holds files is never replaced.
+                # Another export took the number; a rename never replaces a folder with files.
                 if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
                     continue
                 raise
@@ -49,7 +49,7 @@ class Draft:
 
 
 def list_versions(base: str | Path) -> list[int]:
-    """The numbers taken in a model's folder, rising; what a server would look at."""
+    """Returns the version numbers in a model's folder, ascending."""
     base = Path(base)
     if not base.is_dir():
         return []
@@ -59,19 +59,19 @@ def list_versions(base: str | Path) -> list[int]:
 
 @contextlib.contextmanager
 def draft_version(base: str | Path) -> Iterator[Draft]:
-    """A draft beside the versions of a model, under a name that TensorFlow Serving ignores.
+    """Makes a draft beside the versions of a model, under a name that TensorFlow Serving ignores.
 
-    What killed exports left behind is removed first: a draft whose maker lives is locked. Where
-    the file system knows no locks, remains stay; they are harmless.
+    Drafts of killed exports are removed first; a draft in the making is locked. Where the file
+    system has no locks, such drafts stay, which does no harm.
 
     Args:
         base: str or Path. The model's folder; created if need be.
 
     Raises:
         InputError: `base` is a file, a version, a run or a folder of models instead of a model's
-            folder, has a pattern's sign in its path, or cannot be created.
+            folder, has a wildcard in its path, or cannot be created.
     """
-    base = Path(os.path.abspath(base))  # without "..", which would become its name
+    base = Path(os.path.abspath(base))  # no "..", since the last part becomes the model's name
     _check_base(base)
     try:
         _remove_abandoned(base)
@@ -88,7 +88,7 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
         if lock is not None:
             os.close(lock)
         with contextlib.suppress(OSError):
-            base.rmdir()  # if nothing was ever published
+            base.rmdir()  # succeeds only if nothing was ever published
 
 
 def _check_base(base: Path) -> None:
@@ -97,11 +97,11 @@ def _check_base(base: Path) -> None:
         raise InputError(f"{base} is a file: name the model's folder, as saved_models/NAME.")
     if base.name.isdigit() or (base / "saved_model.pb").exists():
         raise InputError(
-            f"{base} is (or looks like) one version: name the model's folder above it; the next "
-            "version gets its number by itself."
+            f"{base} is (or looks like) one version: name the model's folder above it; versions "
+            "are numbered automatically."
         )
     inner = [path for path in base.iterdir() if path.is_dir()] if base.is_dir() else []
-    # Without the drafts of other exporters, which vanish while one looks at them.
+    # Drafts of other exports may vanish at any moment.
     inner = [path for path in inner if not path.name.startswith(_PREFIX)]
     others = [path.name for path in inner if not path.name.isdigit() and _is_model(path)]
     if others or (base / "detector.keras").exists():
@@ -119,12 +119,12 @@ def _make_locked(base: Path) -> tuple[Path, int | None]:
         base.mkdir(parents=True, exist_ok=True)
         try:
             work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        except FileNotFoundError:  # another exporter failed, and took its empty folder along
+        except FileNotFoundError:  # another export failed and removed the empty folder
             continue
         lock = lock_folder(work)
         if lock is not None or not can_lock(base):
             return work, lock
-        # Between its making and its locking, another exporter took it for abandoned.
+        # Before it was locked, another export took it for abandoned and locked it: try again.
 
 
 def _remove_abandoned(base: Path) -> None:
@@ -145,7 +145,7 @@ def _sync_tree(folder: Path) -> None:
 def _sync(path: Path) -> None:
     try:
         handle = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
+    except PermissionError:  # Windows cannot open folders
         return
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Image files that an export is tried on, and what training would have made of them."""
+"""Image files to compare an export on, each with what training would make of it."""
 
 import io
 import math
@@ -16,20 +16,20 @@ from kerasad.data.decoding import (
     read_checked,
     read_header,
 )
-from kerasad.data.geometry import Geometry
+from kerasad.data.geometry import Geometry, without_padding
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.synthetic.demo import DEMOS, load_photograph
 
 EMBEDDED = "embedded photographs"
 _MOST_FILES = 32
-# All images of the comparison, with their maps, in bytes.
+# Memory of all images of the comparison and their maps.
 _MOST_BYTES = 2**28
-_FLOATS_A_PIXEL = 8
+_FLOATS_PER_PIXEL = 8
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image, as a client sends it and as a detector is given it.
+    """One image, as a client sends it and as a detector receives it.
 
     Args:
         data: bytes. A PNG, JPEG or BMP file.
@@ -45,11 +45,11 @@ class Sample:
 def collect_samples(
     files: Sequence[str | os.PathLike], geometry: Geometry, decoding: Decoding, seed: int = 0
 ) -> tuple[list[Sample], dict[str, int]]:
-    """Files as they are, the same with synthetic defects, and odd encodings of one.
+    """Returns files as they are, the same with synthetic defects, and odd encodings of one.
 
-    At most 32 files are taken, evenly spaced, fewer of large images. What only Pillow reads is
-    sent as PNG. The odd encodings are a JPEG that its Exif block turns, a PNG of 16 bits and one
-    with an alpha channel.
+    At most 32 files are taken, evenly spaced; fewer if images are large. A file that only Pillow
+    can read is sent as PNG. The odd encodings are a JPEG that its Exif block turns, a 16-bit PNG
+    and a PNG with an alpha channel.
 
     Args:
         files: paths of image files; if there are none, parts of the embedded photographs.
@@ -65,7 +65,7 @@ def collect_samples(
         InputError: A file cannot be used; the message names it.
     """
     area = geometry.height * geometry.width
-    most = min(max(_MOST_BYTES // (4 * _FLOATS_A_PIXEL * area) // 2, 1), _MOST_FILES)
+    most = min(max(_MOST_BYTES // (4 * _FLOATS_PER_PIXEL * area) // 2, 1), _MOST_FILES)
     places = np.unique(np.linspace(0, max(len(files) - 1, 0), most).round().astype(int))
     if files:
         read = [read_sendable(files[place], decoding) for place in places]
@@ -83,14 +83,14 @@ def collect_samples(
 
 
 def make_sample(data: bytes, geometry: Geometry, decoding: Decoding) -> Sample:
-    """A file's bytes, with what training would have made of them."""
+    """Returns a file's bytes with what training would make of them."""
     pixels = decode_bytes(data, read_header(data), decoding=decoding)
     image, valid = geometry.resize(pixels)
     return Sample(data, np.asarray(image), None if valid is None else np.asarray(valid))
 
 
 def read_sendable(path: str | os.PathLike, decoding: Decoding) -> bytes:
-    """A file's bytes; what only Pillow reads as a PNG of the same pixels.
+    """Returns a file's bytes, or a PNG of the same pixels if only Pillow can read it.
 
     Raises:
         InputError: The file cannot be used.
@@ -118,18 +118,8 @@ def _damaged(samples, seed):
     if samples[0].valid is not None:
         valid = np.stack([sample.valid for sample in samples])
     images, _ = ChoosingDefects().draw(images, seed=seed, valid=valid)
-    return [
-        _encode(_picture(image, sample.valid))
-        for image, sample in zip(images, samples, strict=True)
-    ]
-
-
-def _picture(image, valid):
-    """The image without its padding, which is below and right of it."""
-    if valid is None:
-        return image
-    height, width = (int(valid.any(axis).sum()) for axis in ((1, 2), (0, 2)))
-    return image[:height, :width]
+    pairs = zip(images, samples, strict=True)
+    return [_encode(*without_padding(sample.valid, image)) for image, sample in pairs]
 
 
 def _encode(image, pixel_type="uint8"):
@@ -140,7 +130,7 @@ def _encode(image, pixel_type="uint8"):
 def _encodings(sample):
     from PIL import Image
 
-    image = _picture(sample.image, sample.valid)
+    (image,) = without_padding(sample.valid, sample.image)
     exif = Image.Exif()
     exif[0x0112] = 6  # a camera held upright
     turned = io.BytesIO()
@@ -151,5 +141,5 @@ def _encodings(sample):
 
 
 def batch_size_for(geometry: Geometry) -> int:
-    """How many samples are run together: 8 of 256 x 256 pixels, fewer of larger ones."""
+    """Returns how many samples are run together: 8 of 256 x 256 pixels, fewer if larger."""
     return min(max(8 * 256 * 256 // math.prod(geometry.image_shape[:2]), 1), 8)

@@ -9,15 +9,18 @@ from typing import Any
 import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
-from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError, check_at_least
 from kerasad.export.model_card import MODEL_CARD, make_model_card
 from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
 from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
-from kerasad.export.server_files import read_batch_sizes, write_server_files
+from kerasad.export.server_files import (
+    check_warmup_possible,
+    read_batch_sizes,
+    write_server_files,
+    write_warmup,
+)
 from kerasad.export.signatures import build_served
-from kerasad.export.warmup import check_warmup_possible, write_warmup
 from kerasad.files import write_json
 
 
@@ -31,23 +34,23 @@ def export_saved_model(
     warmup: bool = True,
     details: dict[str, Any] | None = None,
 ) -> Path:
-    """Writes the next version of a model, once it was found to answer as the detector does.
+    """Writes the next version of a model, provided that it answers as the detector does.
 
     The version has the signatures of `build_served`, warm-up requests and `model_card.json`. It
-    is written under a name that TensorFlow Serving ignores, loaded and run in a fresh process,
-    compared (`check_parity`) and only then renamed. `models.config` and `batching.config` are
-    put beside the versions where they are missing.
+    is written under a name that TensorFlow Serving ignores, run in a fresh process, compared with
+    the detector (`check_parity`) and only then renamed. `models.config` and `batching.config` are
+    written beside the versions unless they exist.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
-        directory: str or path. The model's folder, such as `saved_models/bottle`; its name is the
-            model's.
-        files: image files to compare on, calibration images at best; `ImageRecord`s will do.
-            Without any, parts of the embedded photographs (brick, grass, gravel) are taken, which
-            say as much of the arithmetic, but at scores that are not those of the data.
+        directory: str or path. The model's folder, such as `saved_models/bottle`; its name becomes
+            the model's name.
+        files: paths or `ImageRecord`s of images to compare on, best those of the calibration.
+            Without any, parts of the embedded photographs (brick, grass, gravel) are used. They
+            test the arithmetic as well, but their scores are not those of the data.
         files_from: str. What the files are, for the model card.
         decoding: Decoding, as in training; the served model refuses images above its
-            `pixel_limit`, which must allow for the detector's own size.
+            `pixel_limit`, which must admit the detector's own size.
         warmup: bool. Write warm-up requests; needs the extra `serving`.
         details: dict or None. Entries for the model card: `data`, `metrics`, `data_licence`.
 
@@ -68,7 +71,7 @@ def export_saved_model(
     check_at_least("pixel_limit", decoding.pixel_limit, math.prod(detector.image_size))
     if warmup:
         check_warmup_possible()
-    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+    geometry = detector.geometry
     samples, counts = collect_samples(files, geometry, decoding)
     with draft_version(directory) as draft:
         name = draft.base.name

@@ -1,9 +1,9 @@
-"""The two functions that a server offers: pixels in, or image files in."""
+"""The two signatures of the served model: one takes pixels, the other image files."""
 
 import tensorflow as tf
 
 from kerasad.data.decoding import Decoding, decode_bytes_in_graph
-from kerasad.data.geometry import Geometry, make_valid, pack_inputs
+from kerasad.data.geometry import make_valid, pack_inputs
 from kerasad.detector.colour_scale import ColourScale
 from kerasad.overlay import encode_overlay
 from kerasad.tracing import compiled
@@ -21,37 +21,37 @@ OUTPUTS = (
     "pixel_threshold",
     "attention_map",
 )
-# Resizing by the client may overshoot a little.
+# A client's resizing may overshoot [0, 1] a little.
 _TOLERANCE = 0.1
-# Files that are decoded at the same time: each may unfold to the whole pixel limit.
+# Few, since each file that is being decoded may have as many pixels as the limit allows.
 _PARALLEL_FILES = 4
 
 
 def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
-    """The detector as two traced functions, and nothing else of it.
+    """Traces the detector as two functions.
 
-    - `serving_default`: `images`, float32 (batch, height, width, 3) in [0, 1], of exactly the
-      detector's size. All of it counts, for detectors that pad too. Values that are not finite,
-      or further than 0.1 outside (as of pixels in 0..255), fail with INVALID_ARGUMENT.
-    - `serving_bytes`: `image_bytes`, string (batch,), one PNG, JPEG or plain BMP file each, of
-      any size. Decoded, turned and resized as in training; a file that cannot be used, or has
-      more pixels than the limit, fails the request with INVALID_ARGUMENT.
+    - `serving_default` takes `images`, float32 (batch, height, width, 3) in [0, 1], of exactly the
+      detector's size. No pixel counts as padding. Values that are not finite, or that lie more
+      than 0.1 outside (such as pixels in 0..255), fail with INVALID_ARGUMENT.
+    - `serving_bytes` takes `image_bytes`, string (batch,), each a PNG, JPEG or plain BMP file of
+      any size. Files are decoded, turned and resized as in training; one that cannot be used, or
+      has more pixels than the limit, fails the request with INVALID_ARGUMENT.
 
-    Both return `OUTPUTS`, all with a leading batch dimension. `serving_bytes` adds
-    `overlay_bytes`, string (batch,), PNG files on the detector's one colour scale. A detector
-    that pads adds `image_size`, int32 (batch, 2): the height and width that the picture has in
-    the maps, at their top left; beyond it `anomaly_map` holds the low end of the colour scale,
-    which is never above the threshold, `attention_map` 0, and the overlay ends.
+    Both return `OUTPUTS`, each with a leading batch dimension. `serving_bytes` adds
+    `overlay_bytes`, string (batch,): PNG files on the detector's colour scale. For a detector that
+    pads, it adds `image_size`, int32 (batch, 2): height and width of the picture at the top left
+    of the maps. In the padding, `anomaly_map` is the low end of the colour scale, which is never
+    above the threshold, and `attention_map` is 0; the overlay has none.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
         decoding: Decoding.
 
     Returns:
-        module: tf.Module that holds the variables which the functions read, and no others.
+        module: tf.Module with the variables that the functions read.
         signatures: dict of concrete functions, for `tf.saved_model.save`.
     """
-    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
+    geometry = detector.geometry
     scale = ColourScale(detector.pixel_threshold)
 
     def serve_images(images):
@@ -86,12 +86,12 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
 
 
 def _chosen(outputs):
-    # Under a name of its own each: outputs that are one tensor would become one output.
+    # `identity` gives each a name of its own: outputs that share a tensor would be merged.
     return {name: tf.identity(outputs[name]) for name in OUTPUTS}
 
 
 def _check_images(images, geometry):
-    # A session does not compare what it is fed with the signature, so the graph has to.
+    # A session does not check shapes against the signature, so the graph does.
     images = tf.ensure_shape(images, (None, *geometry.image_shape))
     lowest, highest = tf.reduce_min(images), tf.reduce_max(images)
     message = (
@@ -105,7 +105,7 @@ def _check_images(images, geometry):
 
 
 def _read_files(image_bytes, geometry, decoding):
-    """Returns images of the frame's size, and the size of the picture in each."""
+    """Returns images of the frame's size, and the size of the picture in each of them."""
     frame = (geometry.height, geometry.width)
 
     def read(item):

@@ -20,7 +20,6 @@ from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
-from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import HISTORY, METRICS, SPLIT, Run
 from kerasad.training.history import read_history
 from kerasad.training.locations import full_path, resolve_data
@@ -100,7 +99,7 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
     return Category(
         index,
         split,
-        detector_geometry(detector),
+        detector.geometry,
         batch_size=reading.batch_size,
         seed=config.training.seed,
         crop_size=None if detector.tiles is None else detector.tiles.tile_size,

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-from kerasad.data.geometry import Geometry, whole_batch_size
+from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.split import refuse_overlap
 from kerasad.detector import AnomalyDetector
 from kerasad.runs.run import SPLIT, Run
 from kerasad.training.locations import resolve_data
-
-
-def detector_geometry(detector: AnomalyDetector) -> Geometry:
-    """Returns the size that images are brought to for a detector."""
-    return Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
 
 
 def load_new_images(
@@ -33,7 +28,7 @@ def load_new_images(
     config = run.config.data
     good = load_good_images(
         resolve_data(data),
-        detector_geometry(detector),
+        detector.geometry,
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
         on_bad=config.on_bad,
         decoding=config.decoding,

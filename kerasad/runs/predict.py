@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keras.utils import Progbar
 
-from kerasad.data.geometry import unpack_inputs, whole_batch_size
+from kerasad.data.geometry import unpack_inputs, whole_batch_size, without_padding
 from kerasad.data.loading import ImageStream
 from kerasad.data.records import read_images
 from kerasad.detector.colour_scale import ColourScale
@@ -18,7 +18,6 @@ from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.overlay import encode_overlay
 from kerasad.runs.boxes import add_places_in_file, find_regions
-from kerasad.runs.new_images import detector_geometry
 from kerasad.runs.run import Run
 from kerasad.training.locations import resolve_data
 
@@ -73,9 +72,7 @@ def predict_files(
     batch_size = whole_batch_size(
         config.batch_size, detector.image_size, detector.model.image_shape
     )
-    stream = ImageStream(
-        records, problems, detector_geometry(detector), batch_size, decoding=config.decoding
-    )
+    stream = ImageStream(records, problems, detector.geometry, batch_size, decoding=config.decoding)
     names = overlay_names([record.relative_path for record in records])
     scale = ColourScale(detector.pixel_threshold)
     scored = defective = look = 0
@@ -124,10 +121,11 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
         that follow from the outputs, and `anomaly_map`, float array (height, width).
     """
     images, valid = unpack_inputs(inputs)
-    image, anomaly_map = np.asarray(images[row]), outputs["anomaly_map"][row, ..., 0]
-    if valid is not None:  # padding is below and right of the picture
-        height, width = (int(np.asarray(valid[row]).any(axis).sum()) for axis in ((1, 2), (0, 2)))
-        image, anomaly_map = image[:height, :width], anomaly_map[:height, :width]
+    image, anomaly_map = without_padding(
+        None if valid is None else valid[row],
+        np.asarray(images[row]),
+        outputs["anomaly_map"][row, ..., 0],
+    )
     boxes = find_regions(anomaly_map, float(outputs["pixel_threshold"][row]))
     is_anomalous = bool(outputs["is_anomalous"][row])
     not_defective = "look" if outputs["needs_review"][row] else "good"

@@ -7,14 +7,19 @@ import pytest
 import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
-from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError
-from kerasad.export import execution, export_saved_model, parity
+from kerasad.export import execution, export_saved_model
 from kerasad.export.execution import pack_files, unpack_files
-from kerasad.export.parity import TOLERANCE, ParityError, map_scale
+from kerasad.export.parity import (
+    TOLERANCE,
+    ParityError,
+    check_parity,
+    compare_outputs,
+    map_scale,
+)
 from kerasad.export.samples import collect_samples
 
-PIXEL_LIMIT = 10_000  # of the models that `served` makes
+DECODING = Decoding(pixel_limit=10_000)  # of the models that `served` makes
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def answers(served, images):
 def compare(detector, expected, **changes):
     found = {**expected, **changes}
     valid = np.ones_like(expected["anomaly_map"], bool)
-    return parity._compare(detector, expected, found, valid, map_scale(detector), "here")
+    return compare_outputs(detector, expected, found, valid, map_scale(detector), "here")
 
 
 def test_equal_answers_pass_with_no_difference(answers):
@@ -85,19 +90,16 @@ def test_another_p_value_never_passes(answers):
         compare(detector, expected, p_value=np.array([0.1, np.nan], "float32"))
 
 
-@pytest.fixture
-def _same_process(monkeypatch):
-    """Saves the seconds that a fresh process needs; `test_published` has one."""
-    monkeypatch.setattr(parity, "_run", execution.main)
+def check_here(model, samples, scratch):
+    """Runs in this process: `test_published` has a fresh one."""
+    return check_parity(model.detector, model.folder, samples, 8, scratch, run=execution.main)
 
 
-@pytest.mark.usefixtures("_same_process")
 def test_the_gate_passes_a_true_export_of_padded_images(served, tmp_path):
     model = served("padded")
-    geometry = Geometry(*model.detector.image_size, keep_aspect=True)
-    samples, counts = collect_samples((), geometry, Decoding(pixel_limit=PIXEL_LIMIT))
+    samples, counts = collect_samples((), model.detector.geometry, DECODING)
     assert counts == {"files": 12, "synthetic_defects": 12, "encodings": 3}
-    found = parity.check_parity(model.detector, model.folder, samples, 8, tmp_path)
+    found = check_here(model, samples, tmp_path)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found["largest_difference"]) == {"session", "loaded"}
     for signatures in found["largest_difference"].values():
@@ -105,20 +107,16 @@ def test_the_gate_passes_a_true_export_of_padded_images(served, tmp_path):
         assert all(value["anomaly_map"] < 1e-5 for value in signatures.values())
 
 
-@pytest.mark.usefixtures("_same_process")
-def test_an_export_that_differs_is_not_published(served, tmp_path, monkeypatch):
-    detector = served("plain").detector
-    save, weights = tf.saved_model.save, detector.get_weights()
-
-    def save_other_weights(*arguments, **options):
-        detector.fusion_weights.assign(detector.fusion_weights * 1.001)
-        save(*arguments, **options)
-        detector.set_weights(weights)
-
-    monkeypatch.setattr(tf.saved_model, "save", save_other_weights)
-    with pytest.raises(ParityError, match=r"anomaly_(map|score) differs"):
-        export_saved_model(detector, tmp_path / "models" / "plate", warmup=False)
-    assert not (tmp_path / "models" / "plate").exists()
+def test_the_gate_refuses_an_export_with_other_weights(served, tmp_path):
+    model = served("plain")
+    samples, _ = collect_samples((), model.detector.geometry, DECODING)
+    weights = model.detector.get_weights()
+    model.detector.fusion_weights.assign(model.detector.fusion_weights * 1.001)
+    try:
+        with pytest.raises(ParityError, match=r"anomaly_(map|score) differs"):
+            check_here(model, samples[:4], tmp_path)
+    finally:
+        model.detector.set_weights(weights)
 
 
 def test_an_export_that_does_not_run_is_not_published(served, tmp_path, monkeypatch):

@@ -14,8 +14,8 @@ from kerasad.export.server_files import (
     default_batch_sizes,
     read_batch_sizes,
     write_server_files,
+    write_warmup,
 )
-from kerasad.export.warmup import write_warmup
 
 prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
 

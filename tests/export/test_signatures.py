@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data.decoding import decode_bytes, read_header
-from kerasad.data.geometry import Geometry, pack_inputs, unpack_inputs
+from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.detector.colour_scale import ColourScale
 from kerasad.export.execution import LoadedModel
 from kerasad.export.signatures import OUTPUTS
@@ -25,8 +25,7 @@ def send(model, *files):
 
 def as_predicted(detector, *files):
     """The detector's answers to files, read as in training, and its inputs."""
-    geometry = Geometry(*detector.image_size, keep_aspect=detector.keep_aspect)
-    pairs = [geometry.resize(decode_bytes(data, read_header(data))) for data in files]
+    pairs = [detector.geometry.resize(decode_bytes(data, read_header(data))) for data in files]
     images = np.stack([image for image, _ in pairs])
     valid = np.stack([valid for _, valid in pairs]) if detector.keep_aspect else None
     inputs = pack_inputs(images, valid)
