@@ -14,7 +14,7 @@ if Path(sys.argv[0]).stem != "kerasad":
     from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
     from kerasad.detector import AnomalyDetector
     from kerasad.evaluation import evaluate
-    from kerasad.models import CAVGA, VAEGAN, WeaklySupervisedCAVGA
+    from kerasad.models import CAVGA, VAEGAN, FeatureVAEGAN, WeaklySupervisedCAVGA
     from kerasad.training.recipes import import_models
 
     import_models()
@@ -23,6 +23,7 @@ __all__ = [
     "CAVGA",
     "VAEGAN",
     "AnomalyDetector",
+    "FeatureVAEGAN",
     "InputError",
     "WeaklySupervisedCAVGA",
     "__version__",

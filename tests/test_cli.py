@@ -7,7 +7,7 @@ import tensorflow as tf
 from command_line import must, refused
 
 from kerasad.cli import main
-from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
+from kerasad.models.adacos import ADACOS_MODES, LABELLED_ADACOS_MODES
 from kerasad.training.recipes import RECIPES
 
 

@@ -10,7 +10,7 @@ from kerasad.detector.fusion import GOOD, FusionSample
 from kerasad.detector.map_calibration import MapCalibration
 from kerasad.detector.streaming import iterate_inputs
 from kerasad.errors import InputError
-from kerasad.models.networks import downsampled_cells
+from kerasad.layers.cells import downsampled_cells
 from kerasad.synthetic.choosing import KINDS, ChoosingDefects
 
 MAX_SIDE = 64

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.detector.state import add_state
-from kerasad.models.networks import downsampled_cells
+from kerasad.layers.cells import downsampled_cells
 
 TENSORS = ("features", "encoder_features", "images")
 """What descriptors are made of: the first of these that a model has."""

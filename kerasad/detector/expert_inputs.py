@@ -5,9 +5,9 @@ from keras import ops
 
 from kerasad.data.geometry import resize_image, unpack_inputs
 from kerasad.errors import InputError
+from kerasad.layers.cells import averaged_cells
 from kerasad.layers.content_grid import enlarge_maps
 from kerasad.models.health import assert_unit_range
-from kerasad.models.networks import averaged_cells
 from kerasad.tracing import compiled
 
 

@@ -11,7 +11,8 @@ from kerasad.losses.feature_reconstruction import (
     scale_angles,
     scale_slices,
 )
-from kerasad.losses.latent import gaussian_kl_divergence
+from kerasad.losses.latent import gaussian_kl_divergence, latent_kl_loss
+from kerasad.losses.means import mean_over_images
 from kerasad.losses.reconstruction import (
     ReconstructionLoss,
     binary_cross_entropy,
@@ -28,6 +29,8 @@ __all__ = [
     "discriminator_adversarial_loss",
     "gaussian_kl_divergence",
     "generator_adversarial_loss",
+    "latent_kl_loss",
+    "mean_over_images",
     "scale_angles",
     "scale_slices",
     "structural_similarity",

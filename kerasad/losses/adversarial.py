@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from kerasad.losses.means import weighted_mean
+
 
 def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None, fake_weights=None):
     """Returns the discriminator's loss, `-log D(x) - log(1 - D(r))`, mean over all logits.
@@ -22,7 +24,7 @@ def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None, 
     """
     real = ops.softplus(-ops.cast(real_logits, "float32"))
     fake = ops.softplus(ops.cast(fake_logits, "float32"))
-    return _weighted_mean(real, real_weights) + _weighted_mean(fake, fake_weights)
+    return weighted_mean(real, real_weights) + weighted_mean(fake, fake_weights)
 
 
 def generator_adversarial_loss(fake_logits, weights=None):
@@ -38,11 +40,4 @@ def generator_adversarial_loss(fake_logits, weights=None):
 
     Reference: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, section 3.
     """
-    return _weighted_mean(ops.softplus(-ops.cast(fake_logits, "float32")), weights)
-
-
-def _weighted_mean(values, weights):
-    if weights is None:
-        return ops.mean(values)
-    weights = ops.reshape(weights, ops.shape(values))
-    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-12)
+    return weighted_mean(ops.softplus(-ops.cast(fake_logits, "float32")), weights)

@@ -1,6 +1,6 @@
 """What CAVGA pays for where its attention lies."""
 
-from kerasad.losses.reconstruction import mean_of_image
+from kerasad.losses.means import mean_of_image
 
 
 def attention_expansion_loss(attention_map, weights=None):

@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasad.errors import check_at_least
 from kerasad.layers.axis_filter import filter_axis
+from kerasad.losses.means import mean_of_image
 
 
 def binary_cross_entropy(images, reconstruction, weights=None):
@@ -77,15 +78,6 @@ def structural_similarity(images, reconstruction, window_size=11, sigma=1.5, wei
     luminance = (2.0 * mean_x * mean_y + c1) / (mean_x * mean_x - (-c1 - mean_y * mean_y))
     structure = (2.0 * covariance + c2) / (variance_x + variance_y_c2)
     return luminance * structure
-
-
-def mean_of_image(values, weights=None):
-    """Returns each image's mean of `(batch, height, width, 1)` values, weighted if asked."""
-    if weights is None:
-        return ops.mean(values, axis=(1, 2, 3))
-    weights = ops.cast(weights, "float32")
-    total = ops.sum(weights, axis=(1, 2, 3))
-    return ops.sum(values * weights, axis=(1, 2, 3)) / ops.maximum(total, 1e-12)
 
 
 def _gaussian_window(maps, window_size, sigma):

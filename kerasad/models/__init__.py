@@ -2,7 +2,8 @@
 
 from kerasad.models.cavga import CAVGA
 from kerasad.models.feature_extractor import FeatureExtractor
+from kerasad.models.feature_vae_gan import FeatureVAEGAN
 from kerasad.models.vae_gan import VAEGAN
 from kerasad.models.weakly_supervised_cavga import WeaklySupervisedCAVGA
 
-__all__ = ["CAVGA", "VAEGAN", "FeatureExtractor", "WeaklySupervisedCAVGA"]
+__all__ = ["CAVGA", "VAEGAN", "FeatureExtractor", "FeatureVAEGAN", "WeaklySupervisedCAVGA"]

@@ -1,9 +1,5 @@
 """What the arguments of a VAE-GAN may be."""
 
-import inspect
-
-import keras
-
 from kerasad.errors import InputError, check_at_least, check_choice, check_whole
 from kerasad.layers.adacos import SCALE_MODES
 
@@ -26,21 +22,6 @@ LOWEST_NUMBERS = {
     "ssim_weight": 0,
     "corruption": 0,
 }
-
-
-def init_arguments(model_class: type[keras.Model]) -> dict:
-    """Returns the arguments of a model class that have defaults, by name, with these.
-
-    A subclass that hands `**kwargs` on has the arguments of its parent too, with its own defaults
-    where it sets others.
-    """
-    arguments = {}
-    for cls in reversed(model_class.__mro__):
-        if not cls.__module__.startswith("keras.") and "__init__" in vars(cls):
-            parameters = inspect.signature(cls.__init__).parameters.values()
-            known = {p.name: p.default for p in parameters if p.default is not p.empty}
-            arguments.update(known)
-    return arguments
 
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:
@@ -74,17 +55,6 @@ def check_arguments(model) -> None:
         check_whole(name, getattr(model, name), lowest)
     for name, lowest in LOWEST_NUMBERS.items():
         check_at_least(name, getattr(model, name), lowest)
-    if model.backbone is not None:
-        if model.latent != "conv":
-            raise InputError(
-                'On a backbone the latent code has cells: latent must be "conv". '
-                f"Received: {model.latent!r}"
-            )
-        if model.attention_layer is not None:
-            raise InputError(
-                "On a backbone the attention explains the encoder's last layer; leave "
-                f"`attention_layer` out. Received: {model.attention_layer!r}"
-            )
     if model.corruption > 1:
         raise InputError(f"`corruption` must be at most 1. Received: {model.corruption!r}")
     if model.adacos == "pretext" and model.corruption == 0:

@@ -1,7 +1,12 @@
 """What an `AnomalyDetector`, its training and its report need of a model."""
 
+import inspect
+
 import keras
 import tensorflow as tf
+from keras import ops
+
+from kerasad.data.geometry import unpack_inputs
 
 
 class AnomalyModel(keras.Model):
@@ -23,6 +28,21 @@ class AnomalyModel(keras.Model):
     cell_grid: tuple[int, int] | None = None
     learns_from_labels = False
     warmup_steps = 0
+
+    @classmethod
+    def init_arguments(cls) -> dict:
+        """Returns the arguments that have defaults, by name, with these.
+
+        A subclass that hands `**kwargs` on has the arguments of its parent too, with its own
+        defaults where it sets others.
+        """
+        arguments = {}
+        for parent in reversed(cls.__mro__):
+            if issubclass(parent, AnomalyModel) and "__init__" in vars(parent):
+                parameters = inspect.signature(parent.__init__).parameters.values()
+                known = {p.name: p.default for p in parameters if p.default is not p.empty}
+                arguments.update(known)
+        return arguments
 
     def tensors(self, inputs) -> dict:
         """Returns what one forward pass knows about images, for the experts of a detector.
@@ -49,12 +69,18 @@ class AnomalyModel(keras.Model):
         return None
 
     def residual_map(self, inputs):
-        """Returns how far images are from what the model restores, `(batch, h, w, 1)`, or None.
+        """Returns how far images are from their reconstruction, `(batch, h, w, 1)`, or None.
+
+        That is the mean over channels of `|x - r|`, unless a subclass has a better measure.
 
         Args:
             inputs: as of `tensors`.
         """
-        return None
+        reconstruction = self.reconstruct(inputs)
+        if reconstruction is None:
+            return None
+        images, _ = unpack_inputs(inputs)
+        return ops.mean(ops.abs(images - reconstruction), axis=-1, keepdims=True)
 
     def adapt(self, data, max_images: int = 1024) -> None:
         """Measures on good images what no gradient teaches; most models have nothing to measure.

@@ -6,12 +6,11 @@ import keras
 from keras import ops
 
 from kerasad.errors import InputError, check_at_least, check_choice
-from kerasad.losses import attention_expansion_loss
-from kerasad.models.adacos_modes import valid_cells
+from kerasad.layers.cells import valid_cells
+from kerasad.losses import attention_expansion_loss, mean_over_images
 from kerasad.models.residual_decoder import build_residual_decoder
 from kerasad.models.resnet_encoder import build_resnet_encoder, load_resnet_encoder
 from kerasad.models.vae_gan import VAEGAN
-from kerasad.models.vae_gan_tensors import compute_attention
 
 ENCODERS = ("dcgan", "resnet18")
 
@@ -49,7 +48,7 @@ class CAVGA(VAEGAN):
     ImageNet and CelebA weights; here all starts at random unless `encoder_weights` is given.
     """
 
-    further_terms = ("attention_loss",)
+    auxiliary_loss_names = ("attention_loss",)
 
     def __init__(
         self,
@@ -73,11 +72,6 @@ class CAVGA(VAEGAN):
             raise InputError(
                 f"`encoder_weights` are those of a ResNet-18. Received: {encoder_weights!r} for "
                 f'encoder_type={encoder_type!r}; choose encoder_type="resnet18" or leave them out.'
-            )
-        if kwargs.get("backbone") is not None:
-            raise InputError(
-                f"{type(self).__name__} has networks of its own; `backbone` is for VAEGAN. "
-                f"Received: {kwargs['backbone']!r}"
             )
         # Before the base class makes the networks, which depend on them.
         self.encoder_type = encoder_type
@@ -108,36 +102,28 @@ class CAVGA(VAEGAN):
         if self.encoder_weights is not None:
             load_resnet_encoder(self.encoder, self.encoder_weights)
 
-    def further_losses(self, encoded, z, batch, training):
+    def auxiliary_losses(self, encoded, z, batch, training):
         """Returns the attention expansion loss; see the class."""
-        attention = compute_attention(self, encoded)
-        return {
-            "attention_loss": (
-                self.attention_weight,
-                mean_of_real(attention_expansion_loss, batch, attention),
-            )
-        }
+        loss = attention_loss(attention_expansion_loss, batch, self.attention(encoded))
+        return {"attention_loss": (self.attention_weight, loss)}
 
     def get_config(self):
         """Returns the arguments of `__init__`, without the file of weights, which has served."""
         return {**super().get_config(), "encoder_weights": None}
 
 
-def mean_of_real(loss, batch, *attention_maps, chosen=None):
+def attention_loss(loss, batch, *attention_maps, chosen=None):
     """Returns a loss of attention maps, mean over the batch's images with a real pixel.
 
     Args:
         loss: function of maps and cell weights to float32 `(batch,)`.
-        batch: dict, see `VAEGAN.read_batch`.
+        batch: `TrainingBatch`.
         attention_maps: float tensors `(batch, h, w, 1)`.
         chosen: float tensor `(batch,)` or None. Images of weight 0 count nowhere.
 
     Returns:
         loss: float32 tensor `()`; 0 if no image counts.
     """
-    cells = valid_cells(batch["valid"], attention_maps[0])[..., None]
-    images = ops.max(cells, axis=(1, 2, 3))
-    if chosen is not None:
-        images = images * chosen
-    values = loss(*attention_maps, cells)
-    return ops.sum(values * images) / ops.maximum(ops.sum(images), 1.0)
+    cells = valid_cells(batch.valid, attention_maps[0])[..., None]
+    counting = cells if chosen is None else cells * ops.reshape(chosen, (-1, 1, 1, 1))
+    return mean_over_images(loss(*attention_maps, cells), counting)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerasad.errors import check_at_least
-from kerasad.models.networks import downsampled_cells
+from kerasad.layers.cells import downsampled_cells
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

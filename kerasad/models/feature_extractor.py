@@ -57,6 +57,7 @@ class FeatureExtractor(AnomalyModel):
                 backbone, self.image_shape, self.taps, backbone_weights, name="view"
             )
             self.view.build()
+        self.cell_grid = self.view.grid
         self(keras.Input(self.image_shape))
 
     def build(self, input_shape=None):
@@ -65,11 +66,6 @@ class FeatureExtractor(AnomalyModel):
     def call(self, inputs):
         """Returns standardized features; see the class."""
         return self.view(*unpack_inputs(inputs))
-
-    @property
-    def cell_grid(self):
-        """`(h, w)` of the grid of features, which follows the real part of a padded image."""
-        return self.view.grid
 
     def tensors(self, inputs) -> dict:
         """Returns `FeatureView.tensors`."""
@@ -81,8 +77,8 @@ class FeatureExtractor(AnomalyModel):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        names = ("image_shape", "backbone", "taps", "backbone_weights")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in type(self).init_arguments()}
+        return {**super().get_config(), "image_shape": self.image_shape, **own}
 
     @classmethod
     def from_config(cls, config):

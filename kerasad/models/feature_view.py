@@ -10,10 +10,10 @@ from keras import ops
 from kerasad.backbones import build_backbone
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
+from kerasad.layers.cells import averaged_cells, downsampled_cells
 from kerasad.layers.content_grid import align_cells
 from kerasad.losses import scale_slices
 from kerasad.models.feature_statistics import FeatureStatistics, batches_of
-from kerasad.models.networks import averaged_cells, downsampled_cells
 from kerasad.tracing import compiled
 
 STRIDE = 8

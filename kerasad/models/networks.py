@@ -241,34 +241,6 @@ def latent_shape(image_shape: Sequence[int], latent: str, latent_dim: int, depth
     return (*halved_sizes(*image_shape[:2], depth)[-1], latent_dim)
 
 
-def downsampled_cells(values, height, width):
-    """Returns the mean of `(batch, H, W, c)` values in each cell of a coarser grid.
-
-    Args:
-        values: float tensor `(batch, H, W, c)`.
-        height: int, rows of the grid.
-        width: int, columns of the grid.
-
-    Returns:
-        cells: float tensor `(batch, height, width, c)`. Where the grid does not divide the image,
-        the last cells are smaller.
-    """
-    window = (-(-values.shape[1] // height), -(-values.shape[2] // width))
-    return ops.average_pool(values, window, strides=window, padding="same")
-
-
-def averaged_cells(cells, grid):
-    """Returns `(batch, H, W, c)` cells on a grid `(height, width)` that is no finer, as means.
-
-    Of whole cells where so many of them make one of the grid; else resampled with antialiasing, as
-    the features of networks that cut their borders off ask for.
-    """
-    means = downsampled_cells(cells, *grid)
-    if tuple(means.shape[1:3]) == tuple(grid):
-        return means
-    return ops.image.resize(cells, grid, interpolation="bilinear", antialias=True)
-
-
 def seed_weights(network: keras.layers.Layer, seed: int) -> None:
     """Draws all weights that start at random anew, from their own seeds.
 

@@ -22,6 +22,9 @@ class TwoPlayerModel(AnomalyModel):
             name: keras.metrics.Mean(name=name) for name in (*loss_names, *other_names)
         }
 
+    def build(self, input_shape=None):
+        """Does nothing: a subclass builds its networks in `__init__`."""
+
     def compile(self, optimizer=None, discriminator_optimizer=None, **kwargs):
         """Sets the optimizers of both players.
 

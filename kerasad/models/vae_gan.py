@@ -1,24 +1,39 @@
-"""A variational autoencoder with an adversary and an angular similarity term."""
+"""A variational autoencoder with a discriminator and an angular similarity term."""
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.layers import Sampling
-from kerasad.models import feature_parts, pixel_parts
-from kerasad.models.adacos_modes import ADACOS_MODES, build_adacos_mode
-from kerasad.models.arguments import check_arguments, checked_image_shape, init_arguments
+from kerasad.layers.cells import real_cells, valid_cells
+from kerasad.losses import (
+    ReconstructionLoss,
+    discriminator_adversarial_loss,
+    generator_adversarial_loss,
+    latent_kl_loss,
+    mean_over_images,
+)
+from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes
+from kerasad.models.arguments import check_arguments, checked_image_shape
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
-from kerasad.models.networks import default_depth, seed_weights
+from kerasad.models.latent_attention import LatentAttention
+from kerasad.models.networks import (
+    build_decoder,
+    build_discriminator,
+    build_encoder,
+    default_depth,
+    seed_weights,
+)
+from kerasad.models.training_batch import TrainingBatch
 from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
-from kerasad.models.vae_gan_losses import discriminator_loss, generator_losses
-from kerasad.models.vae_gan_tensors import build_attention_head
 from kerasad.precision import dtype_policy_scope
 from kerasad.synthetic.training import TrainingDefects
 
 TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
 SUMS = ("encoder_loss", "decoder_loss", "discriminator_loss", "loss")
 HEALTH_NAMES = ("active_latents", "reconstruction_contrast")
+DISCRIMINATOR_TENSORS = {"discriminator_features": "features", "embedding": "embedding"}
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -30,51 +45,33 @@ class VAEGAN(TwoPlayerModel):
 
     - `R` binary cross-entropy per pixel value, plus `ssim_weight * (1 - SSIM) / 2`;
     - `KL` divergence of the latent code from the standard normal, in nats per pixel value, so
-      that weights of 1 make `R + KL` the evidence lower bound; it grows from 0 to its weight over
-      the first `kl_warmup_steps` steps. At a weight of 1 the code of photographs collapses (the
-      cross-entropy of pixels takes them for coin flips, and so prices their detail too low);
+      that weights of 1 make `R + KL` the evidence lower bound. It grows from 0 to its weight over
+      the first `kl_warmup_steps` steps. At a weight of 1 the code of photographs collapses: the
+      cross-entropy of pixels takes them for coin flips, and so undervalues their detail;
     - `A` the non-saturating adversarial loss of the reconstruction's cells;
-    - `S` the AdaCos term of the reconstruction's cells, see `kerasad.models.adacos_modes`.
+    - `S` the AdaCos term of the reconstruction's cells, see `kerasad.models.adacos`.
 
-    The discriminator minimizes its own adversarial loss and its own AdaCos term, each present
-    where its weight is above 0. Inputs of the encoder carry synthetic defects with probability
-    `corruption`, and the target is the image without them.
-
-    With a `backbone`, all three networks work on cells of its frozen features at several scales
-    (see `FeatureView`): the encoder reads them, the decoder restores those of the image without
-    defects, and the discriminator judges single cells. `R` is then `FeatureReconstructionLoss`,
-    and `KL` in nats per value of the features. An image head learns beside it to draw a small
-    picture of the code (at most 64 pixels a side), for people to look at; no gradient leaves it.
-    `fit` first measures mean and deviation of each channel, unless `adapt` has. Inputs may hold the
-    clean images' raw features under `features` (see `kerasad.models.feature_cache`), which are then
-    not computed again.
+    The discriminator minimizes its own adversarial loss and its own AdaCos term, each only if its
+    weight is above 0. Inputs of the encoder carry synthetic defects with probability
+    `corruption`; the target is the image without them.
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
-        backbone: str or None. Name of a pretrained network, see `build_backbone`; None is from
-            scratch, on pixels.
-        taps: names of the backbone's features, or None for its own choice.
-        backbone_weights: as `weights` of `build_backbone`. A saved model has its own, and reads
-            none.
         latent: `"conv"` (a code for each cell) or `"dense"` (one for the image).
         latent_dim: int. Channels of the code.
-        filters: int. Channels after the first halving, in each of the networks; on a backbone
-            half of the channels of hidden layers.
+        filters: int. Channels after the first halving, in each of the networks.
         depth: int >= 2 or None. Number of halvings; None chooses by size, see `default_depth`.
         adacos: `"pretext"`, `"cluster"`, `"instance"` or `"none"`.
         adacos_scale: `"dynamic"` or `"fixed"`.
         num_sub_centers: int. AdaCos centers of each class.
         num_clusters: int. Classes of the mode `"cluster"`.
         embedding_dim: int. Channels of the AdaCos embedding.
-        reconstruction_weight: float >= 0.
-        kl_weight: float >= 0.
-        adversarial_weight: float >= 0.
-        adacos_weight: float >= 0.
-        ssim_weight: float >= 0. Of pixels only.
+        reconstruction_weight, kl_weight, adversarial_weight, adacos_weight, ssim_weight: floats
+            >= 0.
         kl_warmup_steps: int >= 0.
         corruption: float in [0, 1].
-        attention_layer: int or None. The halving whose activations the saliency explains; None is
-            the last, for which it has a closed form. On a backbone there is only that one.
+        attention_layer: int or None. The halving whose activations the attention explains; None is
+            the last, for which the attention has a closed form.
         seed: int >= 0 or None. Seed of weights, latent noise, synthetic defects and clusters.
 
     Call arguments:
@@ -83,8 +80,7 @@ class VAEGAN(TwoPlayerModel):
         training: bool.
 
     Returns:
-        reconstruction: float32 tensor `(batch, height, width, 3)` in [0, 1], of the images' size
-        or, on a backbone, a small one.
+        reconstruction: float32 tensor `(batch, height, width, 3)` in [0, 1].
 
     Raises:
         InputError: For an argument outside its range.
@@ -96,18 +92,17 @@ class VAEGAN(TwoPlayerModel):
     ICML 2016, algorithm 1. Departures: cross-entropy of pixels instead of discriminator features,
     AdaCos as the learned similarity, and the adversarial gradient also reaches the encoder.
 
-    A subclass with further terms names them in `further_terms` and returns them from
-    `further_losses`; networks of its own are made in `build_networks`.
+    A subclass with auxiliary losses names them in `auxiliary_loss_names` and returns them from
+    `auxiliary_losses`; it makes its own networks in `build_networks`.
     """
 
-    further_terms: tuple[str, ...] = ()
+    adacos_choices = (*ADACOS_MODES, "none")
+    auxiliary_loss_names: tuple[str, ...] = ()
+    feature_channels: int | None = None  # of the target; None where that is images
 
     def __init__(
         self,
         image_shape,
-        backbone=None,
-        taps=None,
-        backbone_weights="imagenet",
         latent="conv",
         latent_dim=64,
         filters=32,
@@ -130,12 +125,10 @@ class VAEGAN(TwoPlayerModel):
     ):
         super().__init__(**kwargs)
         self.image_shape = checked_image_shape(image_shape)
-        self.backbone = backbone
-        self.taps = None if taps is None else list(taps)
-        self.backbone_weights = backbone_weights
         self.latent = latent
         self.latent_dim = latent_dim
         self.filters = filters
+        self.depth = default_depth(*self.image_shape[:2]) if depth is None else depth
         self.adacos = adacos
         self.adacos_scale = adacos_scale
         self.num_sub_centers = num_sub_centers
@@ -146,213 +139,173 @@ class VAEGAN(TwoPlayerModel):
         self.adversarial_weight = adversarial_weight
         self.adacos_weight = adacos_weight
         self.ssim_weight = ssim_weight
-        self.kl_warmup_steps = kl_warmup_steps
+        self.kl_warmup_steps = self.warmup_steps = kl_warmup_steps
         self.corruption = corruption
         self.attention_layer = attention_layer
         self.seed = seed
-        self.depth = default_depth(*self.image_shape[:2]) if depth is None else depth
         check_arguments(self)
         # A reloaded model must not depend on the policy of the process that loads it.
         with dtype_policy_scope(self.dtype_policy):
             self.build_networks()
-        self.create_trackers((*TERMS, *self.further_terms, *SUMS), HEALTH_NAMES)
+        self.create_trackers((*TERMS, *self.auxiliary_loss_names, *SUMS), HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
         self(keras.Input(self.image_shape))
-
-    @property
-    def adacos_choices(self):
-        """The AdaCos modes that this model can be trained with."""
-        return (*ADACOS_MODES, "none")
-
-    @property
-    def parts(self):
-        """The functions that differ with what the networks work on: pixels or features."""
-        return pixel_parts if self.backbone is None else feature_parts
-
-    @property
-    def cell_grid(self):
-        """`(h, w)` of the cells that `tensors` live on if they follow the real part of an image.
-
-        None from scratch, where tensors have several sizes and padding is a part of the image.
-        """
-        return None if self.view is None else self.view.grid
-
-    def build_coders(self):
-        """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
-        return self.parts.build_coders(self)
 
     def build_networks(self):
         """Creates every network and layer with variables, drawn from `seed`."""
         seed = self.seed
-        self.parts.build_view(self)
         self.encoder, self.decoder = self.build_coders()
-        self.parts.build_judges(self)
+        self.discriminator = self.build_discriminator()
         if seed is not None:
             for offset, network in enumerate((self.encoder, self.decoder, self.discriminator)):
                 seed_weights(network, 1000 * seed + 100 * offset)
+        self.reconstruction_loss = ReconstructionLoss(self.ssim_weight)
         self.sampling = Sampling(seed=seed)
         self.defects = TrainingDefects(probability=self.corruption, seed=seed)
-        self.adacos_mode = build_adacos_mode(
+        self.adacos_classes = build_adacos_classes(
             self.adacos,
             self.discriminator.output["embedding"].shape,
-            self.adacos_scale,
-            self.num_sub_centers,
-            self.num_clusters,
-            None if self.view is None else sum(self.view.scales),
+            *(self.adacos_scale, self.num_sub_centers, self.num_clusters, self.feature_channels),
             seed=None if seed is None else 1000 * seed + 300,
         )
-        self.attention_head = build_attention_head(
-            self.encoder, self.attention_layer or self.last_level, self.last_level
+        self.has_adacos = self.adacos_classes is not None and self.adacos_weight > 0
+        self.has_discriminator = self.adversarial_weight > 0 or self.has_adacos
+        self.attention = LatentAttention(
+            self.encoder, self.attention_layer or self.depth, self.depth
         )
 
-    def build(self, input_shape=None):
-        """Does nothing: `__init__` has built every network."""
+    def build_coders(self):
+        """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
+        options = (self.image_shape, self.latent, self.latent_dim, self.filters, self.depth)
+        return build_encoder(*options), build_decoder(*options)
 
-    def call(self, inputs, training=False):
-        """Returns the reconstruction; see the class."""
-        images, valid = unpack_inputs(inputs)
-        encoded = self.encoder(self.parts.view_images(self, images, valid), training=training)
-        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
-        return self.parts.draw_reconstruction(self, z, valid, training)
-
-    def adapt(self, data, max_images: int = 1024) -> None:
-        """Measures mean and deviation of the backbone's features on good images.
-
-        Args:
-            data: images as of `call`, or a dataset of batches of them.
-            max_images: int. So many images are enough.
-
-        Raises:
-            InputError: If there is no image, or no backbone.
-        """
-        feature_parts.adapt_view(self, data, max_images)
-
-    def precompute(self, data, num_images: int, max_bytes: int):
-        """Computes the backbone's features of all images once, see `FeatureView.precompute`."""
-        return None if self.view is None else self.view.precompute(data, num_images, max_bytes)
-
-    @property
-    def warmup_steps(self):
-        """Training steps before the KL term has its weight."""
-        return self.kl_warmup_steps
-
-    def reconstruct(self, inputs):
-        """Returns the reconstruction; see the class."""
-        return self(inputs)
-
-    def fit(self, x=None, *args, **kwargs):
-        """Trains as `TwoPlayerModel.fit` does; on a backbone it calls `adapt` first if need be."""
-        if self.view is not None and not self.view.is_adapted:
-            self.adapt(x)
-        return super().fit(x, *args, **kwargs)
-
-    @property
-    def generator_variables(self):
-        """The trainable variables of encoder and decoder."""
-        variables = self.encoder.trainable_variables + self.decoder.trainable_variables
-        if self.view is not None:
-            variables = variables + self.image_head.trainable_variables
-        return variables
-
-    @property
-    def discriminator_variables(self):
-        """The trainable variables of the discriminator and the AdaCos centers."""
-        variables = self.discriminator.trainable_variables
-        if self.adacos_mode is not None:
-            variables = variables + self.adacos_mode.trainable_variables
-        return variables
-
-    @property
-    def has_adacos(self):
-        """Whether AdaCos centers are trained."""
-        return self.adacos_mode is not None and self.adacos_weight > 0
-
-    @property
-    def has_discriminator(self):
-        """Whether the discriminator is trained."""
-        return self.adversarial_weight > 0 or self.has_adacos
-
-    def read_batch(self, data, training):
-        """Returns what the terms need to know of a batch, as a dict.
-
-        `images` as of `unpack_inputs`; `inputs`, what the encoder sees of them (in training with
-        synthetic defects); `target`, what the decoder should give; `mask` and `family` of the
-        defects; `valid`, 0 where padded, or None. On a backbone, `mask` is the share of each cell.
-        """
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images, valid = unpack_inputs(x)
-        with tf.control_dependencies([assert_unit_range(images)]):
-            images = tf.identity(images)
-        inputs, mask, family = self.defects(images, valid=valid, training=training)
-        batch = {
-            "images": images,
-            "target": images,
-            "inputs": inputs,
-            "valid": valid,
-            "mask": mask,
-            "family": family,
-        }
-        return self.parts.view_batch(self, x, batch, training)
+    def build_discriminator(self):
+        """Returns the discriminator, as of `build_discriminator`."""
+        return build_discriminator(self.image_shape, self.filters, self.depth, self.embedding_dim)
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
         batch = self.read_batch(data, training=True)
         with tf.GradientTape() as tape:
-            losses, reconstruction, encoded = generator_losses(self, batch, training=True)
-            scaled = self.optimizer.scale_loss(losses["loss"])
-        moves = [(self.optimizer, self.generator_variables)]
-        gradients = [loss_gradients(tape, scaled, self.generator_variables)]
+            logs, reconstruction = self.generator_losses(batch, training=True)
+            scaled = self.optimizer.scale_loss(logs["loss"])
+        variables = self.generator_variables
+        self.optimizer.apply(loss_gradients(tape, scaled, variables), variables)
 
         if self.has_discriminator:
             with tf.GradientTape() as tape:
-                loss = discriminator_loss(self, batch, reconstruction, training=True)
+                loss = self.discriminator_loss(batch, reconstruction, training=True)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
-            moves.append((self.discriminator_optimizer, self.discriminator_variables))
-            gradients.append(loss_gradients(tape, scaled, self.discriminator_variables))
-            losses["discriminator_loss"] = loss
+            variables = self.discriminator_variables
+            self.discriminator_optimizer.apply(loss_gradients(tape, scaled, variables), variables)
+            logs["discriminator_loss"] = loss
+        return self.track(logs)
 
-        for (optimizer, variables), values in zip(moves, gradients, strict=True):
-            optimizer.apply(values, variables)
-        return self._track(losses, encoded, batch, reconstruction)
+    def generator_losses(self, batch: TrainingBatch, training: bool) -> tuple:
+        """Returns all that is logged of encoder and decoder by name, and the reconstruction."""
+        encoded = self.encoder(batch.inputs, training=training)
+        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
+        reconstruction = self.decoder(z, training=training)
+
+        target, valid = batch.target, batch.valid
+        error = self.reconstruction_loss.call(target, reconstruction, valid)
+        logs = dict.fromkeys((*TERMS, *SUMS), ops.zeros(()))
+        logs["reconstruction_loss"] = mean_over_images(error, valid)
+        logs["kl_loss"] = latent_kl_loss(encoded["z_mean"], encoded["z_log_var"], target, valid)
+        if self.has_discriminator:
+            # The discriminator stands still here: no step of its power iteration.
+            fake = self.discriminator(reconstruction, training=False)
+            if self.adversarial_weight > 0:
+                cells = valid_cells(valid, fake["logits"])
+                logs["adversarial_loss"] = generator_adversarial_loss(fake["logits"], cells)
+            if self.has_adacos:
+                logs["adacos_loss"] = self.adacos_classes.generator_loss(
+                    fake["embedding"], batch, self.discriminator
+                )
+        likelihood = self.reconstruction_weight * logs["reconstruction_loss"]
+        prior = self.current_kl_weight(training) * logs["kl_loss"]
+        game = self.adversarial_weight * logs["adversarial_loss"]
+        game += self.adacos_weight * logs["adacos_loss"]
+        auxiliary = ops.zeros(())
+        for name, (weight, loss) in self.auxiliary_losses(encoded, z, batch, training).items():
+            logs[name] = loss
+            auxiliary += weight * loss
+        logs["encoder_loss"] = likelihood + prior + auxiliary
+        logs["decoder_loss"] = likelihood + game
+        logs["loss"] = likelihood + prior + game + auxiliary
+        logs["active_latents"] = active_latents(encoded["z_mean"])
+        logs["reconstruction_contrast"] = reconstruction_contrast(target, reconstruction)
+        return logs, reconstruction
+
+    def discriminator_loss(self, batch: TrainingBatch, reconstruction, training: bool = False):
+        """Returns the loss of the discriminator: real against fake, and its AdaCos term."""
+        # The encoder's inputs serve as real images, without their defective cells: this saves a
+        # third pass over the clean images. One call makes one step of the power iteration.
+        both = [ops.cast(batch.inputs, "float32"), ops.stop_gradient(reconstruction)]
+        outputs = self.discriminator(ops.concatenate(both, axis=0), training=training)
+        loss = ops.zeros(())
+        if self.adversarial_weight > 0:
+            real, fake = ops.split(outputs["logits"], 2, axis=0)
+            good = real_cells(batch.mask, batch.valid, real.shape[1:3])
+            loss += discriminator_adversarial_loss(real, fake, good, valid_cells(batch.valid, fake))
+        if self.has_adacos:
+            real, fake = ops.split(outputs["embedding"], 2, axis=0)
+            loss += self.adacos_classes.discriminator_loss(real, fake, batch, training=training)
+        return loss
 
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""
         batch = self.read_batch(data, training=False)
-        losses, reconstruction, encoded = generator_losses(self, batch, training=False)
+        logs, reconstruction = self.generator_losses(batch, training=False)
         if self.has_discriminator:
-            losses["discriminator_loss"] = discriminator_loss(self, batch, reconstruction)
-        return self._track(losses, encoded, batch, reconstruction)
+            logs["discriminator_loss"] = self.discriminator_loss(batch, reconstruction)
+        return self.track(logs)
 
-    def further_losses(self, encoded, z, batch, training):
-        """Returns the terms of `further_terms`: a dict of `(weight, loss)` by name.
-
-        Args:
-            encoded: dict, the encoder's outputs for the batch's `inputs`.
-            z: the code that the decoder saw.
-            batch: dict, see `read_batch`.
-            training: bool.
-        """
-        return self.parts.further_losses(self, encoded, batch, training)
-
-    def further_tensors(self, encoded):
-        """Returns a subclass's own tensors for experts, by name."""
+    def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
+        """Returns `(weight, loss)` by the names of `auxiliary_loss_names`, for codes `z`."""
         return {}
 
-    def _track(self, losses, encoded, batch, reconstruction):
-        contrast = reconstruction_contrast(batch["target"], reconstruction)
-        return self.track(
-            {
-                **losses,
-                "active_latents": active_latents(encoded["z_mean"]),
-                "reconstruction_contrast": contrast,
-            }
-        )
+    def read_batch(self, data, training: bool) -> TrainingBatch:
+        """Returns a batch, in training with synthetic defects; stops if it is not in [0, 1]."""
+        images, valid = unpack_inputs(keras.utils.unpack_x_y_sample_weight(data)[0])
+        with tf.control_dependencies([assert_unit_range(images)]):
+            images = tf.identity(images)
+        inputs, mask, family = self.defects(images, valid=valid, training=training)
+        return TrainingBatch(images, valid, inputs, images, mask, family, valid)
 
-    def tensors(self, inputs):
+    def current_kl_weight(self, training: bool):
+        """Returns the weight of the KL term at this step."""
+        # A latent code that costs before it is useful collapses, and stays so. Validation losses
+        # have the whole weight from the start, so that they compare over epochs.
+        if not self.kl_warmup_steps or not training:
+            return self.kl_weight
+        step = ops.cast(self.optimizer.iterations, "float32")
+        return self.kl_weight * ops.minimum(step / self.kl_warmup_steps, 1.0)
+
+    @property
+    def generator_variables(self):
+        """The trainable variables of encoder and decoder."""
+        return self.encoder.trainable_variables + self.decoder.trainable_variables
+
+    @property
+    def discriminator_variables(self):
+        """The trainable variables of the discriminator and the AdaCos centers."""
+        centers = [] if self.adacos_classes is None else self.adacos_classes.trainable_variables
+        return self.discriminator.trainable_variables + centers
+
+    def call(self, inputs, training=False):
+        """Returns the reconstruction; see the class."""
+        images, _ = unpack_inputs(inputs)
+        encoded = self.encoder(images, training=training)
+        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
+        return self.decoder(z, training=training)
+
+    def reconstruct(self, inputs):
+        """Returns the reconstruction, or what stands for it as a picture."""
+        return self(inputs)
+
+    def tensors(self, inputs) -> dict:
         """Returns what one forward pass knows about images, for the experts of a detector.
-
-        Args:
-            inputs: as of `call`.
 
         Returns:
             tensors: dict of float32 tensors: `images`, `reconstruction` (`(batch, H, W, 3)`),
@@ -362,28 +315,34 @@ class VAEGAN(TwoPlayerModel):
             reconstruction under `reconstruction_discriminator_features` and
             `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); with
             AdaCos, where the mode has them, `prototypes` (`(n, embedding_dim)`, unit length)
-            and `class_logits` (`(batch, h, w, classes)`, class 0 is good). On a backbone, see
-            `kerasad.models.feature_parts.describe`.
+            and `class_logits` (`(batch, h, w, classes)`, class 0 is good).
         """
-        return self.parts.describe(self, *unpack_inputs(inputs))
+        images, _ = unpack_inputs(inputs)
+        encoded = self.encoder(images, training=False)
+        reconstruction = self.decoder(encoded["z_mean"], training=False)
+        both = ops.concatenate([ops.cast(images, "float32"), reconstruction], axis=0)
+        outputs = self.discriminator(both, training=False)
+        fine, coarse = encoded["features_2"], encoded[f"features_{min(3, self.depth)}"]
+        coarse = ops.image.resize(coarse, fine.shape[1:3], interpolation="bilinear")
+        tensors = {
+            "images": images,
+            "reconstruction": reconstruction,
+            "encoder_features": ops.concatenate([fine, coarse], axis=-1),
+        }
+        for name, key in DISCRIMINATOR_TENSORS.items():
+            real, fake = ops.split(outputs[key], 2, axis=0)
+            tensors |= {name: real, f"reconstruction_{name}": fake}
+        return self.finish_tensors(tensors, encoded)
 
-    def residual_map(self, inputs):
-        """Returns how far images are from their reconstruction, `(batch, height, width, 1)`.
-
-        The mean over channels of `|x - r|` of pixels, or, on a backbone, the mean over scales of
-        the angle between features and restored features, `1 - cos`.
-        """
-        return self.parts.residual(self, *unpack_inputs(inputs))
+    def finish_tensors(self, tensors: dict, encoded: dict) -> dict:
+        """Returns tensors with those of the code and of AdaCos, all in float32."""
+        tensors |= {name: encoded[name] for name in ("z_mean", "z_log_var")}
+        tensors["attention_map"] = self.attention(encoded)
+        if self.has_adacos:  # centers that were never trained say nothing
+            tensors |= self.adacos_classes.tensors(tensors["embedding"])
+        return {name: ops.cast(value, "float32") for name, value in tensors.items()}
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        names = [name for name in init_arguments(type(self)) if hasattr(self, name)]
-        own = {name: getattr(self, name) for name in names}
+        own = {name: getattr(self, name) for name in type(self).init_arguments()}
         return {**super().get_config(), "image_shape": self.image_shape, **own}
-
-    @classmethod
-    def from_config(cls, config):
-        """Creates a model from `get_config`; the backbone's weights are to be loaded."""
-        model = super().from_config({**config, "backbone_weights": None})
-        model.backbone_weights = config.get("backbone_weights")
-        return model

@@ -1,5 +1,7 @@
 """CAVGA with a few labelled defects."""
 
+import dataclasses
+
 import keras
 from keras import layers, ops
 
@@ -7,8 +9,8 @@ from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers.gradient_attention import classifier_attention
 from kerasad.losses import complementary_guided_attention_loss
-from kerasad.models.adacos_modes import ADACOS_MODES, LABELLED_ADACOS_MODES
-from kerasad.models.cavga import CAVGA, mean_of_real
+from kerasad.models.adacos import LABELLED_ADACOS_MODES
+from kerasad.models.cavga import CAVGA, attention_loss
 from kerasad.models.networks import latent_kernel, latent_shape, seed_weights
 
 NORMAL, ANOMALOUS = 0, 1
@@ -45,8 +47,9 @@ class WeaklySupervisedCAVGA(CAVGA):
     reconstruction, prior and game; the AdaCos term is an addition.
     """
 
-    further_terms = ("classification_loss", "guidance_loss", "attention_loss")
+    auxiliary_loss_names = ("classification_loss", "guidance_loss", "attention_loss")
     learns_from_labels = True
+    adacos_choices = (*CAVGA.adacos_choices, *LABELLED_ADACOS_MODES)
 
     def __init__(
         self,
@@ -62,11 +65,6 @@ class WeaklySupervisedCAVGA(CAVGA):
         self.classification_weight = classification_weight
         self.guidance_weight = guidance_weight
         super().__init__(image_shape, attention_weight=attention_weight, adacos=adacos, **kwargs)
-
-    @property
-    def adacos_choices(self):
-        """The AdaCos modes that this model can be trained with."""
-        return (*ADACOS_MODES, *LABELLED_ADACOS_MODES, "none")
 
     def build_networks(self):
         """Creates every network, the classifier among them."""
@@ -84,14 +82,9 @@ class WeaklySupervisedCAVGA(CAVGA):
         return super().generator_variables + self.classifier.trainable_variables
 
     def read_batch(self, data, training):
-        """Returns what `CAVGA.read_batch` does, and two entries more.
-
-        `labels` `(batch,)`, 1 = defective; `real`, 1 for the real pixels of every image. `valid`
-        is 0 on all of a defective image.
-        """
+        """Returns a batch with `labels`, whose `valid` is 0 on all of a defective image."""
         x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         images, valid = unpack_inputs(x)
-        real = ops.ones_like(images[..., :1]) if valid is None else valid
         if labels is None and training:
             raise InputError(
                 f"{type(self).__name__} learns from labels, but `fit` was given none; give images "
@@ -102,21 +95,22 @@ class WeaklySupervisedCAVGA(CAVGA):
         if labels is None:
             labels = ops.zeros_like(images[:, 0, 0, 0])
         labels = ops.cast(ops.reshape(labels, (-1,)), "float32")
-        good = ops.cast(real, "float32") * ops.reshape(1.0 - labels, (-1, 1, 1, 1))
+        good = ops.ones_like(images[..., :1]) if valid is None else ops.cast(valid, "float32")
+        good *= ops.reshape(1.0 - labels, (-1, 1, 1, 1))
         batch = super().read_batch(pack_inputs(images, good), training)
-        return {**batch, "labels": labels, "real": real}
+        return dataclasses.replace(batch, labels=labels, real=valid)
 
-    def further_losses(self, encoded, z, batch, training):
+    def auxiliary_losses(self, encoded, z, batch, training):
         """Returns classification, guidance and attention loss; see the class."""
         logits = self.classifier(z, training=training)
-        truth = ops.cast(batch["labels"], "int32")
+        truth = ops.cast(batch.labels, "int32")
         classification = keras.losses.sparse_categorical_crossentropy(
             truth, logits, from_logits=True
         )
         attention = self.class_attention(encoded)
         predicted = ops.cast(ops.argmax(logits, axis=-1), "int32")
         right = ops.logical_and(truth == NORMAL, predicted == NORMAL)
-        guidance = mean_of_real(
+        guidance = attention_loss(
             complementary_guided_attention_loss,
             batch,
             attention[..., NORMAL : NORMAL + 1],
@@ -126,7 +120,7 @@ class WeaklySupervisedCAVGA(CAVGA):
         return {
             "classification_loss": (self.classification_weight, ops.mean(classification)),
             "guidance_loss": (self.guidance_weight, guidance),
-            **super().further_losses(encoded, z, batch, training),
+            **super().auxiliary_losses(encoded, z, batch, training),
         }
 
     def class_attention(self, encoded):
@@ -137,7 +131,8 @@ class WeaklySupervisedCAVGA(CAVGA):
             encoded[f"features_{self.depth}"],
         )
 
-    def further_tensors(self, encoded):
-        """Returns the attention of "anomalous", for an expert of its own."""
+    def finish_tensors(self, tensors, encoded):
+        """Returns the tensors of `CAVGA`, and the attention of "anomalous"."""
         attention = self.class_attention(encoded)
-        return {"anomalous_attention": attention[..., ANOMALOUS : ANOMALOUS + 1]}
+        tensors["anomalous_attention"] = attention[..., ANOMALOUS : ANOMALOUS + 1]
+        return super().finish_tensors(tensors, encoded)

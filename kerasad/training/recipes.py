@@ -52,9 +52,7 @@ class Recipe:
     @property
     def defaults(self) -> dict[str, Any]:
         """All arguments of the model that have a default, with those of the recipe."""
-        from kerasad.models.arguments import init_arguments
-
-        return {**init_arguments(self.model_class), **self.arguments}
+        return {**self.model_class.init_arguments(), **self.arguments}
 
 
 _STATISTICS = "kerasad.models.feature_extractor:FeatureExtractor"
@@ -66,8 +64,7 @@ RECIPES = {
         _STATISTICS, experts=f"{_EXPERTS}:feature_statistics_experts", steps=0
     ),
     "feature_vae_gan": Recipe(
-        "kerasad.models.vae_gan:VAEGAN",
-        {"backbone": "efficientnet_lite0"},
+        "kerasad.models.feature_vae_gan:FeatureVAEGAN",
         learning_rate=2e-3,
         decay="cosine",
         steps=300,

@@ -96,8 +96,6 @@ def choose(
     training = resolve_training(model, training)
     known = {"latent": "conv", **own}  # a model without the argument has a convolutional latent
     fixed = {*model.arguments, *(known.keys() - own.keys())}
-    if known.get("backbone") is not None:
-        fixed.add("latent")
     chosen = dict(model.arguments)
     for entry in SPACE:
         argument = entry.argument or entry.name

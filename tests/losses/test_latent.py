@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasad.losses import gaussian_kl_divergence
+from kerasad.losses import gaussian_kl_divergence, latent_kl_loss
 
 
 def test_divergence_by_hand():
@@ -41,3 +41,19 @@ def test_half_precision_is_computed_in_float32():
     divergence = gaussian_kl_divergence(np.float16([300.0]), np.float16([0.0]))
     assert divergence.dtype == "float32"
     assert float(divergence[0]) == 45000.0
+
+
+def test_nats_per_pixel_value_by_hand():
+    # KL of mean 2 is 2 nats in each of 2 x 2 cells; the image has 4 x 4 x 3 values.
+    z_mean = np.full((1, 2, 2, 1), 2.0, "float32")
+    loss = latent_kl_loss(z_mean, np.zeros_like(z_mean), np.zeros((1, 4, 4, 3), "float32"))
+    assert float(loss) == pytest.approx(8 / 48)
+
+
+def test_cells_with_padding_and_padded_values_count_nowhere():
+    z_mean = np.full((1, 2, 2, 1), 2.0, "float32")
+    z_mean[0, :, 1] = 50.0
+    valid = np.ones((1, 4, 4, 1), "float32")
+    valid[:, :, 2:] = 0.0
+    loss = latent_kl_loss(z_mean, np.zeros_like(z_mean), np.zeros((1, 4, 4, 3), "float32"), valid)
+    assert float(loss) == pytest.approx(4 / 24)

@@ -190,9 +190,9 @@ def test_defective_images_reach_neither_reconstruction_nor_prior_nor_game(images
 
 def test_weak_adacos_teaches_the_discriminator_what_is_defective(images):
     model = make(WeaklySupervisedCAVGA)
-    before = model.adacos_mode.adacos.kernel.numpy()
+    before = model.adacos_classes.adacos.kernel.numpy()
     model.train_on_batch(images, LABELS)
-    assert not np.array_equal(before, model.adacos_mode.adacos.kernel.numpy())
+    assert not np.array_equal(before, model.adacos_classes.adacos.kernel.numpy())
     assert model.tensors(images)["class_logits"].shape == (8, 4, 4, 2)
 
 
@@ -217,7 +217,7 @@ def test_fit_save_and_load(model_class, options, images, tmp_path):
     model.compile()
     labels = (LABELS,) if model_class is WeaklySupervisedCAVGA else ()
     history = model.fit(images, *labels, batch_size=4, epochs=1, verbose=0).history
-    assert set(model_class.further_terms) <= set(history)
+    assert set(model_class.auxiliary_loss_names) <= set(history)
     assert np.all(np.isfinite(list(history.values())))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -63,7 +63,7 @@ def test_what_can_be_read_only_once_is_refused(extractor, images):
 
 def test_its_features_are_those_of_the_trained_model_on_the_same_backbone(extractor, images):
     small = {"filters": 4, "latent_dim": 4, "embedding_dim": 8, "seed": 0}
-    model = kerasad.VAEGAN(SHAPE, backbone="efficientnet_lite0", **small)
+    model = kerasad.FeatureVAEGAN(SHAPE, **small)
     theirs = model.tensors(images)
     for name, tensor in extractor.tensors(images).items():
         np.testing.assert_allclose(tensor, theirs[name], atol=1e-5)

@@ -9,7 +9,6 @@ from kerasad.models.networks import (
     build_discriminator,
     build_encoder,
     default_depth,
-    downsampled_cells,
     halved_sizes,
     latent_shape,
     seed_weights,
@@ -107,24 +106,6 @@ def test_spectral_normalization_keeps_all_digits_of_the_kernels_under_mixed_prec
             kernel = variable.numpy()
             rounded = np.asarray(keras.ops.cast(keras.ops.cast(kernel, "bfloat16"), "float32"))
             assert np.mean(kernel != rounded) > 0.9, variable.path
-
-
-@pytest.mark.parametrize("length", range(1, 70))
-def test_grids_of_halved_images_are_covered_exactly(length):
-    values = np.zeros((1, length, 4, 1), "float32")
-    for size, _ in halved_sizes(length, 4, 4):
-        assert downsampled_cells(values, size, 2).shape == (1, size, 2, 1)
-
-
-def test_cells_hold_the_mean_of_their_pixels():
-    values = np.arange(2 * 4 * 5 * 1, dtype="float32").reshape(2, 4, 5, 1)
-    cells = np.asarray(downsampled_cells(values, 2, 3))[1, :, :, 0]
-    image = values[1, :, :, 0]
-    # Five columns in three cells: two, two and one.
-    for row in range(2):
-        for column, span in enumerate((slice(0, 2), slice(2, 4), slice(4, 5))):
-            expected = image[2 * row : 2 * row + 2, span].mean()
-            assert cells[row, column] == pytest.approx(expected)
 
 
 def seeded(seed):

@@ -10,7 +10,7 @@ from kerasad.models.vae_gan import HEALTH_NAMES, SUMS, TERMS
 LOSS_NAMES = (*TERMS, *SUMS)
 
 MODES = ("pretext", "cluster", "instance", "none")
-PARTS = ("encoder", "decoder", "discriminator", "adacos_mode")
+PARTS = ("encoder", "decoder", "discriminator", "adacos_classes")
 WEIGHTS = ("reconstruction_weight", "kl_weight", "adversarial_weight", "adacos_weight")
 SGD = keras.optimizers.SGD
 
@@ -90,7 +90,7 @@ def test_one_step_reaches_every_kernel_of_its_own_player(make_model, images, ada
     model = compiled(make_model(adacos=adacos, latent=latent))
     generator, discriminator = recorded_gradients(model, images)
     assert {name.split("/")[0] for name in generator} == {"encoder", "decoder"}
-    assert {name.split("/")[0] for name in discriminator} <= {"discriminator", "adacos_mode"}
+    assert {name.split("/")[0] for name in discriminator} <= {"discriminator", "adacos_classes"}
     assert len(generator) + len(discriminator) == len(model.trainable_variables)
     without_term = {"embedding", "embedding_hidden"} if adacos == "none" else set()
     for name, gradient in {**generator, **discriminator}.items():
@@ -144,7 +144,7 @@ def test_without_adacos_weight_embedding_centers_and_scale_do_not_move(make_mode
     model = compiled(make_model(adacos_weight=0))
     before = contents(model)
     step(model, images)
-    still = {name for name in before if "embedding" in name or "adacos_mode" in name}
+    still = {name for name in before if "embedding" in name or "adacos_classes" in name}
     assert len(still) == 4 + 2
     assert still & moved(model, before) == set()
 
@@ -179,7 +179,7 @@ def test_the_generator_does_not_move_the_discriminator(make_model, images):
     before = contents(model)
     step(model, images)
     for name in moved(model, before):
-        if name.startswith(("discriminator", "adacos_mode")):
+        if name.startswith(("discriminator", "adacos_classes")):
             # Spectral normalization changes the length of a kernel, never its direction.
             assert "_normalized/" in name or name.endswith("scale"), name
             if name.endswith("kernel"):

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from kerasad.models.adacos_modes import WeakAdaCos, build_adacos_mode, weighted_cross_entropy
+from kerasad.models.adacos import WeakClasses, build_adacos_classes, weighted_cross_entropy
+from kerasad.models.training_batch import TrainingBatch
 
 GRID = (5, 10)  # 50 cells, of which 2 % are one
 
 
 def make_mode():
-    return build_adacos_mode("weak", (None, *GRID, 4), "fixed", 2, 2, seed=3)
+    return build_adacos_classes("weak", (None, *GRID, 4), "fixed", 2, 2, seed=3)
 
 
 def make_batch(labels, real=None):
@@ -15,12 +16,9 @@ def make_batch(labels, real=None):
     count, height, width = len(labels), 4 * GRID[0], 4 * GRID[1]
     labels = np.array(labels, "float32")
     real = np.ones((count, height, width, 1), "float32") if real is None else real
-    return {
-        "labels": labels,
-        "real": real,
-        "valid": real * (1 - labels)[:, None, None, None],
-        "mask": np.zeros((count, height, width, 1), "float32"),
-    }
+    mask = np.zeros((count, height, width, 1), "float32")
+    valid = real * (1 - labels)[:, None, None, None]
+    return TrainingBatch(None, real, None, None, mask, None, valid, labels)
 
 
 def embeddings(count, seed=0):
@@ -28,13 +26,13 @@ def embeddings(count, seed=0):
 
 
 def odds(mode, embedding):
-    logits = np.asarray(mode.class_logits(embedding))
+    logits = np.asarray(mode.tensors(embedding)["class_logits"])
     return logits[..., 1] - logits[..., 0]
 
 
 def test_good_cells_and_the_worst_cell_of_a_labelled_image_weigh_alike():
     mode, real = make_mode(), embeddings(3)
-    logits = np.asarray(mode.class_logits(real), "float64")
+    logits = np.asarray(mode.tensors(real)["class_logits"], "float64")
     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     y, x = np.unravel_index(np.argmax(odds(mode, real)[1]), GRID)
     good = -log_p[[0, 2], ..., 0].mean()
@@ -47,7 +45,7 @@ def test_a_batch_without_a_labelled_image_teaches_good_alone():
     mode, real = make_mode(), embeddings(2)
     loss = mode.discriminator_loss(real, None, make_batch([0, 0]))
     labels, weights = np.zeros((2, *GRID), "int32"), np.ones((2, *GRID), "float32")
-    expected = weighted_cross_entropy(labels, mode.class_logits(real), weights)
+    expected = weighted_cross_entropy(labels, mode.tensors(real)["class_logits"], weights)
     assert float(loss) == pytest.approx(float(expected), rel=1e-6)
 
 
@@ -62,12 +60,13 @@ def test_a_padded_cell_never_stands_for_a_defect():
 
 
 def test_the_share_of_cells_rounds_to_at_least_one():
-    assert round(WeakAdaCos.most_defective * 50) == 1
+    assert round(WeakClasses.most_defective * 50) == 1
     chosen = make_mode()._most_defective(embeddings(1), make_batch([1]))
     assert float(np.asarray(chosen).sum()) == 1.0
 
 
 def test_it_offers_the_centers_of_good_and_two_logits():
     mode = make_mode()
-    assert mode.normal_prototypes().shape == (2, 4)
-    assert mode.class_logits(embeddings(1)).shape == (1, *GRID, 2)
+    tensors = mode.tensors(embeddings(1))
+    assert tensors["prototypes"].shape == (2, 4)
+    assert tensors["class_logits"].shape == (1, *GRID, 2)

@@ -1,11 +1,11 @@
 import contextlib
 import dataclasses
 
-import keras
 import keras_tuner
 import pytest
 
 from kerasad import InputError
+from kerasad.models.base import AnomalyModel
 from kerasad.training.building import build_model
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.training.recipes import RECIPES, Recipe, resolve_arguments, resolve_training
@@ -149,7 +149,7 @@ def test_a_learning_rate_outside_the_limits_widens_them():
 
 
 def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
-    class Plain(keras.Model):
+    class Plain(AnomalyModel):
         def __init__(self, image_shape, latent_dim=32, kl_weight=1.0, seed=None):
             super().__init__()
 

@@ -1,18 +1,22 @@
-"""What the classes of AdaCos are: one layer a mode.
+"""The AdaCos term: what its classes are, one layer for each mode.
 
-Good images have no classes, so each mode makes its own. A mode owns the centers and says what
-discriminator and generator pay. `ADACOS_MODES` maps names to classes; `"none"` is absent there.
+Good images have no classes, so each mode makes its own. A layer owns the class centers and
+computes the AdaCos losses of discriminator and generator. `ADACOS_MODES` and
+`LABELLED_ADACOS_MODES` map the names of modes to layers; the mode `"none"` has no layer.
 """
 
 import keras
 from keras import ops
 
 from kerasad.layers import AdaCos, InstanceAdaCos
+from kerasad.layers.cells import downsampled_cells, real_cells, valid_cells
+from kerasad.losses.means import weighted_mean
 from kerasad.models.cell_clusters import CellClusters
-from kerasad.models.networks import downsampled_cells, seed_weights
+from kerasad.models.networks import seed_weights
+from kerasad.models.training_batch import TrainingBatch
 
-# A cell counts as defective from this share of defective pixels on; below it, down to none at
-# all, it is neither good nor defective and teaches nothing.
+# A cell with more than this share of defective pixels counts as defective. With fewer, but some,
+# it is neither good nor defective and teaches nothing.
 DEFECTIVE_COVERAGE = 0.25
 
 
@@ -28,60 +32,49 @@ def weighted_cross_entropy(labels, logits, weights):
         loss: float32 tensor `()`; 0 if all weights are 0.
     """
     loss = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-    return ops.sum(loss * weights) / ops.maximum(ops.sum(weights), 1e-12)
+    return weighted_mean(loss, weights)
 
 
-def valid_cells(valid, cells):
-    """Returns 1 for cells of real pixels and 0 for those with padding, float32 `(batch, h, w)`.
+class AdaCosClasses(keras.layers.Layer):
+    """Base class: the classes of one mode, their centers and both players' losses.
 
-    Args:
-        valid: float tensor `(batch, H, W, 1)`, 0 where an image was padded, or None.
-        cells: tensor `(batch, h, w, c)` on the grid of cells.
-    """
-    if valid is None:
-        return ops.ones(ops.shape(cells)[:-1], dtype="float32")
-    height, width = cells.shape[1:3]
-    return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
-
-
-def real_cells(mask, valid, grid):
-    """Returns 1 for cells without padding or a defective pixel, float32 `(batch, *grid)`."""
-    untouched = downsampled_cells(mask, *grid) == 0
-    if valid is not None:
-        untouched = ops.logical_and(untouched, downsampled_cells(valid, *grid) > 0.999)
-    return ops.cast(untouched[..., 0], "float32")
-
-
-class AdaCosMode(keras.layers.Layer):
-    """Base class of the modes.
-
-    A mode defines `discriminator_loss(real, fake, batch, training)`, what the embedding network
-    pays, and `generator_loss(fake, batch, clean)`, what encoder and decoder pay; both return
-    float32 `()`. `real`, `fake` and `clean` are embeddings `(batch, h, w, dim)` of the encoder's
-    inputs (images with synthetic defects), of the reconstructions, and of the images without
-    defects (None unless `generator_needs_clean`); `batch` is a dict of `target` (images without
-    defects, or their features), `valid` (or None), `mask` and `family` of the defects, see
-    `VAEGAN.read_batch`. In `training`, scale and clusters follow the batch.
+    A subclass defines `discriminator_loss` and `generator_loss`. Embeddings are `(batch, h, w,
+    dim)`; losses are float32 `()`.
 
     Args:
         scale_mode: `"dynamic"` or `"fixed"`, see `AdaCos`.
         num_sub_centers: int >= 1. Centers of each class.
     """
 
-    generator_needs_clean = False
-
     def __init__(self, scale_mode: str = "dynamic", num_sub_centers: int = 8, **kwargs):
         super().__init__(**kwargs)
         self.scale_mode = scale_mode
         self.num_sub_centers = num_sub_centers
 
-    def normal_prototypes(self):
-        """Returns the unit centers of good cells, float32 `(n, dim)`, or None without any."""
-        return None
+    def discriminator_loss(self, real, fake, batch: TrainingBatch, training=False):
+        """Returns the loss of the discriminator.
 
-    def class_logits(self, embedding):
-        """Returns logits whose class 0 is "good", `(batch, h, w, classes)`, or None."""
-        return None
+        Args:
+            real: embedding of the encoder's inputs, which may hold synthetic defects.
+            fake: embedding of the reconstructions.
+            batch: `TrainingBatch`.
+            training: bool. Whether scale and clusters follow the batch.
+        """
+        raise NotImplementedError
+
+    def generator_loss(self, fake, batch: TrainingBatch, discriminator=None):
+        """Returns the loss of encoder and decoder.
+
+        Args:
+            fake: embedding of the reconstructions.
+            batch: `TrainingBatch`.
+            discriminator: keras.Model, for the embedding of the target.
+        """
+        raise NotImplementedError
+
+    def tensors(self, embedding) -> dict:
+        """Returns what the centers say about cells, for experts; see `VAEGAN.tensors`."""
+        return {}
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
@@ -92,8 +85,8 @@ class AdaCosMode(keras.layers.Layer):
         }
 
 
-class GoodOrDefective(AdaCosMode):
-    """Base class of the modes whose class 0 is "good" and whose others are kinds of defects."""
+class DefectClasses(AdaCosClasses):
+    """Base class of modes whose class 0 is "good"; the others are kinds of defects."""
 
     num_classes: int
 
@@ -105,39 +98,38 @@ class GoodOrDefective(AdaCosMode):
         """Builds the centers."""
         self.adacos.build(embedding_shape)
 
-    def generator_loss(self, fake, batch, clean=None):
+    def generator_loss(self, fake, batch, discriminator=None):
         """Returns the cross-entropy of "good" for the reconstruction's cells."""
         logits = self.adacos(fake)
         labels = ops.zeros(ops.shape(logits)[:-1], dtype="int32")
-        return weighted_cross_entropy(labels, logits, valid_cells(batch["valid"], fake))
+        return weighted_cross_entropy(labels, logits, valid_cells(batch.valid, fake))
 
-    def normal_prototypes(self):
-        """Returns the centers of the class "good"."""
-        return self.adacos.centers[: self.num_sub_centers]
-
-    def class_logits(self, embedding):
-        """Returns the logits of all classes."""
-        return self.adacos(embedding)
+    def tensors(self, embedding) -> dict:
+        """Returns the centers of the class "good", and the logits of all classes."""
+        return {
+            "prototypes": self.adacos.centers[: self.num_sub_centers],
+            "class_logits": self.adacos(embedding),
+        }
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class PretextAdaCos(GoodOrDefective):
+class PretextClasses(DefectClasses):
     """Classes are "good" and the three training families of synthetic defects, cell by cell.
 
-    The discriminator learns to name the defect of each cell; the generator is paid for
-    reconstructions whose cells all look good. Good and defective cells weigh alike in sum.
+    The discriminator learns to name the defect of each cell; the generator learns to make every
+    cell of a reconstruction look good. Good and defective cells have the same total weight.
     """
 
     num_classes = 4
 
     def discriminator_loss(self, real, fake, batch, training=False):
-        """Returns the cross-entropy of naming each cell's defect; see the base class."""
+        """Returns the cross-entropy of naming each cell's defect."""
         grid = real.shape[1:3]
-        good = real_cells(batch["mask"], batch["valid"], grid)
-        coverage = downsampled_cells(batch["mask"], *grid)[..., 0]
+        good = real_cells(batch.mask, batch.valid, grid)
+        coverage = downsampled_cells(batch.mask, *grid)[..., 0]
         defective = ops.cast(coverage > DEFECTIVE_COVERAGE, "float32")
-        defective *= valid_cells(batch["valid"], real)
-        family = ops.cast(ops.reshape(batch["family"], (-1, 1, 1)), "float32")
+        defective *= valid_cells(batch.valid, real)
+        family = ops.cast(ops.reshape(batch.family, (-1, 1, 1)), "float32")
         labels = ops.cast(defective * family, "int32")
         weights = good / ops.maximum(ops.sum(good), 1.0)
         weights += defective / ops.maximum(ops.sum(defective), 1.0)
@@ -146,11 +138,11 @@ class PretextAdaCos(GoodOrDefective):
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class ClusterAdaCos(AdaCosMode):
+class ClusterClasses(AdaCosClasses):
     """Classes are k-means clusters of the good images' cells.
 
-    The embedding of a cell learns to name the cluster of the pixels there; the generator is paid
-    for reconstructions whose cells keep the clusters of the original.
+    The embedding of a cell learns to name the cluster of the pixels there; the generator learns to
+    keep the clusters of the original.
 
     Args:
         num_clusters: int >= 2.
@@ -178,22 +170,22 @@ class ClusterAdaCos(AdaCosMode):
         self.clusters.build(embedding_shape)
 
     def discriminator_loss(self, real, fake, batch, training=False):
-        """Returns the cross-entropy of naming each good cell's cluster; see the base class."""
+        """Returns the cross-entropy of naming each good cell's cluster."""
         grid = real.shape[1:3]
-        weights = real_cells(batch["mask"], batch["valid"], grid)
-        labels = self.clusters(batch["target"], weights, grid=tuple(grid), training=training)
+        weights = real_cells(batch.mask, batch.valid, grid)
+        labels = self.clusters(batch.target, weights, grid=tuple(grid), training=training)
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
 
-    def generator_loss(self, fake, batch, clean=None):
+    def generator_loss(self, fake, batch, discriminator=None):
         """Returns the cross-entropy of the original's clusters in the reconstruction."""
-        weights = valid_cells(batch["valid"], fake)
-        labels = self.clusters(batch["target"], weights, grid=tuple(fake.shape[1:3]))
+        weights = valid_cells(batch.valid, fake)
+        labels = self.clusters(batch.target, weights, grid=tuple(fake.shape[1:3]))
         return weighted_cross_entropy(labels, self.adacos(fake), weights)
 
-    def normal_prototypes(self):
+    def tensors(self, embedding) -> dict:
         """Returns all centers: each belongs to good cells."""
-        return self.adacos.centers
+        return {"prototypes": self.adacos.centers}
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
@@ -206,14 +198,12 @@ class ClusterAdaCos(AdaCosMode):
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class InstanceMode(AdaCosMode):
+class InstanceClasses(AdaCosClasses):
     """Every image of the batch is a class: a reconstruction must be nearest to its own image.
 
-    The literal reading of "similarity between image and reconstruction". It has no centers that
-    outlive the batch, so it offers no prototypes.
+    This is the literal reading of "similarity between image and reconstruction". No center
+    outlives the batch, so there are no prototypes.
     """
-
-    generator_needs_clean = True
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -225,12 +215,13 @@ class InstanceMode(AdaCosMode):
 
     def discriminator_loss(self, real, fake, batch, training=False):
         """Returns the cross-entropy of recognizing the image behind each reconstruction."""
-        weights = real_cells(batch["mask"], batch["valid"], real.shape[1:3])
+        weights = real_cells(batch.mask, batch.valid, real.shape[1:3])
         return self._loss(fake, real, weights, training)
 
-    def generator_loss(self, fake, batch, clean=None):
-        """Returns the same cross-entropy, as encoder and decoder pay it."""
-        return self._loss(fake, clean, valid_cells(batch["valid"], fake), training=False)
+    def generator_loss(self, fake, batch, discriminator=None):
+        """Returns the same cross-entropy for encoder and decoder."""
+        anchors = discriminator(batch.target, training=False)["embedding"]
+        return self._loss(fake, anchors, valid_cells(batch.valid, fake), training=False)
 
     def _loss(self, fake, anchors, weights, training):
         logits = self.adacos(
@@ -241,16 +232,15 @@ class InstanceMode(AdaCosMode):
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class WeakAdaCos(GoodOrDefective):
+class WeakClasses(DefectClasses):
     """Classes are "good" and "defective", from images of which some are labelled defective.
 
-    Only whole images are labelled, so of a defective one the cells that look most defective, a
-    share of `most_defective`, stand for its defect and the others teach nothing; the cells of
-    good images are good. Both classes weigh alike in sum; a batch without a labelled image
-    teaches "good" alone. `batch` has `labels` `(batch,)`, 1 = defective, and `real`, 1 for the
-    real pixels of every image, where `valid` is 0 on all of a labelled one.
+    Only whole images are labelled. Of a defective one, the share `most_defective` of cells that
+    look most defective stands for its defect, and the others teach nothing; all cells of good
+    images are good. Both classes have the same total weight; a batch without a labelled image
+    teaches "good" alone. `valid` of the batch is 0 on all of a labelled image, `real` is not.
 
-    Reference: two classes need sub-centers, since AdaCos is not defined for two centers; the
+    Reference: two classes need sub-centers, since AdaCos is not defined for two centers. The
     choice of cells is multiple-instance learning, as in Sultani et al., "Real-world anomaly
     detection in surveillance videos", CVPR 2018. Their combination is ours.
     """
@@ -259,9 +249,9 @@ class WeakAdaCos(GoodOrDefective):
     most_defective = 0.02
 
     def discriminator_loss(self, real, fake, batch, training=False):
-        """Returns the cross-entropy of telling good cells from the labelled images' worst."""
+        """Returns the cross-entropy of telling good cells from labelled images' worst cells."""
         grid = real.shape[1:3]
-        good = real_cells(batch["mask"], batch["valid"], grid)
+        good = real_cells(batch.mask, batch.valid, grid)
         defective = self._most_defective(real, batch)
         weights = good / ops.maximum(ops.sum(good), 1.0)
         weights += defective / ops.maximum(ops.sum(defective), 1.0)
@@ -273,8 +263,8 @@ class WeakAdaCos(GoodOrDefective):
         """Returns 1 for the cells that stand for a labelled image's defect, `(batch, h, w)`."""
         logits = ops.stop_gradient(self.adacos(embedding))
         odds = logits[..., 1] - logits[..., 0]
-        eligible = valid_cells(batch["real"], embedding)
-        eligible *= ops.reshape(ops.cast(batch["labels"], "float32"), (-1, 1, 1))
+        eligible = valid_cells(batch.real, embedding)
+        eligible *= ops.reshape(ops.cast(batch.labels, "float32"), (-1, 1, 1))
         odds = ops.where(eligible > 0, odds, -1e9)
         cells = odds.shape[1] * odds.shape[2]
         count = max(1, round(self.most_defective * cells))
@@ -288,13 +278,13 @@ def _image_embedding(embedding, weights):
     return ops.sum(directions * weights[..., None], axis=(1, 2))
 
 
-ADACOS_MODES = {"pretext": PretextAdaCos, "cluster": ClusterAdaCos, "instance": InstanceMode}
-"""Modes that need no label."""
-LABELLED_ADACOS_MODES = {"weak": WeakAdaCos}
-"""Modes that need images labelled defective."""
+ADACOS_MODES = {"pretext": PretextClasses, "cluster": ClusterClasses, "instance": InstanceClasses}
+"""Layers of the modes that need no labels, by name."""
+LABELLED_ADACOS_MODES = {"weak": WeakClasses}
+"""Layers of the modes that need images labelled defective, by name."""
 
 
-def build_adacos_mode(
+def build_adacos_classes(
     name: str,
     embedding_shape,
     scale_mode: str,
@@ -302,8 +292,8 @@ def build_adacos_mode(
     num_clusters: int,
     feature_channels: int | None = None,
     seed: int | None = None,
-) -> AdaCosMode | None:
-    """Returns a mode, built for embeddings of a shape; None for `"none"`."""
+) -> AdaCosClasses | None:
+    """Returns the layer of a mode, built for embeddings of a shape; None for `"none"`."""
     if name == "none":
         return None
     options = {}

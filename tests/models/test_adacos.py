@@ -1,16 +1,14 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kerasad.layers.adacos import fixed_adacos_scale
-from kerasad.models.adacos_modes import (
-    ADACOS_MODES,
-    build_adacos_mode,
-    real_cells,
-    valid_cells,
-    weighted_cross_entropy,
-)
+from kerasad.layers.cells import real_cells
+from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes, weighted_cross_entropy
+from kerasad.models.training_batch import TrainingBatch
 
 SHAPE = (3, 4, 4, 5)
 
@@ -22,7 +20,7 @@ def random_embeddings(count=2, seed=0):
 
 
 def make_mode(name, scale_mode="fixed", **options):
-    return build_adacos_mode(name, (None, *SHAPE[1:]), scale_mode, 2, 3, **options)
+    return build_adacos_classes(name, (None, *SHAPE[1:]), scale_mode, 2, 3, **options)
 
 
 def make_batch(valid=None):
@@ -37,7 +35,17 @@ def make_batch(valid=None):
     mask[1, 4:5, 4:6] = 1.0
     mask[2, 12:14, 0:2] = 1.0
     mask[2, 14, 0] = 1.0
-    return {"target": images, "valid": valid, "mask": mask, "family": np.array([0, 2, 3], "int32")}
+    family = np.array([0, 2, 3], "int32")
+    return TrainingBatch(images, valid, images, images, mask, family, valid)
+
+
+def replaced(batch, **changes):
+    return dataclasses.replace(batch, **changes)
+
+
+def embeds(embedding):
+    """A discriminator that sees one embedding in everything."""
+    return lambda images, training: {"embedding": embedding}
 
 
 def padded(columns=6):
@@ -66,26 +74,6 @@ def test_cross_entropy_is_a_weighted_mean():
     assert float(weighted_cross_entropy(labels, logits, 0 * weights)) == 0.0
 
 
-def test_a_cell_is_real_without_a_single_defective_pixel():
-    batch = make_batch()
-    cells = np.asarray(real_cells(batch["mask"], None, (4, 4)))
-    expected = np.ones((3, 4, 4))
-    expected[1, 0, 1] = expected[1, 1, 1] = expected[2, 3, 0] = 0.0
-    np.testing.assert_array_equal(cells, expected)
-
-
-def test_a_cell_is_valid_without_a_single_padded_pixel():
-    embedding = random_embeddings()[0]
-    np.testing.assert_array_equal(valid_cells(None, embedding), np.ones((3, 4, 4)))
-    expected = np.zeros((3, 4, 4))
-    expected[:, :, 0] = 1.0  # columns 4-7 hold two padded ones
-    np.testing.assert_array_equal(valid_cells(padded(), embedding), expected)
-    batch = make_batch()
-    found = np.asarray(real_cells(batch["mask"], padded(), (4, 4)))
-    expected[2, 3, 0] = 0.0
-    np.testing.assert_array_equal(found, expected)
-
-
 @pytest.mark.parametrize("valid", [None, padded()], ids=["whole", "padded"])
 def test_pretext_names_the_defect_of_each_cell(valid):
     mode, batch, (real, fake) = make_mode("pretext"), make_batch(valid), random_embeddings()
@@ -97,23 +85,23 @@ def test_pretext_names_the_defect_of_each_cell(valid):
                 cell = slice(4 * row, 4 * row + 4), slice(4 * column, 4 * column + 4)
                 if valid is not None and valid[image][cell].min() == 0:
                     continue
-                coverage = batch["mask"][image][cell].mean()
+                coverage = batch.mask[image][cell].mean()
                 cost = -logits[image, row, column]
                 if coverage == 0:
                     good.append(cost[0])
                 elif coverage > 0.25:
-                    defective.append(cost[batch["family"][image]])
+                    defective.append(cost[batch.family[image]])
     # Cell (0, 1) of image 1 counts only where there is no padding.
     assert len(defective) == (2 if valid is None else 1)
     expected = (np.mean(good) + np.mean(defective)) / 2
-    batch["mask"] = batch["mask"] * (1.0 if valid is None else valid)
+    batch = replaced(batch, mask=batch.mask * (1.0 if valid is None else valid))
     found = mode.discriminator_loss(real, fake, batch)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_pretext_without_defects_names_good_cells_alone():
     mode, batch, (real, fake) = make_mode("pretext"), make_batch(), random_embeddings()
-    batch["mask"] = 0 * batch["mask"]
+    batch = replaced(batch, mask=0 * batch.mask)
     expected = -log_softmax(mode.adacos(real))[..., 0].mean()
     assert float(mode.discriminator_loss(real, fake, batch)) == pytest.approx(expected, rel=1e-5)
 
@@ -130,8 +118,8 @@ def test_pretext_pays_the_generator_for_cells_that_look_good(valid):
 def test_cluster_names_the_cluster_of_each_good_cell():
     mode, batch, (real, fake) = make_mode("cluster", seed=0), make_batch(), random_embeddings()
     mode.discriminator_loss(real, fake, batch, training=True)  # draws the clusters
-    good = np.asarray(real_cells(batch["mask"], None, (4, 4)))
-    labels = np.asarray(mode.clusters(batch["target"], good, grid=(4, 4)))
+    good = np.asarray(real_cells(batch.mask, None, (4, 4)))
+    labels = np.asarray(mode.clusters(batch.target, good, grid=(4, 4)))
     assert len(np.unique(labels)) == 3
     costs = -np.take_along_axis(log_softmax(mode.adacos(real)), labels[..., None], -1)[..., 0]
     found = float(mode.discriminator_loss(real, fake, batch))
@@ -142,7 +130,7 @@ def test_cluster_names_the_cluster_of_each_good_cell():
 
 def test_instance_recognizes_the_image_behind_each_reconstruction():
     mode, batch, (real, fake) = make_mode("instance"), make_batch(), random_embeddings()
-    good = np.asarray(real_cells(batch["mask"], None, (4, 4)))[..., None]
+    good = np.asarray(real_cells(batch.mask, None, (4, 4)))[..., None]
     pooled = [unit((unit(x) * good).sum(axis=(1, 2))) for x in (real, fake)]
     logits = fixed_adacos_scale(3) * pooled[1] @ pooled[0].T
     expected = -np.diag(log_softmax(logits)).mean()
@@ -150,12 +138,13 @@ def test_instance_recognizes_the_image_behind_each_reconstruction():
     assert float(found) == pytest.approx(expected, rel=1e-5)
     pooled = [unit(unit(x).sum(axis=(1, 2))) for x in (real, fake)]
     expected = -np.diag(log_softmax(fixed_adacos_scale(3) * pooled[1] @ pooled[0].T)).mean()
-    assert float(mode.generator_loss(fake, batch, real)) == pytest.approx(expected, rel=1e-5)
+    found = mode.generator_loss(fake, batch, embeds(real))
+    assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_instance_survives_an_image_without_a_good_cell():
     mode, batch, (real, fake) = make_mode("instance", "dynamic"), make_batch(), random_embeddings()
-    batch["mask"][0] = 1.0
+    batch.mask[0] = 1.0
     real, fake = tf.constant(real), tf.constant(fake)
     with tf.GradientTape() as tape:
         tape.watch(fake)
@@ -170,7 +159,7 @@ def test_generator_is_paid_through_the_reconstruction_alone(name):
     real, fake = tf.constant(real), tf.constant(fake)
     with tf.GradientTape() as tape:
         tape.watch([real, fake])
-        loss = mode.generator_loss(fake, make_batch(), real)
+        loss = mode.generator_loss(fake, make_batch(), embeds(real))
     to_real, to_fake = tape.gradient(loss, [real, fake])
     assert to_real is None
     assert np.any(to_fake.numpy() != 0)
@@ -185,7 +174,7 @@ def test_only_the_discriminator_in_training_moves_the_dynamic_scale(name, scale_
         random_embeddings(),
     )
     before = float(mode.adacos.scale)
-    mode.generator_loss(fake, batch, real)
+    mode.generator_loss(fake, batch, embeds(real))
     mode.discriminator_loss(real, fake, batch)
     assert float(mode.adacos.scale) == before
     mode.discriminator_loss(real, fake, batch, training=True)
@@ -194,23 +183,23 @@ def test_only_the_discriminator_in_training_moves_the_dynamic_scale(name, scale_
 
 @pytest.mark.parametrize(("name", "count"), [("pretext", 2), ("cluster", 6)])
 def test_prototypes_of_good_cells_have_unit_length(name, count):
-    prototypes = np.asarray(make_mode(name).normal_prototypes())
+    prototypes = np.asarray(make_mode(name).tensors(random_embeddings()[0])["prototypes"])
     assert prototypes.shape == (count, 5)
     np.testing.assert_allclose(np.linalg.norm(prototypes, axis=-1), 1.0, rtol=1e-5)
 
 
 def test_an_embedding_at_a_prototype_is_called_good():
     mode = make_mode("pretext")
-    at_prototype = np.broadcast_to(np.asarray(mode.normal_prototypes())[1], SHAPE)
-    logits = np.asarray(mode.class_logits(at_prototype))
+    prototypes = np.asarray(mode.tensors(random_embeddings()[0])["prototypes"])
+    at_prototype = np.broadcast_to(prototypes[1], SHAPE)
+    logits = np.asarray(mode.tensors(at_prototype)["class_logits"])
     assert logits.shape == (3, 4, 4, 4)
     np.testing.assert_allclose(logits.max(axis=-1), logits[..., 0])
 
 
 def test_modes_without_prototypes_or_classes_say_so():
-    assert make_mode("instance").normal_prototypes() is None
-    for name in ("instance", "cluster"):
-        assert make_mode(name).class_logits(random_embeddings()[0]) is None
+    assert make_mode("instance").tensors(random_embeddings()[0]) == {}
+    assert set(make_mode("cluster").tensors(random_embeddings()[0])) == {"prototypes"}
     assert make_mode("none") is None
 
 

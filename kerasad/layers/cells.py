@@ -1,0 +1,58 @@
+"""Means over the cells of a coarser grid, and which cells count."""
+
+from keras import ops
+
+
+def downsampled_cells(values, height, width):
+    """Returns the mean of `(batch, H, W, c)` values in each cell of a coarser grid.
+
+    Args:
+        values: float tensor `(batch, H, W, c)`.
+        height: int, rows of the grid.
+        width: int, columns of the grid.
+
+    Returns:
+        cells: float tensor `(batch, height, width, c)`. Where the grid does not divide the image,
+        the last cells are smaller.
+    """
+    window = (-(-values.shape[1] // height), -(-values.shape[2] // width))
+    return ops.average_pool(values, window, strides=window, padding="same")
+
+
+def averaged_cells(cells, grid):
+    """Returns `(batch, H, W, c)` cells averaged to a grid `(height, width)` that is no finer.
+
+    Whole cells are averaged where a whole number of them makes one of the grid. Other grids, such
+    as those of networks that cut their borders off, are resampled with antialiasing.
+    """
+    means = downsampled_cells(cells, *grid)
+    if tuple(means.shape[1:3]) == tuple(grid):
+        return means
+    return ops.image.resize(cells, grid, interpolation="bilinear", antialias=True)
+
+
+def valid_cells(valid, cells):
+    """Returns 1 for cells of real pixels and 0 for those with padding, float32 `(batch, h, w)`.
+
+    Args:
+        valid: float tensor `(batch, H, W, 1)`, 0 where an image was padded, or None.
+        cells: tensor `(batch, h, w, c)` on the grid of cells.
+    """
+    if valid is None:
+        return ops.ones(ops.shape(cells)[:-1], dtype="float32")
+    height, width = cells.shape[1:3]
+    return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
+
+
+def real_cells(mask, valid, grid):
+    """Returns 1 for cells without padding or a defective pixel, float32 `(batch, *grid)`.
+
+    Args:
+        mask: float tensor `(batch, H, W, 1)`, above 0 where an image is defective.
+        valid: as of `valid_cells`.
+        grid: `(h, w)`.
+    """
+    untouched = downsampled_cells(mask, *grid) == 0
+    if valid is not None:
+        untouched = ops.logical_and(untouched, downsampled_cells(valid, *grid) > 0.999)
+    return ops.cast(untouched[..., 0], "float32")

@@ -1,0 +1,217 @@
+"""A VAE-GAN on the features of a frozen backbone."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import InputError
+from kerasad.layers.cells import downsampled_cells
+from kerasad.layers.content_grid import align_cells, enlarge_maps
+from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
+from kerasad.models.feature_networks import (
+    build_feature_decoder,
+    build_feature_discriminator,
+    build_feature_encoder,
+    build_image_head,
+)
+from kerasad.models.feature_view import FeatureView
+from kerasad.models.networks import seed_weights
+from kerasad.models.training_batch import TrainingBatch
+from kerasad.models.vae_gan import VAEGAN
+
+PIXEL_ARGUMENTS = ("latent", "depth", "ssim_weight", "attention_layer")
+"""Arguments of `VAEGAN` that mean nothing on features."""
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class FeatureVAEGAN(VAEGAN):
+    """`VAEGAN` whose networks work on cells of a frozen backbone's features at several scales.
+
+    The encoder reads features (see `FeatureView`), the decoder restores those of the image without
+    defects, and the discriminator rates single cells. `R` is `FeatureReconstructionLoss`, and `KL`
+    is in nats per value of the features. An image head learns beside them to draw a small picture
+    of the code (at most 64 pixels a side), for people to look at; no gradient leaves it.
+
+    `fit` first measures mean and deviation of each channel, unless `adapt` or `precompute` has.
+    Its inputs may hold the clean images' raw features under `features` (see `precompute`), which
+    are then not computed again.
+
+    Args:
+        image_shape: `(height, width, 3)`, sides of at least 8 pixels.
+        backbone: str. Name of the pretrained network, see `build_backbone`.
+        taps: names of the backbone's features, or None for its own choice.
+        backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
+            reads no file.
+        **kwargs: as of `VAEGAN`, without those in `PIXEL_ARGUMENTS`. `filters` is half of the
+            channels of hidden layers.
+
+    Call arguments:
+        inputs: as of `VAEGAN`.
+        training: bool.
+
+    Returns:
+        picture: float32 tensor `(batch, h, w, 3)` in [0, 1], smaller than the images.
+
+    Raises:
+        InputError: For an argument outside its range, or one of `PIXEL_ARGUMENTS`.
+    """
+
+    auxiliary_loss_names = ("image_loss",)
+
+    def __init__(
+        self,
+        image_shape,
+        backbone="efficientnet_lite0",
+        taps=None,
+        backbone_weights="imagenet",
+        **kwargs,
+    ):
+        for name in PIXEL_ARGUMENTS:
+            if name in kwargs:
+                raise InputError(
+                    f"`{name}` is an argument of VAEGAN, on pixels; leave it out of FeatureVAEGAN. "
+                    f"Received: {kwargs[name]!r}"
+                )
+        # Before the base class makes the networks, which depend on them.
+        self.backbone = backbone
+        self.taps = None if taps is None else list(taps)
+        self.backbone_weights = backbone_weights
+        super().__init__(image_shape, **kwargs)
+
+    @classmethod
+    def init_arguments(cls) -> dict:
+        """Returns the arguments with defaults, without `PIXEL_ARGUMENTS`."""
+        arguments = super().init_arguments()
+        return {name: arguments[name] for name in arguments if name not in PIXEL_ARGUMENTS}
+
+    def build_networks(self):
+        """Creates the view, every network and the head that draws pictures."""
+        options = (self.image_shape, self.taps, self.backbone_weights)
+        self.view = FeatureView(self.backbone, *options, name="view")
+        self.view.build()
+        self.cell_grid = self.view.grid
+        self.feature_channels = sum(self.view.scales)
+        self.depth = 1  # the encoder's only level
+        super().build_networks()
+        self.reconstruction_loss = FeatureReconstructionLoss(self.view.scales)
+        self.image_head = build_image_head(
+            self.decoder.input.shape[1:], 2 * self.filters, self.image_shape[:2]
+        )
+        if self.seed is not None:
+            seed_weights(self.image_head, 1000 * self.seed + 500)
+
+    def build_coders(self):
+        """Returns the encoder and the decoder of features."""
+        options = ((*self.cell_grid, self.feature_channels), self.latent_dim, 2 * self.filters)
+        return build_feature_encoder(*options), build_feature_decoder(*options)
+
+    def build_discriminator(self):
+        """Returns the discriminator of cells of features."""
+        options = ((*self.cell_grid, self.feature_channels), 2 * self.filters, self.embedding_dim)
+        return build_feature_discriminator(*options)
+
+    def adapt(self, data, max_images: int = 1024) -> None:
+        """Measures mean and deviation of the features, see `FeatureView.adapt`."""
+        self.view.adapt(data, max_images)
+
+    def precompute(self, data, num_images: int, max_bytes: int):
+        """Computes the features of all images once, see `FeatureView.precompute`."""
+        return self.view.precompute(data, num_images, max_bytes)
+
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as `VAEGAN.fit` does; first calls `adapt` if nothing has measured features."""
+        if not self.view.is_adapted:
+            self.adapt(x)
+        return super().fit(x, *args, **kwargs)
+
+    @property
+    def generator_variables(self):
+        """The trainable variables of encoder, decoder and image head."""
+        return super().generator_variables + self.image_head.trainable_variables
+
+    def read_batch(self, data, training: bool) -> TrainingBatch:
+        """Returns a batch of features; `mask` is the share of each cell that is defective."""
+        batch = super().read_batch(data, training)
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        inputs = self.view(batch.inputs, batch.real)
+        if isinstance(x, dict) and "features" in x:
+            target = self.view.standardize(x["features"])
+        else:
+            target = self.view(batch.images, batch.real) if training else inputs
+        mask = self.view.align_mask(batch.mask, batch.real)
+        # No cell of an aligned grid is padding.
+        return dataclasses.replace(batch, inputs=inputs, target=target, mask=mask, valid=None)
+
+    def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
+        """Returns the squared error of the code's picture, which trains the image head alone."""
+        picture = self.image_head(ops.stop_gradient(encoded["z_mean"]), training=training)
+        small = ops.cast(batch.images, "float32")
+        size = picture.shape[1:3]
+        if small.shape[1] % size[0] or small.shape[2] % size[1]:
+            small = ops.image.resize(small, size, interpolation="bilinear", antialias=True)
+        else:
+            small = downsampled_cells(small, *size)
+        small = align_cells(small, batch.real)
+        return {"image_loss": (1.0, ops.mean(ops.square(picture - small)))}
+
+    def call(self, inputs, training=False):
+        """Returns the code's picture; that of a padded image lies in the frame's corner."""
+        images, valid = unpack_inputs(inputs)
+        encoded = self.encoder(self.view(images, valid), training=training)
+        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
+        picture = self.image_head(z, training=training)
+        if valid is None:
+            return picture
+        return enlarge_maps(picture, picture.shape[1:3], valid, smoothing=0.4)
+
+    def residual_map(self, inputs):
+        """Returns the mean over scales of the angle to restored features, `1 - cos`."""
+        images, valid = unpack_inputs(inputs)
+        features = self.view(images, valid)
+        encoded = self.encoder(features, training=False)
+        restored = self.decoder(encoded["z_mean"], training=False)
+        angles = scale_angles(features, restored, self.view.scales)
+        return enlarge_maps(angles, images.shape[1:3], valid)
+
+    def tensors(self, inputs) -> dict:
+        """Returns what one forward pass knows about images, for the experts of a detector.
+
+        Returns:
+            tensors: dict of float32 tensors: those of `FeatureView.tensors`; `restored_features`
+            and, for each tap, `restored_features_1`, ... and `residual_features_1`, ..., the
+            features less the restored ones; `z_mean`, `z_log_var` `(batch, h / 2, w / 2,
+            latent_dim)`; of the discriminator `discriminator_features`, `embedding`, the same of
+            the restored features under `reconstruction_discriminator_features` and
+            `reconstruction_embedding`, and, if it is trained as such, `discriminator_logits`
+            `(batch, h, w, 1)`; `attention_map`; with AdaCos `prototypes` and `class_logits`, see
+            `VAEGAN.tensors`. The cells of a padded image are aligned with its real part.
+        """
+        tensors = self.view.tensors(*unpack_inputs(inputs))
+        features = tensors["features"]
+        encoded = self.encoder(features, training=False)
+        restored = self.decoder(encoded["z_mean"], training=False)
+        real = self.discriminator(features, training=False)
+        fake = self.discriminator(restored, training=False)
+        tensors |= {
+            "restored_features": restored,
+            "discriminator_features": real["features"],
+            "reconstruction_discriminator_features": fake["features"],
+            "embedding": real["embedding"],
+            "reconstruction_embedding": fake["embedding"],
+        }
+        if self.adversarial_weight > 0:  # logits that were never trained say nothing
+            tensors["discriminator_logits"] = real["logits"]
+        for index, channels in enumerate(scale_slices(self.view.scales), start=1):
+            tensors[f"restored_features_{index}"] = restored[..., channels]
+            residual = features[..., channels] - restored[..., channels]
+            tensors[f"residual_features_{index}"] = residual
+        return self.finish_tensors(tensors, encoded)
+
+    @classmethod
+    def from_config(cls, config):
+        """Creates a model from `get_config`, with random weights: a saved model brings its own."""
+        model = super().from_config({**config, "backbone_weights": None})
+        model.backbone_weights = config.get("backbone_weights")
+        return model

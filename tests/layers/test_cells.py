@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from kerasad.layers.cells import downsampled_cells, real_cells, valid_cells
+from kerasad.models.networks import halved_sizes
+
+
+def make_mask():
+    """Defects of 16 px images in 4 x 4 cells: none; a cell and a bit of one below; a small one."""
+    mask = np.zeros((3, 16, 16, 1), "float32")
+    mask[1, 0:4, 4:8] = 1.0
+    mask[1, 4:5, 4:6] = 1.0
+    mask[2, 12:14, 0:2] = 1.0
+    return mask
+
+
+def padded(columns=6):
+    """Validity of images whose columns from `columns` on are padding."""
+    valid = np.ones((3, 16, 16, 1), "float32")
+    valid[:, :, columns:] = 0.0
+    return valid
+
+
+def test_a_cell_is_real_without_a_single_defective_pixel():
+    cells = np.asarray(real_cells(make_mask(), None, (4, 4)))
+    expected = np.ones((3, 4, 4))
+    expected[1, 0, 1] = expected[1, 1, 1] = expected[2, 3, 0] = 0.0
+    np.testing.assert_array_equal(cells, expected)
+
+
+def test_a_cell_is_valid_without_a_single_padded_pixel():
+    embedding = np.zeros((3, 4, 4, 5), "float32")
+    np.testing.assert_array_equal(valid_cells(None, embedding), np.ones((3, 4, 4)))
+    expected = np.zeros((3, 4, 4))
+    expected[:, :, 0] = 1.0  # columns 4-7 hold two padded ones
+    np.testing.assert_array_equal(valid_cells(padded(), embedding), expected)
+    found = np.asarray(real_cells(make_mask(), padded(), (4, 4)))
+    expected[2, 3, 0] = 0.0
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("length", range(1, 70))
+def test_grids_of_halved_images_are_covered_exactly(length):
+    values = np.zeros((1, length, 4, 1), "float32")
+    for size, _ in halved_sizes(length, 4, 4):
+        assert downsampled_cells(values, size, 2).shape == (1, size, 2, 1)
+
+
+def test_cells_hold_the_mean_of_their_pixels():
+    values = np.arange(2 * 4 * 5 * 1, dtype="float32").reshape(2, 4, 5, 1)
+    cells = np.asarray(downsampled_cells(values, 2, 3))[1, :, :, 0]
+    image = values[1, :, :, 0]
+    # Five columns in three cells: two, two and one.
+    for row in range(2):
+        for column, span in enumerate((slice(0, 2), slice(2, 4), slice(4, 5))):
+            expected = image[2 * row : 2 * row + 2, span].mean()
+            assert cells[row, column] == pytest.approx(expected)

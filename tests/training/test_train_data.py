@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasad
+from kerasad.training.fitting import train_data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        pixels = rng.integers(0, 255, (32, 32, 3), "uint8")
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def model():
+    return kerasad.FeatureVAEGAN((32, 32, 3), filters=4, adacos="none", seed=0)
+
+
+def test_each_image_of_a_training_comes_with_its_own_features(folder, model):
+    category = kerasad.data.load_category(folder, image_size="32x32", batch_size=4)
+    seen = 0
+    for inputs in train_data(model, category):
+        expected = model.view.raw_features(inputs["images"])
+        np.testing.assert_allclose(inputs["features"], expected, rtol=2e-3, atol=1e-3)
+        seen += len(inputs["images"])
+    assert seen == len(category.split.train)
+
+
+@pytest.mark.parametrize("settings", [{"cache_megabytes": 0}, {"crop_size": "32x32"}])
+def test_crops_and_a_budget_too_small_come_without_features(folder, model, settings):
+    category = kerasad.data.load_category(folder, image_size="32x32", **settings)
+    assert not isinstance(train_data(model, category).element_spec, dict)
