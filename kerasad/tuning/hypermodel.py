@@ -54,13 +54,9 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                 "another --model."
             )
         training = training or TrainingConfig()
-        epochs = choose_epochs(self.model, training, data)
-        if epochs is None:
-            raise InputError(
-                f"{self.model.name} trains no network, so there is nothing to search: name "
-                "another --model."
-            )
-        self.training = dataclasses.replace(training, epochs=epochs)
+        self.training = dataclasses.replace(
+            training, epochs=choose_epochs(self.model, training, data)
+        )
         self.overlap = overlap
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:
