@@ -25,8 +25,8 @@ import tensorflow as tf
 from results import append_row, find_row, markdown_table, read_rows
 
 import kerasad  # noqa: F401  (registers the classes)
+from kerasad.data import read_category
 from kerasad.data.geometry import pack_inputs
-from kerasad.data.records import read_category
 from kerasad.export import execution
 from kerasad.export.samples import make_sample, read_sendable
 from kerasad.runs.run import open_run

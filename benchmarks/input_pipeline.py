@@ -76,9 +76,9 @@ def measure(folder, settings):
     """Iterates epochs over the first images of the folder, in this process."""
     import tensorflow as tf
 
+    from kerasad.data import read_images
     from kerasad.data.geometry import plan_geometry
     from kerasad.data.pipeline import make_train_dataset
-    from kerasad.data.records import read_images
     from kerasad.data.source import ImageSource
 
     started = time.perf_counter()

@@ -59,8 +59,8 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
         max_train: int or None. Good images are left out at random until a run trains on so many.
         seed: int.
     """
+    from kerasad.data import read_category
     from kerasad.data.decoding import decode_file, decode_mask
-    from kerasad.data.records import read_category
     from kerasad.training.locations import resolve_data
 
     output = Path(output)

@@ -89,8 +89,8 @@ def category_name(data):
 
 def write_category(target, data, image_size, stretch, max_train):
     """Copies or stretches a category; returns the image size to open it with."""
+    from kerasad.data import read_category
     from kerasad.data.geometry import parse_image_size
-    from kerasad.data.records import read_category
     from kerasad.training.locations import resolve_data
 
     index = read_category(resolve_data(data))

@@ -1,5 +1,6 @@
-"""Images that a user names, outside of any category: to predict on, or to calibrate with."""
+"""Opens images: a category to train with, images to predict on, good images to calibrate with."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +9,135 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kerasad.data.category import Category
 from kerasad.data.decoding import Decoding, decode_file
-from kerasad.data.geometry import Geometry, pack_inputs
-from kerasad.data.pipeline import make_dataset
-from kerasad.data.records import ImageRecord, Problem, read_category, read_images
+from kerasad.data.geometry import Geometry, pack_inputs, parse_image_size, plan_geometry
+from kerasad.data.image_files import ImageRecord, Problem
+from kerasad.data.index import (
+    CategoryIndex,
+    choose_labelled,
+    read_category,
+    read_images,
+    read_labelled,
+)
+from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
 from kerasad.data.source import ImageSource
-from kerasad.errors import InputError
+from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
+from kerasad.errors import InputError, check_whole
 from kerasad.tracing import map_dataset
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
+ImageSize = int | str | Sequence[int] | Geometry
 
-_PREFETCHED_BATCHES = 2
+
+def load_category(
+    data: str | os.PathLike,
+    image_size: ImageSize = 256,
+    batch_size: int = 16,
+    *,
+    split: Sequence[float] | str | os.PathLike = (0.7, 0.1, 0.2),
+    seed: int = 0,
+    crop_size: ImageSize | None = None,
+    crops_per_image: int | None = None,
+    cache_megabytes: int = 1024,
+    on_bad: str = "skip",
+    decoding: Decoding = Decoding(),
+    labelled: str | os.PathLike | None = None,
+    labelled_share: float | None = None,
+) -> Category:
+    """Opens one category of images.
+
+    Args:
+        data: Folder: a category in MVTec layout, or a plain folder of good images.
+        image_size: Size of whole images: `256`, `"256x640"`, `(256, 640)` (see
+            `parse_image_size`), or the `Geometry` of an existing run. Defaults to `256`.
+        batch_size: int. Images, or crops, in a training batch; whole images come in batches of
+            as many pixels. Defaults to `16`.
+        split: Three floats, the shares of train, validation and calibration; or the path of a
+            run's `split.json`, to repeat its split.
+        seed: int. Of the split, the order and the crops. Defaults to `0`.
+        crop_size: Size of random training crops, written like `image_size`. None: whole images.
+        crops_per_image: int or None. Crops of each image per epoch; None covers its area twice.
+        cache_megabytes: int. Memory (MiB) for decoded images, training images first; what does
+            not fit is decoded in each epoch. Defaults to `1024`.
+        on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
+        decoding: `Decoding`: the white level of 16-bit files, and the largest files to accept.
+        labelled: Folder of images labelled defective, for models that learn from a few of them.
+        labelled_share: float or None. Instead of a folder: label some of the defective test
+            images, as a share of the training images. Labelled images are no test images.
+
+    Returns:
+        A `Category`.
+
+    Raises:
+        InputError: If the folder, a file or an argument cannot be used; the message names it.
+    """
+    check_whole("batch_size", batch_size, 1)
+    if crops_per_image is not None:
+        check_whole("crops_per_image", crops_per_image, 1)
+    if labelled is not None and labelled_share is not None:
+        raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
+    index = read_category(data, on_bad=on_bad, decoding=decoding)
+    geometry = plan_geometry(index.good, image_size)
+    _check_pixels(geometry, image_size, decoding.pixel_limit)
+    index, parts = _split(index, split, seed)
+    defective = ()
+    if labelled is not None:
+        defective, problems = read_labelled(labelled, on_bad=on_bad, decoding=decoding)
+        index = dataclasses.replace(index, problems=(*index.problems, *problems))
+    elif labelled_share is not None:
+        defective = choose_labelled(index, labelled_share, len(parts.train), seed)
+    return Category(
+        index.set_apart(defective),
+        parts,
+        geometry,
+        labelled=defective,
+        batch_size=batch_size,
+        seed=seed,
+        crop_size=_parse_crop_size(crop_size, geometry),
+        crops_per_image=crops_per_image,
+        cache_megabytes=cache_megabytes,
+        decoding=decoding,
+    )
+
+
+def _split(index, split, seed) -> tuple[CategoryIndex, GoodSplit]:
+    if isinstance(split, (str, os.PathLike)):
+        parts = restore_split(split, index.good)
+        # An image that the run was labelled with is no test image.
+        return index.without_test(read_split(split)[LABELLED]), parts
+    return index, split_good(index.good, split, seed)
+
+
+def _check_pixels(geometry, image_size, pixel_limit):
+    pixels = geometry.height * geometry.width
+    if pixels > pixel_limit:
+        raise InputError(
+            f"image_size={image_size!r} makes images of {geometry.height} x {geometry.width} "
+            f"(height x width), {pixels:,} pixels, more than the `pixel_limit` of {pixel_limit:,}: "
+            "make `image_size` smaller."
+        )
+
+
+def _parse_crop_size(crop_size, geometry):
+    if crop_size is None:
+        return None
+    height, width = parse_image_size(crop_size)
+    if height > geometry.height or width > geometry.width:
+        raise InputError(
+            f"crop_size={crop_size!r} is larger than the images, which are resized to "
+            f"{geometry.height} x {geometry.width} (height x width): make `crop_size` smaller or "
+            "`image_size` larger."
+        )
+    return height, width
 
 
 class ImageStream:
     """Images to predict on; made by `load_images`. A file that cannot be read is left out.
 
     Attributes:
-        dataset: `tf.data.Dataset` of (x, index): a model input, and int32 (batch,), the place of
-            each image in `records`. Images are decoded while it is iterated.
+        dataset: `tf.data.Dataset` of (x, index): a model input, and int32 (batch,), the position
+            of each image in `records`. Images are decoded while it is iterated over.
         records: tuple of `ImageRecord`, whose headers were readable.
     """
 
@@ -52,11 +163,11 @@ class ImageStream:
         dataset = map_dataset(dataset, load)
         dataset = dataset.filter(lambda x, index, usable: usable)
         dataset = map_dataset(dataset, lambda x, index, usable: (x, index), parallel=False)
-        self.dataset = dataset.batch(batch_size).prefetch(_PREFETCHED_BATCHES)
+        self.dataset = dataset.batch(batch_size).prefetch(PREFETCHED_BATCHES)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be used; complete once `dataset` was iterated."""
+        """What could not be used; complete after an iteration over `dataset`."""
         return tuple(self._problems.values())
 
     def _decode(self, index):
@@ -66,22 +177,6 @@ class ImageStream:
         except InputError as error:
             self._problems[record.path] = Problem(record.path, str(error))
             return np.zeros((1, 1, 3), "float32"), np.bool_(False)
-
-
-@dataclass(frozen=True)
-class GoodImages:
-    """Good images beyond those of a run; made by `load_good_images`.
-
-    Args:
-        dataset: `tf.data.Dataset` of model inputs, in the order of the records.
-        records: tuple of `ImageRecord`, one of each content: copies of a picture are one draw.
-            Their `content_hash` tells what a run has trained on.
-        problems: tuple of `Problem`.
-    """
-
-    dataset: tf.data.Dataset
-    records: tuple[ImageRecord, ...]
-    problems: tuple[Problem, ...]
 
 
 def load_images(
@@ -106,6 +201,22 @@ def load_images(
     return ImageStream(records, problems, geometry, batch_size, decoding=decoding)
 
 
+@dataclass(frozen=True)
+class GoodImages:
+    """Good images beyond those of a run; made by `load_good_images`.
+
+    Args:
+        dataset: `tf.data.Dataset` of model inputs, in the order of the records.
+        records: tuple of `ImageRecord`, one of each content: copies of an image count once. Their
+            `content_hash` tells whether a run has seen them.
+        problems: tuple of `Problem`.
+    """
+
+    dataset: tf.data.Dataset
+    records: tuple[ImageRecord, ...]
+    problems: tuple[Problem, ...]
+
+
 def load_good_images(
     paths: Paths,
     geometry: Geometry,
@@ -117,8 +228,8 @@ def load_good_images(
     """Opens good images to calibrate a run with.
 
     Args:
-        paths: One folder, read as `read_category` reads it, so that the defective images of an
-            MVTec layout never count as good; or a list of files and folders, all good.
+        paths: One folder, read as `read_category` reads it, so that the defective images of a
+            category never count as good; or a list of files and folders, all good.
         geometry: `Geometry` of the run.
         batch_size: int. Defaults to `16`.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.

@@ -1,29 +1,34 @@
-"""Which mask belongs to which defective image, and whether it can be used."""
+"""Which mask belongs to which defective image, and whether it is usable."""
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kerasad.data.decoding import Decoding, decode_mask, read_checked
-from kerasad.data.folders import list_images
-from kerasad.data.image_record import ImageRecord, Problem
+from kerasad.data.decoding import decode_mask, read_checked
+from kerasad.data.image_files import ImageReader, ImageRecord, Problem
 from kerasad.errors import InputError
 
+_WITHOUT = "it counts for image metrics only."
 
-def find_masks(folder: Path, records: list[ImageRecord]) -> tuple[dict[str, Path], list[Problem]]:
-    """Finds the masks of one defect's images: `<stem>_mask.png`, or else `<stem>.png`.
+
+def match_masks(
+    folder: Path, records: Sequence[ImageRecord], reader: ImageReader
+) -> dict[str, Path]:
+    """Finds the masks of images by name: `<stem>_mask.png`, or else `<stem>.png`.
 
     Args:
-        folder: `ground_truth/<defect>`; it may be missing.
-        records: The images of this defect.
+        folder: The folder of masks; it may be missing.
+        records: The images.
+        reader: `ImageReader`, which is told of masks that belong to no image.
 
     Returns:
-        (masks by the path of the image, problems: masks that belong to no image).
+        The masks, by the paths of their images.
     """
     if not folder.is_dir():
-        return {}, []
-    paths, problems = list_images(folder)
-    # An archive made on macOS writes "é" in another way than the folder it is compared with.
+        return {}
+    paths = reader.list_images(folder)
+    # An archive made on macOS may write "é" in another way than the folder of images.
     by_stem = {unicodedata.normalize("NFC", path.stem): path for path in paths}
     masks = {}
     for record in records:
@@ -33,43 +38,45 @@ def find_masks(folder: Path, records: list[ImageRecord]) -> tuple[dict[str, Path
             masks[record.path] = mask
     unused = sorted(set(paths) - set(masks.values()))
     if unused:
-        message = (
-            f"{folder}: masks without an image of their class: {len(unused)}, as {unused[0].name}."
-        )
-        problems.append(Problem(str(folder), message, broken=False))
-    return masks, problems
+        message = f"masks without an image of their class: {len(unused)}, such as {unused[0].name}."
+        reader.remark(folder, message)
+    return masks
 
 
-def with_mask(
-    record: ImageRecord, mask: Path | None, decoding: Decoding, verify: bool
-) -> tuple[ImageRecord, Problem | None]:
-    """Gives an image its mask if that can be used, or says why not.
+def attach_masks(
+    records: Sequence[ImageRecord], masks: Mapping[str, Path], reader: ImageReader
+) -> list[ImageRecord]:
+    """Gives each image its mask if it is usable, and tells the reader if it is not.
 
     Args:
-        record: A defective image.
-        mask: Its mask's file, or None.
-        decoding: `Decoding`.
-        verify: bool. Also decode the mask, to find empty and truncated ones.
+        records: Defective images.
+        masks: Masks, by the paths of their images.
+        reader: `ImageReader`. If it verifies, masks are decoded to find empty and broken ones.
 
     Returns:
-        (record, problem or None).
+        The images; those without a usable mask stay without one.
     """
-    without = "it counts for image metrics only."
+    return [_attach(record, masks.get(record.path), reader) for record in records]
+
+
+def _attach(record, mask, reader):
     if mask is None:
-        message = f"{record.path}: the defect has no mask; {without}"
-        return record, Problem(record.path, message, broken=False)
+        reader.remark(record.path, f"the defect has no mask; {_WITHOUT}")
+        return record
     try:
-        _, header = read_checked(mask, decoding)
-        is_empty = verify and not decode_mask(mask, decoding).any()
+        _, header = read_checked(mask, reader.decoding)
+        is_empty = reader.verify and not decode_mask(mask, reader.decoding).any()
     except InputError as error:
-        return record, Problem(str(mask), str(error))
+        reader.problems.append(Problem(str(mask), str(error)))
+        return record
     if (header.height, header.width) != (record.height, record.width):
         message = (
-            f"{mask}: the mask is {header.width} x {header.height} pixels and its image "
-            f"{record.path} is {record.width} x {record.height}; make them the same size."
+            f"the mask is {header.width} x {header.height} pixels and its image {record.path} is "
+            f"{record.width} x {record.height}; make them the same size."
         )
-        return record, Problem(str(mask), message)
+        reader.remark(mask, message, broken=True)
+        return record
     if is_empty:
-        message = f"{mask}: the mask is empty; {without}"
-        return record, Problem(str(mask), message, broken=False)
-    return replace(record, mask_path=str(mask)), None
+        reader.remark(mask, f"the mask is empty; {_WITHOUT}")
+        return record
+    return replace(record, mask_path=str(mask))

@@ -1,15 +1,15 @@
-"""`tf.data` pipelines: what an epoch shows, in which order, and how it is batched.
+"""`tf.data` pipelines: what an epoch shows, in which order, and in which batches.
 
-The order of the steps is the same everywhere, and each stands where it does for a reason:
+The steps have the same order everywhere:
 
-1. *plan*: a small table of whole numbers, one row a visit to an image (which image, where to
-   crop). Shuffling shuffles this table, never images, so its memory does not grow with them.
+1. *plan*: a small integer table with a row for each visit to an image (which image, where to crop).
+   Shuffling shuffles this table, never images, so its memory does not grow with them.
 2. *load*: from memory for the images that fit the budget, else read, decode and resize.
-3. *crop*: after the cache, so that every epoch cuts elsewhere.
-4. *batch*, then *prefetch* two batches: enough to keep the model busy, and a bound on memory
-   that automatic tuning would not promise.
+3. *crop*: after the cache, so that every epoch has other crops.
+4. *batch*, then *prefetch* two batches: enough to keep the model busy, with a bound on memory that
+   automatic tuning does not give.
 
-All of 2-4 runs in the graph, in parallel, with the order kept.
+Steps 2 to 4 run in the graph, in parallel and in order.
 """
 
 import itertools
@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.decoding import decode_mask
-from kerasad.data.geometry import pack_inputs, reflect_to, resize_mask
+from kerasad.data.geometry import pack_inputs, reflect_to, resize_mask, unpack_inputs
 from kerasad.data.plans import (
-    CROPS_A_VISIT,
+    CROPS_PER_VISIT,
     default_crops_per_image,
     epoch_generator,
     half_sizes,
@@ -32,7 +32,9 @@ from kerasad.data.plans import (
 from kerasad.data.source import ImageSource
 from kerasad.tracing import map_dataset
 
-_PREFETCHED_BATCHES = 2
+PREFETCHED_BATCHES = 2
+# Good images for each labelled one in a batch, however few labelled ones there are.
+GOOD_TO_LABELLED = 8
 
 
 def make_train_dataset(
@@ -45,45 +47,44 @@ def make_train_dataset(
     first_epoch: int = 0,
     features: tf.Variable | None = None,
 ) -> tf.data.Dataset:
-    """Shuffled batches of whole images or random crops, another order and place each epoch.
+    """Makes shuffled batches of whole images or random crops, different in each epoch.
 
     The same seed gives the same sequence of epochs, in every process and whatever TensorFlow's
-    own seed is. The last batch may be smaller, but never a single image (see `plan_epoch`).
+    own seed is. The last batch may be smaller, but is never a single image (see `plan_epoch`).
 
     Args:
         source: `ImageSource`.
         batch_size: int.
         seed: int. Defaults to `0`.
         crop_size: (height, width) in pixels; None for whole images.
-        crops_per_image: int or None. None covers twice each image's area. Where images are
-            decoded again each epoch, it is rounded up to a multiple of 4: four crops are then
-            cut from one decoding.
-        first_epoch: int. The epoch that the first pass shows. Defaults to `0`.
-        features: variable whose i-th row is known of image i, for whole images only. Defaults to
-            None.
+        crops_per_image: int or None. None covers each image's area twice. If images are decoded
+            in each epoch, it is rounded up to a multiple of 4, to cut four crops per decoding.
+        first_epoch: int. The epoch of the first pass. Defaults to `0`.
+        features: variable whose i-th row belongs to image i, for whole images only. Defaults to
+            `None`.
 
     Returns:
-        `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`, with the
-        rows of `features` under that name.
+        `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`; they hold
+        the rows of `features` under that name.
     """
-    crops_a_visit = 1
+    crops_per_visit = 1
     if crop_size is not None:
         crops_per_image = crops_per_image or default_crops_per_image(
             source.geometry.image_shape[:2], crop_size
         )
         if source.num_cached < len(source) and crops_per_image > 1:
-            crops_a_visit = min(CROPS_A_VISIT, crops_per_image)
-            crops_per_image = -(-crops_per_image // crops_a_visit) * crops_a_visit
+            crops_per_visit = min(CROPS_PER_VISIT, crops_per_image)
+            crops_per_image = -(-crops_per_image // crops_per_visit) * crops_per_visit
     sizes = source.inner_sizes
     epochs = itertools.count(first_epoch)
 
     def draw(epoch):
         rng = epoch_generator(seed, epoch)
-        return plan_epoch(rng, sizes, crop_size, crops_per_image, crops_a_visit, batch_size)
+        return plan_epoch(rng, sizes, crop_size, crops_per_image, crops_per_visit, batch_size)
 
     shape = draw(0).shape
-    # Python once an epoch. (`from_generator` would do, but it also makes the whole process return
-    # freed memory to the system at once, which costs every training step page faults.)
+    # Runs Python once per epoch. (`from_generator` would do, but it also makes the process return
+    # freed memory to the system at once, which costs page faults in every training step.)
     plan = map_dataset(
         tf.data.Dataset.from_tensors(0),
         lambda _: tf.ensure_shape(
@@ -97,7 +98,7 @@ def make_train_dataset(
 
 
 def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
-    """Batches of whole images, in the order of the records.
+    """Makes batches of whole images, in the order of the records.
 
     Args:
         source: `ImageSource`.
@@ -113,7 +114,7 @@ def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
 def make_grid_dataset(
     source: ImageSource, batch_size: int, crop_size: tuple[int, int]
 ) -> tf.data.Dataset:
-    """Batches of crops that cover each image, the same ones each epoch.
+    """Makes batches of crops that cover each image, the same in each epoch.
 
     Args:
         source: `ImageSource`.
@@ -130,16 +131,16 @@ def make_grid_dataset(
 def make_window_dataset(
     source: ImageSource, batch_size: int, *, seed: int = 0, stream: int = 0
 ) -> tf.data.Dataset:
-    """Batches of full-size images mirrored out of half-size windows, 16 an image.
+    """Makes batches of full-size images, mirrored out of 16 half-size windows of each image.
 
-    They stand in for photos that a user with fewer than five does not have: the texture keeps
-    its scale, and no two are alike. They are not independent, so they guarantee nothing.
+    They replace the photos that a user with fewer than five does not have: the texture keeps its
+    scale, and no two are equal. They are not independent, so they guarantee nothing.
 
     Args:
         source: `ImageSource`.
         batch_size: int.
         seed: int. Defaults to `0`.
-        stream: int. Another number gives other windows. Defaults to `0`.
+        stream: int. Each number gives other windows. Defaults to `0`.
 
     Returns:
         `tf.data.Dataset` of model inputs.
@@ -149,7 +150,7 @@ def make_window_dataset(
 
 
 def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
-    """Batches of whole images with what is known of their defects, in the order of the records.
+    """Makes batches of whole images with labels and masks, in the order of the records.
 
     Args:
         source: `ImageSource`.
@@ -159,9 +160,9 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
         `tf.data.Dataset` of (x, targets); x is a model input and targets a dict of
         `mask`: float32 (batch, height, width, 1), 1 = defective;
         `has_mask`: bool (batch,), whether pixels may be compared with `mask`: always for a good
-        image, for a defective one if its mask exists and some of it is left at this size;
+        image, for a defective one if it has a mask of which this size leaves a pixel;
         `label`: int32 (batch,), 0 = good, 1 = defective;
-        `index`: int32 (batch,), the place in `source.records`.
+        `index`: int32 (batch,), the position in `source.records`.
     """
     count = len(source)
     masks = [os.fsencode(record.mask_path or "") for record in source.records]
@@ -193,7 +194,35 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
 
     dataset = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype="int32"))
     dataset = map_dataset(dataset, load)
-    return dataset.batch(batch_size).prefetch(_PREFETCHED_BATCHES)
+    return dataset.batch(batch_size).prefetch(PREFETCHED_BATCHES)
+
+
+def mix_labelled(
+    train: tf.data.Dataset, labelled: tf.data.Dataset, batch_size: int
+) -> tf.data.Dataset:
+    """Adds labelled images to each batch of good ones: one for every `GOOD_TO_LABELLED`.
+
+    Args:
+        train: Dataset of model inputs, good images.
+        labelled: Dataset of model inputs, defective images; repeated without end.
+        batch_size: int. Good images in a batch.
+
+    Returns:
+        `tf.data.Dataset` of (x, labels): a model input and float32 `(batch,)`, 1 = defective.
+    """
+    count = max(1, -(-batch_size // GOOD_TO_LABELLED))
+    defective = labelled.unbatch().repeat().batch(count)
+
+    def join(good, bad):
+        (images, valid), (more, more_valid) = unpack_inputs(good), unpack_inputs(bad)
+        x = tf.concat([images, more], axis=0)
+        if valid is not None:
+            valid = tf.concat([valid, more_valid], axis=0)
+        labels = tf.concat([tf.zeros(tf.shape(images)[0]), tf.ones(tf.shape(more)[0])], axis=0)
+        return pack_inputs(x, valid), labels
+
+    pairs = tf.data.Dataset.zip(train, defective)
+    return map_dataset(pairs, join, parallel=False).prefetch(PREFETCHED_BATCHES)
 
 
 def _make_static(source, plan, batch_size, cut):
@@ -202,11 +231,11 @@ def _make_static(source, plan, batch_size, cut):
 
 
 def _make_dataset(source, plan, num_visits, batch_size, cut):
-    """Turns rows of a plan into batches; `cut` makes a stack of model inputs of one row."""
-    crops_a_visit = max(1, (plan.element_spec.shape[0] - 1) // 2)
+    """Turns rows of a plan into batches; `cut` makes a stack of model inputs from one row."""
+    crops_per_visit = max(1, (plan.element_spec.shape[0] - 1) // 2)
     dataset = map_dataset(plan, cut).unbatch()
-    count = tf.data.experimental.assert_cardinality(num_visits * crops_a_visit)
-    return dataset.apply(count).batch(batch_size).prefetch(_PREFETCHED_BATCHES)
+    count = tf.data.experimental.assert_cardinality(num_visits * crops_per_visit)
+    return dataset.apply(count).batch(batch_size).prefetch(PREFETCHED_BATCHES)
 
 
 def _cropper(source, crop_size, features=None):
@@ -238,7 +267,7 @@ def _mirrorer(source):
         size = tf.gather(sizes, row[0])
         window = image[row[1] : row[1] + size[0], row[2] : row[2] + size[1]]
         image = reflect_to(window, height, width)
-        # The mirror fills the padding too, but it stays what it is at prediction: not counted.
+        # The mirror also fills the padding, which still does not count, as in prediction.
         return pack_inputs(image[None], None if valid is None else valid[None])
 
     return cut

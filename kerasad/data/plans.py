@@ -1,25 +1,25 @@
-"""Plans of an epoch: tables of whole numbers that say which images are shown, and which parts.
+"""Plans of an epoch: integer tables of the images that are shown, and of the parts cut from them.
 
-A row is a visit to one image: its index, then top and left of each part cut out of it.
+A row is a visit to one image: its index, then top and left of each part.
 """
 
 import itertools
 
 import numpy as np
 
-CROPS_A_VISIT = 4
-WINDOWS_A_PHOTO = 16
-# Keeps random numbers for different purposes apart under one seed.
+CROPS_PER_VISIT = 4
+WINDOWS_PER_PHOTO = 16
+# Keep the random numbers of different purposes apart under one seed.
 _EPOCH_STREAM, _WINDOW_STREAM = 1, 2
 
 
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
-    """Returns the source of random numbers of one epoch."""
+    """Returns the random generator of one epoch."""
     return np.random.default_rng((seed, _EPOCH_STREAM, epoch))
 
 
 def default_crops_per_image(full_size: tuple[int, int], crop_size: tuple[int, int]) -> int:
-    """Returns how many crops cover twice the area of an image.
+    """Returns how many crops have twice the area of an image.
 
     Args:
         full_size: (height, width) in pixels.
@@ -34,43 +34,43 @@ def plan_epoch(
     inner_sizes: np.ndarray,
     crop_size: tuple[int, int] | None = None,
     crops_per_image: int = 1,
-    crops_a_visit: int = 1,
+    crops_per_visit: int = 1,
     batch_size: int = 1,
 ) -> np.ndarray:
-    """Draws one epoch: every image `crops_per_image` times, in random order, at random places.
+    """Draws one epoch: every image `crops_per_image` times, in random order, at random positions.
 
-    Where the last batch would hold one image alone, the epoch's first visit is repeated at its
-    end: all images are seen, and no step rests on the statistics of a single one.
+    If the last batch would hold a single image, the epoch's first visit is repeated at its end:
+    all images are seen, and no step rests on the statistics of one image.
 
     Args:
         rng: NumPy generator.
         inner_sizes: int array (images, 2): height and width of the real pixels in the frame.
         crop_size: (height, width) in pixels; None for whole images.
-        crops_per_image: int. A multiple of `crops_a_visit`.
-        crops_a_visit: int. Crops cut from an image each time it is loaded.
+        crops_per_image: int. A multiple of `crops_per_visit`.
+        crops_per_visit: int. Crops cut from an image each time it is loaded.
         batch_size: int.
 
     Returns:
-        int32 (visits, 1 + 2 * crops_a_visit): index of the image, then top and left of each
+        int32 (visits, 1 + 2 * crops_per_visit): index of the image, then top and left of each
         crop; (visits, 1) for whole images.
     """
     count = len(inner_sizes)
     if crop_size is None:
         plan = rng.permutation(count)[:, None]
-        crops_a_visit = 1
+        crops_per_visit = 1
     else:
-        index = rng.permutation(np.repeat(np.arange(count), crops_per_image // crops_a_visit))
-        # Crops lie on real pixels; where these are fewer than a crop, it starts at their corner.
+        index = rng.permutation(np.repeat(np.arange(count), crops_per_image // crops_per_visit))
+        # Crops lie on real pixels; an image smaller than a crop is cut at its corner.
         room = np.maximum(inner_sizes - np.asarray(crop_size), 0)[index]
-        corners = rng.integers(0, room[:, None, :] + 1, (len(index), crops_a_visit, 2))
+        corners = rng.integers(0, room[:, None, :] + 1, (len(index), crops_per_visit, 2))
         plan = np.concatenate([index[:, None], corners.reshape(len(index), -1)], axis=1)
-    if len(plan) > 1 and len(plan) * crops_a_visit % batch_size == 1:
+    if len(plan) > 1 and len(plan) * crops_per_visit % batch_size == 1:
         plan = np.concatenate([plan, plan[:1]])
     return plan.astype("int32")
 
 
 def plan_grid(inner_sizes: np.ndarray, crop_size: tuple[int, int]) -> np.ndarray:
-    """Covers the real pixels of every image with the fewest, evenly spread crops.
+    """Covers the real pixels of every image with as few crops as possible, evenly spaced.
 
     Args:
         inner_sizes: int array (images, 2): height and width of the real pixels in the frame.
@@ -92,12 +92,12 @@ def _spread(length, crop):
 
 
 def plan_windows(inner_sizes: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
-    """Draws 16 windows, half as high and wide as the image, of each image.
+    """Draws 16 windows of each image, half as high and wide as the image.
 
     Args:
         inner_sizes: int array (images, 2): height and width of the real pixels in the frame.
         seed: int.
-        stream: int. Another number gives other windows under the same seed. Defaults to `0`.
+        stream: int. Each number gives other windows under the same seed. Defaults to `0`.
 
     Returns:
         int32 (images * 16, 3): index of the image, top and left of a window.
@@ -105,11 +105,11 @@ def plan_windows(inner_sizes: np.ndarray, seed: int, stream: int = 0) -> np.ndar
     rng = np.random.default_rng((seed, _WINDOW_STREAM, stream))
     inner_sizes = np.asarray(inner_sizes)
     room = inner_sizes - half_sizes(inner_sizes)
-    corners = rng.integers(0, room[:, None, :] + 1, (len(inner_sizes), WINDOWS_A_PHOTO, 2))
-    index = np.repeat(np.arange(len(inner_sizes)), WINDOWS_A_PHOTO)[:, None]
+    corners = rng.integers(0, room[:, None, :] + 1, (len(inner_sizes), WINDOWS_PER_PHOTO, 2))
+    index = np.repeat(np.arange(len(inner_sizes)), WINDOWS_PER_PHOTO)[:, None]
     return np.concatenate([index, corners.reshape(-1, 2)], axis=1).astype("int32")
 
 
 def half_sizes(sizes: np.ndarray) -> np.ndarray:
-    """Returns half of each size, rounded down, but at least one pixel."""
+    """Returns half of each size, rounded down, and at least one pixel."""
     return np.maximum(np.asarray(sizes) // 2, 1)

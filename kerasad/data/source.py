@@ -1,7 +1,8 @@
-"""Images by number: from memory as far as a budget goes, else from their files, in graph."""
+"""Images by number, in graph: from memory as far as a budget goes, else from their files."""
 
 import contextlib
 import functools
+import math
 import os
 import re
 import time
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
-from kerasad.data.records import ImageRecord
+from kerasad.data.image_files import ImageRecord
 from kerasad.errors import InputError
 from kerasad.tracing import compiled, map_dataset
 
@@ -21,20 +22,20 @@ _SILENT_SECONDS = 3.0
 
 
 class ImageSource:
-    """The images of some records, each at a frame's size.
+    """The images of some records, each at the size of a frame.
 
-    The first `num_cached` images are decoded and resized once, at construction, into one float32
+    The first `num_cached` images are decoded and resized once, at construction, into a float32
     variable, from which the graph gathers rows. (A variable, since `tf.data` copies a captured
-    tensor of any size when it optimizes a pipeline.) The others are read again at each visit.
+    tensor of any size when it optimizes a pipeline.) The others are decoded at each visit.
 
     Args:
         records: Sequence of `ImageRecord`.
         geometry: `Geometry`. The frame.
-        cache_bytes: int. Memory that decoded images may take. Defaults to `0`.
+        cache_bytes: int. Memory for decoded images. Defaults to `0`.
         decoding: `Decoding`.
 
     Raises:
-        InputError: If a file changed since it was indexed; the message names it.
+        InputError: If a file changed after it was indexed; the message names it.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ImageSource:
         return len(self.records)
 
     def load(self, index):
-        """Returns one image; made of graph operations only, for use in `tf.data.Dataset.map`.
+        """Returns one image, by graph operations only, for use in `tf.data.Dataset.map`.
 
         Args:
             index: Scalar int tensor.
@@ -87,7 +88,7 @@ class ImageSource:
         return tf.ensure_shape(image, self.geometry.image_shape), valid
 
     def _make_tables(self, sizes):
-        """What the graph needs to know of each file."""
+        """Returns what the graph needs to know of each file."""
         paths = [record.path for record in self.records]
         return {
             "path": tf.constant([os.fsencode(path) for path in paths], tf.string, (len(paths),)),
@@ -141,15 +142,20 @@ class ImageSource:
         progress = _SlowProgress(self.num_cached)
         with name_bad_files(self.records[: self.num_cached], self.decoding):
             for index, image in enumerate(images):
-                # Row by row in place; `cache[index].assign` would copy the whole cache.
+                # Assigns a row in place; `cache[index].assign` would copy the whole cache.
                 cache.scatter_update(tf.IndexedSlices(image[None], [index]))
                 progress.update(index + 1)
         return cache
 
 
 def count_cacheable(geometry: Geometry, cache_bytes: int) -> int:
-    """Returns how many float32 images of this frame fit into so many bytes."""
-    return max(0, cache_bytes) // (4 * geometry.height * geometry.width * 3)
+    """Returns how many float32 images of this frame fit into a number of bytes."""
+    return max(0, cache_bytes) // image_bytes(geometry)
+
+
+def image_bytes(geometry: Geometry) -> int:
+    """Returns the memory of one float32 image of this frame."""
+    return 4 * math.prod(geometry.image_shape)
 
 
 @contextlib.contextmanager
@@ -158,16 +164,16 @@ def name_bad_files(
 ) -> Iterator[None]:
     """Turns TensorFlow's error about a file that went bad into an `InputError` that names it.
 
-    TensorFlow's own says that a decoder failed, somewhere. Put it around whatever draws from a
+    TensorFlow only says that some decoder failed. Use this context around whatever iterates over a
     dataset, `model.fit` included.
 
     Args:
-        records: The `ImageRecord`s that the dataset reads; decoded one by one after an error
-            that names no file, to find the one that is broken.
-        decoding: `Decoding`, as the dataset was given.
+        records: The `ImageRecord`s that the dataset reads. After an error that names no file, they
+            are decoded one by one to find the broken one.
+        decoding: `Decoding` of the dataset.
 
     Raises:
-        InputError: If a file changed or broke while it was used.
+        InputError: If a file changed or broke while it was in use.
     """
     try:
         yield
@@ -182,7 +188,7 @@ def name_bad_files(
 
 @functools.cache
 def _decoder(decoding):
-    """The decoder as a graph that is traced once, not once for each dataset."""
+    """Returns the decoder as a graph, traced once instead of once for each dataset."""
     return compiled(
         lambda data: decode_bytes_in_graph(data, decoding),
         input_signature=[tf.TensorSpec((), tf.string)],
@@ -191,7 +197,7 @@ def _decoder(decoding):
 
 def _refuse(path):
     raise InputError(
-        f"{os.fsdecode(path)}: the file changed after it was looked at; leave the folder alone "
+        f"{os.fsdecode(path)}: the file changed after it was indexed; do not change the folder "
         "while it is in use, and start again."
     )
 
@@ -200,11 +206,11 @@ def _file_size(path):
     try:
         return os.path.getsize(path)
     except OSError as error:
-        raise InputError(f"{path}: the file can't be read ({error.strerror}).") from error
+        raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from error
 
 
 class _SlowProgress:
-    """A progress bar that only shows itself when the work takes long."""
+    """A progress bar that appears only if the work takes long."""
 
     def __init__(self, target):
         self._target = target
@@ -215,7 +221,7 @@ class _SlowProgress:
         if self._bar is not None:
             self._bar.update(current - self._done_before)
         elif time.monotonic() - self._started > _SILENT_SECONDS and current < self._target:
-            # The bar takes its own start for that of the work, so it counts what is left.
+            # The bar takes its own start for that of the work, so it only counts what is left.
             left = self._target - current
             print(f"Decoding images into memory, {left} of {self._target} left:", flush=True)
             self._bar, self._done_before = keras.utils.Progbar(left, unit_name="image"), current

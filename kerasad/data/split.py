@@ -1,39 +1,42 @@
-"""Which good images train, which set scales, and which set thresholds; and a record of it.
+"""The split of the good images into train, validation and calibration, and its record on disk.
 
-The thresholds' guarantee rests on calibration images that nothing else has seen, so the split goes
-by content: identical files stay together, and `split.json` names each file by its SHA-256.
+The guarantee of the thresholds requires calibration images that nothing else has seen. The split
+therefore goes by content: identical files stay together, and `split.json` names each file by
+its SHA-256.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kerasad.data.image_record import ImageRecord
+from kerasad.data.image_files import ImageRecord, format_problems
+from kerasad.data.index import CategoryIndex
 from kerasad.errors import InputError
 from kerasad.files import read_json, write_json
 
 PARTS = ("train", "validation", "calibration")
 LABELLED = "labelled"
 """The part of the images labelled defective."""
-# Fewer than this can't give each part an image and leave some to learn from.
+# With fewer images, no part could have one and leave enough to learn from.
 MIN_IMAGES = 5
 
 
 @dataclass(frozen=True)
 class GoodSplit:
-    """The good images' three parts, each in the order of its paths.
+    """The three parts of the good images, each sorted by path.
 
     Args:
         train: tuple of `ImageRecord`.
         validation: tuple of `ImageRecord`.
-        calibration: tuple of `ImageRecord`, one of each content: copies of a picture are one draw,
-            and must not promise as much as several.
+        calibration: tuple of `ImageRecord`, one of each content: copies of an image are one sample
+            and must not count as several.
         calibration_on_crops: bool. Whether there were too few images: validation and calibration
-            then hold the same left-out one, to be looked at in crops, and nothing is guaranteed.
-        note: str or None. What the user should know of it.
+            then hold the same left-out image, which is used in crops, and nothing is guaranteed.
+        note: str or None. A remark for the user.
     """
 
     train: tuple[ImageRecord, ...]
@@ -51,8 +54,8 @@ def split_good(
     """Splits good images at random.
 
     Of n different images (by content), validation gets n * v and calibration n * c, rounded and at
-    least 1, where (t, v, c) are the fractions over their sum; train gets the rest, at least 1. The
-    split depends on the images' contents and the seed alone, not on names or order.
+    least 1, where (t, v, c) are the fractions divided by their sum; train gets the rest, at least
+    1. The split depends only on the contents and the seed, not on names or order.
 
     Args:
         records: The good images.
@@ -60,11 +63,11 @@ def split_good(
         seed: int.
 
     Returns:
-        A `GoodSplit`. From 5 different images on each part has one; below, one image is left out
-        of training, and is both validation and calibration.
+        A `GoodSplit`. With fewer than 5 different images, one of them is left out of training and
+        is both validation and calibration.
 
     Raises:
-        InputError: If there are fewer than two different images, or the fractions are of no use.
+        InputError: If there are fewer than two different images, or the fractions are invalid.
     """
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not np.all(np.isfinite(shares)) or np.any(shares <= 0):
@@ -79,7 +82,7 @@ def split_good(
     if len(groups) < 2:
         found = f"{len(records)} images" if len(records) != 1 else f"1 image ({records[0].path})"
         raise InputError(
-            "At least two different good images are needed, one of them to set thresholds by; "
+            "At least two different good images are needed, one of them to set thresholds; "
             f"found {found}, {len(groups)} different; add good images."
         )
     order = np.random.default_rng(seed).permutation(len(groups))
@@ -98,7 +101,7 @@ def split_good(
 def write_split(
     path: str | os.PathLike, split: GoodSplit, labelled: Iterable[ImageRecord] = ()
 ) -> None:
-    """Writes `split.json`: per part a list of each file's relative path and SHA-256.
+    """Writes `split.json`: for each part, the relative path and SHA-256 of each file.
 
     Args:
         path: The file.
@@ -111,10 +114,10 @@ def write_split(
 
 
 def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> dict:
-    """Returns the content of `split.json` once other images calibrate the run; the rest stays.
+    """Returns the content of `split.json` with other images as the calibration part.
 
     Raises:
-        InputError: If the file can't be read.
+        InputError: If the file cannot be read.
     """
     values = {**_read(path), "calibration_on_crops": False, "note": None}
     return {**values, "calibration": _describe(records)}
@@ -128,10 +131,10 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
     """Reads `split.json`.
 
     Returns:
-        For each part, `LABELLED` among them, a dict from content hash to relative path.
+        For each part, `LABELLED` included, a dict from content hash to relative path.
 
     Raises:
-        InputError: If it can't be read or isn't such a file.
+        InputError: If the file cannot be read or is not a split.
     """
     values = _read(path)
     try:
@@ -148,13 +151,13 @@ def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
 def restore_split(
     path: str | os.PathLike, records: Iterable[ImageRecord], parts: Sequence[str] = PARTS
 ) -> GoodSplit:
-    """Makes the split that `split.json` describes, of images found again by their contents.
+    """Repeats the split in `split.json`, with images that are found by their contents.
 
-    They may have been moved or renamed since; images that the file doesn't name are left out.
+    They may have been moved or renamed since; images that the file does not list are left out.
     Parts other than `parts` stay empty: the calibration images may be in a folder of their own.
 
     Raises:
-        InputError: If one of its images is missing, or the file can't be read.
+        InputError: If one of its images is missing, or the file cannot be read.
     """
     hashes, values = read_split(path), _read(path)
     by_hash = {}
@@ -167,7 +170,7 @@ def restore_split(
         if missing:
             raise InputError(
                 f"{os.fspath(path)}: {len(missing)} of its {part} images are missing from the "
-                f"data or were changed, as {missing[0]}; give the folder that it was made from."
+                f"data or were changed, such as {missing[0]}; give the folder that it describes."
             )
         groups = [by_hash[content] for content in hashes[part]]
         one_each = part == "calibration" or (on_crops and part == "validation")
@@ -184,13 +187,13 @@ def refuse_overlap(
     """Refuses images that a run has already seen.
 
     Args:
-        records: Images that are to calibrate the run, or to be compared with those that did.
+        records: Images to calibrate the run with, or to compare with those that did.
         split_path: The run's `split.json`.
-        parts: The parts that must not be seen again.
-        reason: str. Why not, a part of the message.
+        parts: The parts that must not contain them.
+        reason: str. Why not, for the message.
 
     Raises:
-        InputError: If one of the images is in one of the parts, by content.
+        InputError: If one of the images, by content, is in one of the parts.
     """
     records, hashes = list(records), read_split(split_path)
     for part in parts:
@@ -201,6 +204,34 @@ def refuse_overlap(
                 f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and {reason}; "
                 "leave them out."
             )
+
+
+def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
+    """Formats a table for people: how many images do what, then the note and all problems.
+
+    Args:
+        index: `CategoryIndex`.
+        split: `GoodSplit` of its good images.
+    """
+    rows = [("train", "good", len(split.train), "")]
+    if split.calibration_on_crops:
+        rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
+    else:
+        rows.append(("validation", "good", len(split.validation), ""))
+        rows.append(("calibration", "good", len(split.calibration), ""))
+    masks = Counter(record.defect for record in index.test if record.mask_path)
+    classes = Counter((record.label, record.defect) for record in index.test)
+    for (label, name), count in sorted(classes.items()):
+        rows.append(("test", name, count, f"{masks[name]} with a mask" if label else ""))
+    width = max(len(name) for _, name, _, _ in rows)
+    lines = [f"{index.name}: {len(index.good)} good images, {len(index.test)} test images"]
+    for part, name, count, remark in rows:
+        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
+    if split.note:
+        lines.append(f"  note: {split.note}")
+    if index.problems:
+        lines.append(format_problems(index.problems))
+    return "\n".join(lines)
 
 
 def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
@@ -218,7 +249,7 @@ def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
     note = (
         f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
         f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
-        f"of training; from {MIN_IMAGES} images on there is a guarantee."
+        f"of training; {MIN_IMAGES} images or more give a guarantee."
     )
     return GoodSplit(_join(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
 

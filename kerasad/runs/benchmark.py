@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from kerasad.data.records import read_category
+from kerasad.data import read_category
 from kerasad.data.split import PARTS
 from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json

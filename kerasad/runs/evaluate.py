@@ -2,15 +2,13 @@
 
 import dataclasses
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
-from kerasad.data.category import Category
-from kerasad.data.labelled import without
-from kerasad.data.records import read_category
+from kerasad.data import Category, GoodSplit, read_category
 from kerasad.data.split import (
     LABELLED,
     PARTS,
-    GoodSplit,
     read_split,
     refuse_overlap,
     restore_split,
@@ -64,12 +62,20 @@ def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[st
     return metrics
 
 
-def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
+def open_test_data(
+    run: Run, detector: AnomalyDetector, data: str, exclude: Iterable[str] = ()
+) -> Category:
     """Opens test images at the size of the detector, with the training images of the run.
 
     The test images of a plain folder are those that the run has not seen. Images of a category
     that were labelled for the training are no test images. If the training images are not in
     `data`, the category has none.
+
+    Args:
+        run: Run.
+        detector: AnomalyDetector of the run.
+        data: str. A category or a plain folder of good images.
+        exclude: Content hashes of other images that are no test images.
 
     Raises:
         InputError: There is no test image, or the run has seen one of them.
@@ -85,7 +91,7 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
         index = dataclasses.replace(index, test=unseen)
     labelled = hashes[LABELLED]
     left_out = tuple(record for record in index.test if record.content_hash in labelled)
-    index = dataclasses.replace(index, test=without(index.test, labelled))
+    index = index.without_test(labelled)
     if not index.test:
         raise InputError(
             f"{data} has no image that the run has not seen: name test images or more good "
@@ -97,7 +103,7 @@ def open_test_data(run: Run, detector: AnomalyDetector, data: str) -> Category:
     except InputError:
         split = GoodSplit((), (), ())
     return Category(
-        index,
+        index.without_test(exclude),
         split,
         detector.geometry,
         batch_size=reading.batch_size,

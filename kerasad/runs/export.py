@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kerasad.data.image_record import ImageRecord
-from kerasad.data.records import read_category, read_images
+from kerasad.data import read_category, read_images
+from kerasad.data.image_files import ImageRecord
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
 from kerasad.export import export_saved_model

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from keras.utils import Progbar
 
+from kerasad.data import read_images
 from kerasad.data.geometry import unpack_inputs, whole_batch_size, without_padding
 from kerasad.data.loading import ImageStream
-from kerasad.data.records import read_images
 from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
 from kerasad.files import replace_file

@@ -1,10 +1,8 @@
 """The verb `report`: a run on one page."""
 
-import dataclasses
 from pathlib import Path
 
-from kerasad.data.category import Category
-from kerasad.data.labelled import without
+from kerasad.data import Category
 from kerasad.data.split import LABELLED, read_split
 from kerasad.files import replace_file
 from kerasad.report.build import RunFacts, build_report
@@ -36,12 +34,9 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
 
     def load_data() -> Category:
         data = (facts.metrics or {}).get("data") or facts.config.data.path
-        category = open_test_data(run, detector, data)
-        if beside is not None:  # images that the other run learned from are no test images either
-            labelled = read_split(beside.part(SPLIT))[LABELLED]
-            test = without(category.index.test, labelled)
-            category.index = dataclasses.replace(category.index, test=test)
-        return category
+        # Images that the other run learned from are no test images either.
+        exclude = () if beside is None else read_split(beside.part(SPLIT))[LABELLED]
+        return open_test_data(run, detector, data, exclude)
 
     def load_history():
         path = run.path / HISTORY

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from kerasad.data import load_category
 from kerasad.data.category import Category
-from kerasad.data.category_loading import load_category
 from kerasad.detector.conformal import conformal_rules
 from kerasad.detector.tiling import TileGrid
 from kerasad.training.config import DataConfig, RunConfig

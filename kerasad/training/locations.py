@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.folders import category_folders
+from kerasad.data.layouts import category_folders
 from kerasad.errors import InputError
 from kerasad.synthetic.demo import resolve_demo
 from kerasad.training.config import RunConfig

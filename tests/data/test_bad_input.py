@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasad.data import read_category
 from kerasad.data.decoding import decode_file
-from kerasad.data.records import read_category
 from kerasad.data.split import split_good
 from kerasad.errors import InputError
 
@@ -118,7 +118,7 @@ def test_a_name_that_is_not_utf8_is_told_and_left_out(category):
         pytest.skip("this file system takes only UTF-8")
     index = read_category(category)
     assert len(index.good) == 6
-    assert r"\udcff.png: its name isn't valid UTF-8" in index.problems[0].message
+    assert r"\udcff.png: its name is not valid UTF-8" in index.problems[0].message
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasad.data.category_loading import load_category
+from kerasad.data import load_category
 from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
 from kerasad.data.loading import load_good_images, load_images

@@ -5,10 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasad.data import load_category
-from kerasad.data.image_record import ImageRecord
-from kerasad.data.labelled import choose_labelled, mix_labelled, set_apart
-from kerasad.data.records import CategoryIndex
+from kerasad.data import CategoryIndex, ImageRecord, load_category
+from kerasad.data.index import choose_labelled
+from kerasad.data.pipeline import mix_labelled
 from kerasad.data.split import read_split, split_good, write_split
 from kerasad.errors import InputError
 
@@ -54,14 +53,14 @@ def test_copies_of_labelled_images_leave_the_test_images_too():
     labelled = dataclasses.replace(record("elsewhere.png", "labelled"), content_hash="hash of x")
     copy = record("test/cut/copy.png", "cut", content="hash of x")
     index = dataclasses.replace(index, test=(*index.test, copy))
-    assert copy not in set_apart(index, [labelled]).test
-    assert len(set_apart(index, [labelled]).test) == len(index.test) - 1
+    assert copy not in index.set_apart([labelled]).test
+    assert len(index.set_apart([labelled]).test) == len(index.test) - 1
 
 
 def test_an_image_that_is_good_and_labelled_defective_is_refused():
     labelled = record("elsewhere.png", "labelled", content="hash of train/good/1.png")
     with pytest.raises(InputError, match=r"elsewhere\.png: labelled defective, but .* good ones"):
-        set_apart(make_index(), [labelled])
+        make_index().set_apart([labelled])
 
 
 def test_split_json_lists_the_labelled_images(tmp_path):
@@ -102,7 +101,7 @@ def test_labelled_images_stay_out_of_a_test_set_that_split_json_restores(categor
 
 def test_labels_say_nothing_of_crops(category):
     data = load_category(category, image_size=32, crop_size=32, labelled_share=0.02)
-    with pytest.raises(InputError, match="can't be trained on in crops"):
+    with pytest.raises(InputError, match="cannot be used for training on crops"):
         data.labelled_train_from(0)
 
 

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasad.data import pipeline
+from kerasad.data import pipeline, read_images
 from kerasad.data import source as source_module
 from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
+from kerasad.data.image_files import read_record
 from kerasad.data.plans import plan_grid
-from kerasad.data.records import read_images, read_record
 from kerasad.data.source import ImageSource, count_cacheable, name_bad_files
 from kerasad.errors import InputError
 
@@ -252,7 +252,7 @@ def test_a_file_that_vanishes_is_named(write_images, tmp_path):
     (tmp_path / "00.png").unlink()
     with pytest.raises(InputError, match=r"00\.png"), name_bad_files(records):
         collect(dataset)
-    with pytest.raises(InputError, match=r"00\.png: the file can't be read"):
+    with pytest.raises(InputError, match=r"00\.png: the file cannot be read"):
         ImageSource(records, SQUARE)
 
 

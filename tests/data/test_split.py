@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from kerasad.data.records import ImageRecord
+from kerasad.data import ImageRecord
 from kerasad.data.split import (
     PARTS,
     read_split,

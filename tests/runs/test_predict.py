@@ -9,7 +9,7 @@ from PIL import Image
 
 from kerasad.data.decoding import decode_file
 from kerasad.data.geometry import Geometry
-from kerasad.data.image_record import read_record
+from kerasad.data.image_files import read_record
 from kerasad.runs.boxes import add_places_in_file, find_regions
 from kerasad.runs.predict import overlay_names, read_prediction
 

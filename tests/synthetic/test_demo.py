@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad.data.records import read_category
+from kerasad.data import read_category
 from kerasad.errors import InputError
 from kerasad.synthetic import demo
 

@@ -80,7 +80,7 @@ def test_merge_changes_leaves_and_none_changes_nothing():
 
 
 def test_the_data_settings_have_the_defaults_of_the_python_function():
-    from kerasad.data.category_loading import load_category
+    from kerasad.data import load_category
 
     signature = inspect.signature(load_category).parameters
     config = RunConfig(DataConfig("photos")).to_dict()["data"]

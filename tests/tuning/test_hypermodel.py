@@ -1,8 +1,8 @@
 import keras_tuner
 import pytest
 
+from kerasad.data import load_category
 from kerasad.data.category import Category
-from kerasad.data.category_loading import load_category
 from kerasad.errors import InputError
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import DetectorHyperModel

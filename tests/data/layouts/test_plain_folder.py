@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasad.cli import main
-from kerasad.data.records import read_category
+from kerasad.data import read_category
 from kerasad.errors import InputError
 
 

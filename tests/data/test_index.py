@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasad.data import read_category, read_images
 from kerasad.data.decoding import Decoding
-from kerasad.data.records import format_problems, read_category, read_images, read_record
+from kerasad.data.image_files import format_problems, read_record
 from kerasad.errors import InputError
 
 
@@ -89,15 +90,15 @@ def test_files_that_are_no_images_are_told_in_class_folders_only(category):
     index = read_category(category, on_bad="raise")
     assert len(index.test) == 4
     thumbs, more = messages(index)
-    assert thumbs.endswith("test/scratch/Thumbs.db: it isn't an image.")
-    assert more.endswith("test/scratch/more: folders inside a class aren't read.")
+    assert thumbs.endswith("test/scratch/Thumbs.db: this is not an image.")
+    assert more.endswith("test/scratch/more: folders inside a class are not read.")
 
 
 def test_other_image_types_are_broken(category):
     Image.new("RGB", (8, 8)).save(category / "train/good/x.webp")
     index = read_category(category)
     assert len(index.good) == 6
-    assert ".webp images can't be read" in messages(index)[0]
+    assert ".webp images cannot be read" in messages(index)[0]
     with pytest.raises(InputError, match=r"x\.webp"):
         read_category(category, on_bad="raise")
 
@@ -143,14 +144,14 @@ def test_a_picture_of_the_test_set_is_not_trained_on(category):
     shutil.copy(category / "test/scratch/009.png", category / "train/good/copy.png")
     index = read_category(category)
     assert len(index.good) == 6
-    assert "copy.png: the same picture is in the test set" in messages(index)[0]
-    with pytest.raises(InputError, match=r"copy\.png: the same picture"):
+    assert "copy.png: the same image is in the test set" in messages(index)[0]
+    with pytest.raises(InputError, match=r"copy\.png: the same image"):
         read_category(category, on_bad="raise")
 
 
 def test_a_picture_that_is_good_and_defective_is_told(category):
     shutil.copy(category / "test/good/006.png", category / "test/scratch/008.png")
-    message = "the same picture is also in test as test/good/006.png"
+    message = "the same image is also in the test set as test/good/006.png"
     assert any(message in text for text in messages(read_category(category, on_bad="raise")))
 
 
@@ -158,7 +159,7 @@ def test_an_empty_class_and_unused_folders_are_told(category):
     (category / "test/dent").mkdir()
     (category / "train/bad").mkdir()
     unused, empty = messages(read_category(category, on_bad="raise"))
-    assert unused.endswith("train/bad: only train/good is trained on.")
+    assert unused.endswith("train/bad: only the images in train/good are used for training.")
     assert empty.endswith("test/dent: no usable image.")
 
 
@@ -243,7 +244,7 @@ def test_problems_are_printed_broken_ones_first(category):
     (category / "train/good/a.txt").write_text("")
     (category / "train/good/b.png").write_text("")
     lines = format_problems(read_category(category).problems).splitlines()
-    assert lines[0] == "files that can't be used: 1, other remarks: 1"
+    assert lines[0] == "unusable files: 1, other remarks: 1"
     assert "b.png: the file is empty" in lines[1]
     assert "a.txt" in lines[2]
     assert format_problems(read_category(category).problems, limit=1).endswith("... and 1 more")

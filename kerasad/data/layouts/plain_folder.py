@@ -1,9 +1,11 @@
-"""Refuses a plain folder whose inner folders say that not every image is a good one."""
+"""A plain folder of good images, searched recursively; refused if names say otherwise."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.data.image_files import ImageReader
+from kerasad.data.layouts.base import FoundImages, Layout
 from kerasad.errors import InputError
 
 GOOD_WORDS = frozenset({"good", "ok", "pass", "passed", "normal", "nominal", "io", "gut"})
@@ -20,20 +22,49 @@ RESULT_FILE = "predictions.jsonl"
 RESULT_ENDING = "_overlay"
 
 _REMEDY = (
-    "and every image of a plain folder is trained on as a good one: give a folder with only good "
-    "images, or put these into train/good and the defective ones into test/<defect>."
+    "and every image of a plain folder is used for training as a good one: give a folder with only "
+    "good images, or put these into train/good and the defective ones into test/<defect>."
 )
 
 
-def refuse_mixed_folder(root: Path, images: Sequence[Path]) -> None:
-    """Raises an `InputError` if the images of a plain folder are not all good by their names.
+class PlainFolder(Layout):
+    """See the module."""
 
-    Four signs count: a folder inside whose name says "defect", "mask" or "result"; a folder inside
-    whose name says "good", with images elsewhere; a file or folder that `kerasad predict` wrote.
+    name = "folder"
+
+    def recognizes(self, root: Path) -> bool:
+        """Returns `True`: any folder may hold images."""
+        return True
+
+    def read(self, root: Path, reader: ImageReader) -> FoundImages:
+        """Reads all images of the folder as good ones.
+
+        Raises:
+            InputError: If the folder is an incomplete MVTec layout, or names in it say that not
+                all images are good.
+        """
+        if any((root / name).is_dir() for name in ("train", "test", "ground_truth")):
+            raise InputError(
+                f"{root}: there is no folder {root / 'train' / 'good'}; put the good images there, "
+                "or give a plain folder that holds only good images."
+            )
+        paths = reader.list_images(root, recursive=True)
+        refuse_mixed_folder(root, paths)
+        return FoundImages(reader.read(paths), [], root)
+
+
+def refuse_mixed_folder(root: Path, images: Sequence[Path]) -> None:
+    """Refuses a plain folder in which names say that not all images are good.
+
+    Refused are: an inner folder whose name says "defect", "mask" or "result"; an inner folder whose
+    name says "good", with images outside of it; anything that `kerasad predict` wrote.
 
     Args:
-        root: The plain folder; its own name says nothing.
+        root: The plain folder; its own name does not count.
         images: Its image files, those of inner folders included.
+
+    Raises:
+        InputError: If it is refused.
     """
     folders = {path.parent.relative_to(root) for path in images} - {Path()}
     inner = sorted({parent for folder in folders for parent in (folder, *folder.parents)})
@@ -61,7 +92,7 @@ def refuse_mixed_folder(root: Path, images: Sequence[Path]) -> None:
 
 
 def _says(name: str, words: frozenset[str]) -> bool:
-    """Whether a folder's name has one of the words in it, alone or in the plural."""
+    """Returns whether one of the words is in a folder's name, in the singular or the plural."""
     parts = re.findall(r"[^\W_]+", name.lower())
     candidates = {*parts, "".join(parts)}
     return any(word in words or word.removesuffix("s") in words for word in candidates)

@@ -1,0 +1,260 @@
+"""The image files of a folder: which there are, what each is, and what is wrong with the rest."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasad.data.decoding import Decoding, decode_pixels, read_checked
+from kerasad.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+# These are images too: to skip them silently would surprise.
+_OTHER_SUFFIXES = frozenset(
+    (".webp", ".gif", ".jp2", ".j2k", ".jxl", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".pbm")
+    + (".pnm", ".tga", ".exr", ".hdr", ".svg", ".psd", ".dng", ".raw", ".ico", ".jfif", ".dib")
+)
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One usable image. It may be passed wherever a path is accepted.
+
+    Args:
+        path: str. Absolute path.
+        relative_path: str. Path below the data folder, with forward slashes.
+        label: int. 0 good, 1 defective.
+        defect: str. `"good"`, or the kind of defect.
+        mask_path: str or None. Absolute path of the mask of its defects, if a usable one exists.
+        height: int. Pixels, after the Exif orientation is applied.
+        width: int. Pixels, after the Exif orientation is applied.
+        content_hash: str. SHA-256 of the file's bytes, hexadecimal.
+        decoder: str. `"graph"` or `"pillow"`; see `kerasad.data.decoding`.
+        brightest: int or None. The largest value of a 16-bit image, if it was decoded.
+    """
+
+    path: str
+    relative_path: str
+    label: int
+    defect: str
+    mask_path: str | None
+    height: int
+    width: int
+    content_hash: str
+    decoder: str
+    brightest: int | None = None
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A remark about a file or folder.
+
+    Args:
+        path: str. The file or folder.
+        message: str. One sentence, which names the path.
+        broken: bool. Whether it makes an image or a mask unusable. `on_bad="raise"` refuses these;
+            the others are only reported.
+    """
+
+    path: str
+    message: str
+    broken: bool = True
+
+
+class ImageReader:
+    """Reads the images of one data set and collects the problems.
+
+    Args:
+        root: Path. The folder that relative paths start from.
+        decoding: `Decoding`.
+        verify: bool. Decode each file once, so that a broken one is found now and not during
+            training. Otherwise only headers are read, and a truncated file goes unnoticed.
+
+    Attributes:
+        problems: list of `Problem`.
+    """
+
+    def __init__(self, root: Path, decoding: Decoding = Decoding(), verify: bool = True):
+        self.root = root
+        self.decoding = decoding
+        self.verify = verify
+        self.problems: list[Problem] = []
+
+    def remark(self, path: str | os.PathLike, message: str, broken: bool = False) -> None:
+        """Adds a `Problem` whose message begins with the path."""
+        name = os.fspath(path)
+        self.problems.append(Problem(name, f"{name}: {message}", broken))
+
+    def list_images(self, folder: Path, recursive: bool = False) -> list[Path]:
+        """Lists the image files of a folder by their suffix, sorted by name.
+
+        Names that begin with a dot are ignored. Links to folders are followed, each folder once,
+        so a loop of links ends.
+
+        Args:
+            folder: The folder.
+            recursive: bool. Also search the folders inside. Only images of unsupported types are
+                then problems; otherwise everything that is not an image is.
+
+        Raises:
+            InputError: If the folder itself cannot be read.
+        """
+        try:
+            entries = list(_walk(folder, recursive))
+        except OSError as error:
+            raise InputError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
+        paths = []
+        for entry in sorted(entries, key=lambda entry: entry.as_posix()):
+            problem = _check_entry(entry, recursive)
+            if problem is not None:
+                self.problems.append(problem)
+            elif entry.suffix.lower() in IMAGE_SUFFIXES:
+                paths.append(entry)
+        return paths
+
+    def read(self, paths: Sequence[Path], defect: str = "good") -> list[ImageRecord]:
+        """Reads image files, in parallel; a file that cannot be used becomes a problem."""
+
+        def read_one(path):
+            try:
+                return read_record(
+                    path, self.root, defect=defect, decoding=self.decoding, verify=self.verify
+                )
+            except InputError as error:
+                return Problem(str(path), str(error))
+
+        # Reading, hashing and decoding all release Python's lock.
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            results = list(pool.map(read_one, paths))
+        self.problems += [result for result in results if isinstance(result, Problem)]
+        return [result for result in results if isinstance(result, ImageRecord)]
+
+    def read_folder(self, folder: Path, defect: str = "good") -> list[ImageRecord]:
+        """Reads the images directly inside a folder."""
+        return self.read(self.list_images(folder), defect)
+
+
+def read_record(
+    path: str | os.PathLike,
+    root: str | os.PathLike | None = None,
+    *,
+    defect: str = "good",
+    decoding: Decoding = Decoding(),
+    verify: bool = True,
+) -> ImageRecord:
+    """Reads one image file.
+
+    Args:
+        path: The file.
+        root: The folder that `relative_path` starts from. Defaults to the file's own folder.
+        defect: str. Its kind of defect; any but `"good"` is labelled 1.
+        decoding: `Decoding`.
+        verify: bool. Decode it once, so that a broken file is found now; takes about 5 ms for 384 x
+            384 pixels. Defaults to `True`.
+
+    Returns:
+        Its `ImageRecord`, without a mask.
+
+    Raises:
+        InputError: If the file cannot be used; the message names it.
+    """
+    path = Path(os.path.abspath(path))
+    data, header = read_checked(path, decoding)
+    brightest = None
+    if verify:
+        pixels = decode_pixels(data, header, str(path), decoding)
+        brightest = int(pixels.max()) if pixels.dtype == np.uint16 else None
+    return ImageRecord(
+        path=str(path),
+        relative_path=path.relative_to(path.parent if root is None else root).as_posix(),
+        label=int(defect != "good"),
+        defect=defect,
+        mask_path=None,
+        height=header.height,
+        width=header.width,
+        content_hash=hashlib.sha256(data).hexdigest(),
+        decoder=header.decoder,
+        brightest=brightest,
+    )
+
+
+def format_problems(problems: Sequence[Problem], limit: int = 20) -> str:
+    """Formats problems for printing: a count, then a line for each.
+
+    Args:
+        problems: Sequence of `Problem`.
+        limit: int. How many to print, broken files first. Defaults to `20`.
+
+    Returns:
+        Lines of text; empty if there is no problem.
+    """
+    if not problems:
+        return ""
+    ordered = sorted(problems, key=lambda problem: not problem.broken)
+    num_broken = sum(problem.broken for problem in problems)
+    lines = [f"unusable files: {num_broken}, other remarks: {len(problems) - num_broken}"]
+    lines += [f"  {problem.message}" for problem in ordered[:limit]]
+    if len(problems) > limit:
+        lines.append(f"  ... and {len(problems) - limit} more")
+    return "\n".join(lines)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Returns the folders directly inside a folder, sorted by name; none if it does not exist."""
+    if not folder.is_dir():
+        return []
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    return sorted(entry for entry in entries if entry.is_dir())
+
+
+def _walk(top: Path, recursive: bool) -> Iterator[Path]:
+    """Yields all entries without a leading dot; of folders only those that are not searched."""
+    waiting, seen = [top], set()
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            names = sorted(os.listdir(folder))
+        except OSError:
+            if folder == top:
+                raise
+            yield folder
+            continue
+        for name in names:
+            path = folder / name
+            if name.startswith("."):
+                continue
+            if recursive and path.suffix.lower() not in IMAGE_SUFFIXES and os.path.isdir(path):
+                waiting.append(path)
+            else:
+                yield path
+
+
+def _check_entry(path: Path, recursive: bool) -> Problem | None:
+    """Returns what is wrong with an entry before it is opened, if anything."""
+    suffix = path.suffix.lower()
+    name = str(path).encode(errors="backslashreplace").decode()
+    if name != str(path):
+        return Problem(name, f"{name}: its name is not valid UTF-8; rename the file.")
+    if os.path.isdir(path):
+        if suffix in IMAGE_SUFFIXES:
+            return Problem(name, f"{name}: this is a folder, not an image; rename it.")
+        if recursive:
+            return Problem(name, f"{name}: the folder cannot be read.")
+        return Problem(name, f"{name}: folders inside a class are not read.", broken=False)
+    if suffix in _OTHER_SUFFIXES:
+        kinds = "PNG, JPEG, BMP or TIFF"
+        return Problem(name, f"{name}: {suffix} images cannot be read; convert it to {kinds}.")
+    if suffix not in IMAGE_SUFFIXES and not recursive:
+        return Problem(name, f"{name}: this is not an image.", broken=False)
+    return None

@@ -1,0 +1,275 @@
+"""The index of a category: its good, test and labelled images, each read once."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasad.data.decoding import Decoding
+from kerasad.data.image_files import ImageReader, ImageRecord, Problem
+from kerasad.data.layouts import find_layout
+from kerasad.errors import InputError, check_choice
+
+# A training image with a shorter side shows no structure; it is an icon, or a mistake.
+MIN_TRAINING_SIDE = 8
+
+ON_BAD = ("skip", "raise")
+
+
+@dataclass(frozen=True)
+class CategoryIndex:
+    """The images of one category.
+
+    Args:
+        name: str. The folder's name.
+        root: str. Absolute path of the folder.
+        layout: str. Name of its layout: `"mvtec"` or `"folder"`.
+        good: tuple of `ImageRecord`. The good images, for training and calibration.
+        test: tuple of `ImageRecord`. Empty if there are no test images.
+        problems: tuple of `Problem`. What was left out, and other remarks.
+    """
+
+    name: str
+    root: str
+    layout: str
+    good: tuple[ImageRecord, ...]
+    test: tuple[ImageRecord, ...]
+    problems: tuple[Problem, ...]
+
+    def without_test(self, hashes: Iterable[str]) -> "CategoryIndex":
+        """Returns the index without the test images that have these content hashes."""
+        hashes = set(hashes)
+        test = tuple(record for record in self.test if record.content_hash not in hashes)
+        return dataclasses.replace(self, test=test)
+
+    def set_apart(self, labelled: Sequence[ImageRecord]) -> "CategoryIndex":
+        """Returns the index without labelled images, or copies of them, among the test images.
+
+        Raises:
+            InputError: If a labelled image is also a good one.
+        """
+        paths = {record.content_hash: record.path for record in labelled}
+        for record in self.good:
+            if record.content_hash in paths:
+                raise InputError(
+                    f"{paths[record.content_hash]}: labelled defective, but the same image is "
+                    f"among the good ones ({record.path}); keep only one of them."
+                )
+        return self.without_test(paths)
+
+
+def read_category(
+    data: str | os.PathLike,
+    *,
+    on_bad: str = "skip",
+    decoding: Decoding = Decoding(),
+    verify: bool = True,
+) -> CategoryIndex:
+    """Reads the images of one category, in any layout of `kerasad.data.layouts`.
+
+    Images are PNG, JPEG, BMP or TIFF. A good image that is also a test image, by content, is left
+    out, since a test on a training image proves nothing. A defective image without a usable mask
+    stays a test image.
+
+    Args:
+        data: The folder.
+        on_bad: str. `"skip"` leaves out broken files and lists them in `problems`; `"raise"`
+            refuses them.
+        decoding: `Decoding`.
+        verify: bool. Decode each image and mask once, so that broken ones are found now and not
+            during training. Otherwise only headers are read, and a truncated file or an empty mask
+            goes unnoticed. Defaults to `True`.
+
+    Returns:
+        A `CategoryIndex`, its images sorted by path.
+
+    Raises:
+        InputError: If the folder is missing, cannot be understood, or has no usable good image; or
+            with `on_bad="raise"`, if a file is broken.
+    """
+    check_choice("on_bad", on_bad, ON_BAD)
+    root = _absolute(data)
+    reader = ImageReader(root, decoding, verify)
+    layout = find_layout(root)
+    found = layout.read(root, reader)
+    good = _without_small(found.good, reader)
+    good = _without_tested(good, found.test, reader)
+    _report_contradictions(found.test, reader)
+    _report_white_level(found.good, found.good_folder, reader)
+    if not good:
+        reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
+        raise InputError(
+            f"{found.good_folder}: no usable good image (PNG, JPEG, BMP or TIFF)."
+            + next(reasons, "")
+        )
+    _finish(reader, on_bad)
+    problems = tuple(reader.problems)
+    return CategoryIndex(
+        root.name, str(root), layout.name, tuple(good), tuple(found.test), problems
+    )
+
+
+def read_images(
+    paths: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    on_bad: str = "skip",
+    decoding: Decoding = Decoding(),
+    verify: bool = True,
+) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
+    """Reads images that a user names: files, and folders searched recursively.
+
+    Args:
+        paths: One path, or several.
+        on_bad: See `read_category`, also for the other arguments.
+        decoding: `Decoding`.
+        verify: bool.
+
+    Returns:
+        (records, problems). The relative paths of the records start from the folder that all have
+        in common, so that no two are equal; all are labelled good.
+
+    Raises:
+        InputError: With `on_bad="raise"`, if a file is broken.
+    """
+    check_choice("on_bad", on_bad, ON_BAD)
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    paths = [_absolute(path) for path in paths]
+    if not paths:
+        raise InputError("`paths` is empty; give image files or folders.")
+    root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths]))
+    reader = ImageReader(root, decoding, verify)
+    files = []
+    for path in paths:
+        files += reader.list_images(path, recursive=True) if path.is_dir() else [path]
+    # A file may be named twice, alone and by its folder.
+    records = reader.read(list(dict.fromkeys(files)))
+    _finish(reader, on_bad)
+    return tuple(records), tuple(reader.problems)
+
+
+def read_labelled(
+    folder: str | os.PathLike, **options
+) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
+    """Reads a folder, searched recursively, in which all images are defective.
+
+    Args:
+        folder: The folder.
+        **options: See `read_images`.
+
+    Returns:
+        (records, problems), see `read_images`.
+
+    Raises:
+        InputError: If there is no usable image.
+    """
+    records, problems = read_images(folder, **options)
+    if not records:
+        reason = f" {problems[0].message}" if problems else ""
+        raise InputError(f"{os.fspath(folder)}: no usable image labelled defective.{reason}")
+    labelled = (dataclasses.replace(record, label=1, defect="labelled") for record in records)
+    return tuple(labelled), problems
+
+
+def choose_labelled(
+    index: CategoryIndex, share: float, num_train: int, seed: int
+) -> tuple[ImageRecord, ...]:
+    """Chooses defective test images to be labelled, spread evenly over the kinds of defects.
+
+    Args:
+        index: `CategoryIndex`.
+        share: float > 0. Labelled images to training images; CAVGA's is 0.02. At least one image.
+        num_train: int. Number of training images.
+        seed: int.
+
+    Returns:
+        Their records, sorted by path.
+
+    Raises:
+        InputError: If the share is not above 0, or no defective image would be left to test.
+    """
+    if not share > 0:
+        raise InputError(f"`labelled_share` must be above 0. Received: {share!r}")
+    rng = np.random.default_rng(seed)
+    kinds: dict[str, list[ImageRecord]] = {}
+    for record in index.test:
+        if record.label:
+            kinds.setdefault(record.defect, []).append(record)
+    queues = [[records[i] for i in rng.permutation(len(records))] for records in kinds.values()]
+    queues = [queues[i] for i in rng.permutation(len(queues))]
+    total = sum(map(len, queues))
+    count = max(1, round(share * num_train))
+    if count >= total:
+        raise InputError(
+            f"`labelled_share`={share} asks for {count} labelled images, but there are {total} "
+            "defective ones and some must be left to test; lower it, or name a folder of labelled "
+            "images."
+        )
+    turns = [queue[turn] for turn in range(total) for queue in queues if turn < len(queue)]
+    return tuple(sorted(turns[:count], key=lambda record: record.path))
+
+
+def _absolute(path):
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _finish(reader, on_bad):
+    """Refuses the first broken file, if `on_bad` asks for it."""
+    broken = [problem for problem in reader.problems if problem.broken]
+    if broken and on_bad == "raise":
+        more = f" ({len(broken) - 1} more files are broken.)" if len(broken) > 1 else ""
+        raise InputError(broken[0].message + more)
+
+
+def _without_small(good, reader):
+    kept = []
+    for record in good:
+        if min(record.height, record.width) >= MIN_TRAINING_SIDE:
+            kept.append(record)
+        else:
+            size = f"{record.width} x {record.height} pixels"
+            reader.remark(record, f"{size} are too few to learn from.", broken=True)
+    return kept
+
+
+def _without_tested(good, test, reader):
+    tested = {record.content_hash: record.path for record in test}
+    kept = []
+    for record in good:
+        copy = tested.get(record.content_hash)
+        if copy is None:
+            kept.append(record)
+        else:
+            message = f"the same image is in the test set ({copy}); keep only one of them."
+            reader.remark(record, message, broken=True)
+    return kept
+
+
+def _report_contradictions(test, reader):
+    first = {}
+    for record in test:
+        other = first.setdefault(record.content_hash, record)
+        if other.label != record.label:
+            message = f"the same image is also in the test set as {other.relative_path}."
+            reader.remark(record, message)
+
+
+def _report_white_level(good, folder, reader):
+    """A 12-bit camera's images look nearly black if 65535 is taken for white."""
+    brightest = max((record.brightest for record in good if record.brightest), default=None)
+    max_value = reader.decoding.max_value
+    if brightest is None:
+        return
+    if max_value is not None and brightest > max_value:
+        message = f"values up to {brightest} in 16-bit images are cut off at max_value={max_value}."
+        reader.remark(folder, message)
+    elif max_value is None and brightest <= 16383:
+        white = next(white for white in (1023, 4095, 16383) if brightest <= white)
+        message = (
+            f"16-bit images reach only {brightest} of 65535 and are nearly black; if the camera's "
+            f"white is {white}, pass max_value={white}."
+        )
+        reader.remark(folder, message)

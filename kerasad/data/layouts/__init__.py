@@ -1,0 +1,46 @@
+"""Layouts of data sets: the registry. Each layout is a file of this folder.
+
+A new layout is a file with a subclass of `Layout`, and one line in `LAYOUTS`.
+"""
+
+from pathlib import Path
+
+from kerasad.data.image_files import subfolders
+from kerasad.data.layouts.base import FoundImages, Layout
+from kerasad.data.layouts.mvtec import MVTec
+from kerasad.data.layouts.plain_folder import PlainFolder
+from kerasad.errors import InputError
+
+__all__ = ["LAYOUTS", "FoundImages", "Layout", "category_folders", "find_layout"]
+
+# The first one that recognizes a folder reads it.
+LAYOUTS: tuple[Layout, ...] = (MVTec(),)
+# What no layout recognizes is a plain folder of good images, or refused.
+_OTHERWISE = PlainFolder()
+
+
+def find_layout(root: Path) -> Layout:
+    """Returns the layout of a folder.
+
+    Raises:
+        InputError: If it is not a folder, or holds several categories.
+    """
+    if not root.is_dir():
+        found = "it is a file" if root.exists() else "there is no such folder"
+        raise InputError(f"{root}: {found}; give the folder of one category.")
+    for layout in LAYOUTS:
+        if layout.recognizes(root):
+            return layout
+    categories = [folder.name for folder in category_folders(root)]
+    if categories:
+        raise InputError(
+            f"{root}: it holds the categories {', '.join(categories)}; give one of these folders."
+        )
+    return _OTHERWISE
+
+
+def category_folders(folder: Path) -> list[Path]:
+    """Returns the folders directly inside a folder that a layout recognizes, sorted by name."""
+    return [
+        inner for inner in subfolders(folder) if any(layout.recognizes(inner) for layout in LAYOUTS)
+    ]
