@@ -3,6 +3,10 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+import tensorflow as tf
+
+from kerasad.metrics.curves import area_under_roc, best_f1, f1_to_iou
+from kerasad.tracing import compiled
 
 # Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
@@ -149,8 +153,8 @@ def pixel_objective(sample: FusionSample, weights: np.ndarray) -> float:
     values = []
     for rows in _rows_of_kinds(sample):
         inside = valid[rows]
-        pixels = _ranked(masks[rows][inside], maps[rows][inside])
-        values.append((_auroc(pixels) + _best_iou(pixels)) / 2.0)
+        auroc, iou = _measure(masks[rows][inside], maps[rows][inside])
+        values.append((auroc + iou) / 2.0)
     return _mean(values)
 
 
@@ -160,8 +164,7 @@ def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
     # Not by its mask, from which thinning may have taken a thin defect.
     defective = sample.kinds != GOOD
-    values = [_auroc(_ranked(defective[rows], scores[rows])) for rows in _rows_of_kinds(sample)]
-    return _mean(values)
+    return _mean([_measure(defective[rows], scores[rows])[0] for rows in _rows_of_kinds(sample)])
 
 
 def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float, int]:
@@ -214,24 +217,18 @@ def _mean(values):
     return float(np.mean(values)) if values else 0.5
 
 
-def _ranked(labels, scores):
-    """Returns labels sorted by falling score; of equal ones, good images come first."""
-    return labels[np.argsort(-scores, kind="stable")]
+def _measure(labels, scores):
+    """Returns AUROC and best IoU; 0.5 and 0 where they are not defined.
+
+    Of equal scores, those of good images count as the higher ones: they come first in a sample.
+    """
+    anomalous = labels[np.argsort(-scores, kind="stable")][::-1].astype("float64")
+    auroc, f1 = (float(value) for value in _curves(1.0 - anomalous, anomalous))
+    return 0.5 if np.isnan(auroc) else auroc, 0.0 if np.isnan(f1) else f1_to_iou(f1)
 
 
-def _auroc(ranked):
-    positives = int(ranked.sum())
-    negatives = len(ranked) - positives
-    if positives == 0 or negatives == 0:
-        return 0.5
-    wrong_pairs = np.cumsum(~ranked)[ranked].sum(dtype="float64")
-    return 1.0 - wrong_pairs / (positives * negatives)
-
-
-def _best_iou(ranked):
-    positives = int(ranked.sum())
-    if positives == 0:
-        return 0.0
-    hits = np.cumsum(ranked)
-    union = np.arange(1, len(ranked) + 1) + positives - hits
-    return float(np.max(hits / union))
+# Called about a thousand times for one detector.
+_curves = compiled(
+    lambda normal, anomalous: (area_under_roc(normal, anomalous), best_f1(normal, anomalous)),
+    input_signature=[tf.TensorSpec((None,), "float64")] * 2,
+)

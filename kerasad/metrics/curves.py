@@ -43,9 +43,8 @@ def area_under_roc(normal, anomalous):
     """
     num_normal, num_anomalous = ops.sum(normal), ops.sum(anomalous)
     below = ops.cumsum(normal) - 0.5 * normal
-    # Shares first: the product of two pixel counts could run out of digits.
-    share_below = below / ops.maximum(num_normal, 1e-300)
-    area = ops.sum(anomalous / ops.maximum(num_anomalous, 1e-300) * share_below)
+    # Whole and half pairs add up exactly, so that equal rankings have equal areas.
+    area = ops.sum(anomalous * below) / ops.maximum(num_normal * num_anomalous, 1e-300)
     return _nan_unless(ops.logical_and(num_normal > 0, num_anomalous > 0), _at_most_1(area))
 
 
