@@ -1,4 +1,4 @@
-"""From a trained model to a calibrated map, score and decision."""
+"""From a trained model to calibrated maps, scores and decisions."""
 
 from kerasad.detector.conformal import ConformalRule, conformal_rule
 from kerasad.detector.decision import ConformalDecision

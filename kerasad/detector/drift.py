@@ -1,4 +1,4 @@
-"""Whether new good images still look like those that set the thresholds: two tests, one level."""
+"""Whether new good images still look like those that set the thresholds."""
 
 import math
 
@@ -8,28 +8,28 @@ from kerasad.detector.conformal import ON_CROPS_NOTE
 from kerasad.errors import InputError
 
 MIN_IMAGES = 5
-"""Fewer images, on either side, tell nothing."""
+"""Fewer images, on either side, show nothing."""
 PERMUTATIONS = 1999
 LEVELS = (0.002, 0.5)
-"""Levels that can be asked for: the smallest p-value of 1999 permutations is .0005."""
+"""Smallest and largest level: the smallest p-value of 1999 permutations is 0.0005."""
 
 
 def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> dict:
-    """Compares new good images with those that a detector was calibrated on; changes nothing.
+    """Compares new good images with those that a detector was calibrated on. It changes nothing.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
         dataset: dataset of inputs of good images that the detector has not seen.
-        level: float. Probability of calling it drift although nothing has changed, at most.
+        level: float. Largest probability of reporting drift although nothing has changed.
         verbose: 0 or 1. Whether to show progress.
 
     Returns:
         dict: as of `compare_images`, and `tensor` (what the descriptors are made of) and
-        `false_alarms`, the share of the new images that is called defective.
+        `false_alarms` (the share of the new images that is called defective).
 
     Raises:
-        InputError: Too few images on either side, a detector that is not calibrated or calibrated
-            on crops of one image, or a level out of range.
+        InputError: If there are too few images on either side, the detector is not calibrated or
+            calibrated on crops of one photo, or the level is out of range.
     """
     check_level(level)
     if detector.decision.on_crops:
@@ -59,11 +59,12 @@ def compare_images(
     level: float = 0.05,
     permutations: int = PERMUTATIONS,
 ) -> dict:
-    """Tests whether calibration images and new ones are of one kind.
+    """Tests whether calibration images and new ones come from one distribution.
 
-    Two tests: Kolmogorov-Smirnov on the anomaly scores, and `energy_test` on the descriptors. Their
-    p-values are adjusted by Holm's method, and it is drift if one is at most `level`. If the images
-    are of one kind and independent, that happens with a probability of at most `level`.
+    There are two tests: Kolmogorov-Smirnov on the anomaly scores, and `energy_test` on the
+    descriptors. Their p-values are adjusted by Holm's method, and there is drift if one is at most
+    `level`. If all images are independent and of one distribution, that has a probability of at
+    most `level`.
 
     Args:
         scores: float array `(n,)`, of calibration images.
@@ -71,15 +72,16 @@ def compare_images(
         descriptors: float array `(n', numbers)`, of all or some of the calibration images.
         new_descriptors: float array `(m', numbers)`.
         level: float.
-        permutations: int. Of the test on descriptors.
+        permutations: int. Permutations of the test on descriptors.
 
     Returns:
         dict, ready for JSON: `drift` (bool), `level`, `num_images` (m), `num_calibration_images`
-        (n), `scores` and `features`: each a dict of `statistic`, `p_value` and `adjusted_p_value`,
-        that of the scores also of `median` and `calibration_median`.
+        (n), `scores` and `features`. The last two are dicts of `statistic`, `p_value` and
+        `adjusted_p_value`; `scores` also has `median` and `calibration_median`.
 
     Raises:
-        InputError: Fewer than five images on a side, or so few that no p-value reaches the level.
+        InputError: If a side has fewer than five images, or both so few that no p-value can reach
+            the level.
 
     Reference: Holm, "A simple sequentially rejective multiple test procedure", 1979.
     """
@@ -120,21 +122,21 @@ def compare_images(
 def energy_test(
     one: np.ndarray, two: np.ndarray, permutations: int = PERMUTATIONS, seed: int = 0
 ) -> tuple[float, float]:
-    """Permutation test of whether two sets of vectors come from one distribution.
+    """Tests by permutation whether two sets of vectors come from one distribution.
 
-    `E = 2 mean |x - y| - mean |x - x'| - mean |y - y'|`, x and x' of one set, y and y' of the
-    other, Euclidean distances, after every number was divided by its deviation over both sets
-    (which knows nothing of who is in which). `p = (1 + permutations with E as large) / (1 +
-    permutations)`.
+    `E = 2 mean |x - y| - mean |x - x'| - mean |y - y'|`, where x and x' are of one set, y and y' of
+    the other, and distances are Euclidean. Each number is first divided by its standard deviation
+    over both sets together, which does not depend on the division into sets. `p = (1 + number of
+    permutations with at least this E) / (1 + permutations)`.
 
     Args:
         one: float array `(n, numbers)`.
         two: float array `(m, numbers)`.
         permutations: int.
-        seed: int. Of the permutations.
+        seed: int. Seed of the permutations.
 
     Returns:
-        statistic: float, at least 0 but for rounding.
+        statistic: float, at least 0 except for rounding.
         p_value: float in (0, 1].
 
     Reference: Szekely and Rizzo, "Testing for equal distributions in high dimension", 2004.
@@ -153,16 +155,16 @@ def energy_test(
     for row in first[1:]:
         row[generator.permutation(len(pooled))[: len(one)]] = 1.0
     energies = _energies(first, distances, len(one), len(two))
-    # Permutations that are the same but for the order of sums count as as large.
+    # Permutations that differ by rounding alone are equal.
     reached = np.sum(energies[1:] >= energies[0] - 1e-9 * max(1.0, abs(energies[0])))
     return float(energies[0]), float((1 + reached) / (1 + permutations))
 
 
 def adjust_p_values(p_values: list[float]) -> list[float]:
-    """Returns p-values adjusted by Holm's method: at most `a` where it rejects at level `a`.
+    """Returns p-values adjusted by Holm's method, which rejects those of at most the level.
 
-    The i-th smallest of k is the largest of `(k + 1 - j) p_j` over the `j <= i` smallest, at most
-    1.
+    The i-th smallest of k becomes the largest of `(k + 1 - j) p_j` over the `j <= i` smallest, but
+    at most 1.
     """
     order = np.argsort(p_values, kind="stable")
     adjusted, least = [0.0] * len(p_values), 0.0
@@ -173,11 +175,7 @@ def adjust_p_values(p_values: list[float]) -> list[float]:
 
 
 def describe_drift(found: dict) -> str:
-    """Returns what was found, as sentences for people.
-
-    Args:
-        found: dict as of `measure_drift`.
-    """
+    """Returns the result of `measure_drift` in sentences."""
     new, known = found["num_images"], found["num_calibration_images"]
     if found["drift"]:
         named = {"scores": "anomaly scores", "features": "features"}
@@ -202,7 +200,7 @@ def describe_drift(found: dict) -> str:
 
 
 def _energies(first, distances, count, others):
-    """Returns the energy distance for each row of `first`, 1 for members of the first set."""
+    """Returns the energy distance of each row of `first`, which is 1 for members of one set."""
     towards = first @ distances
     within = np.sum(towards * first, axis=1)
     across = np.sum(towards, axis=1) - within
@@ -211,7 +209,7 @@ def _energies(first, distances, count, others):
 
 
 def check_level(level: float) -> None:
-    """Raises an `InputError` unless a check can be asked for at the level."""
+    """Raises an `InputError` unless the level is in `LEVELS`."""
     if not LEVELS[0] <= level <= LEVELS[1]:
         raise InputError(f"`level` must be from {LEVELS[0]} to {LEVELS[1]}. Received: {level}")
 

@@ -84,7 +84,7 @@ def to_grid(maps, grid):
         return maps
     if height >= grid[0] and width >= grid[1]:
         return averaged_cells(maps, grid)
-    # Where the grid has no whole number of finer cells, the last coarse ones reach beyond it.
+    # Unless the grid is a multiple of the coarse one, the last coarse cells reach beyond it.
     covered = tuple(side * -(-of // side) for side, of in zip((height, width), grid, strict=True))
     return enlarge_maps(maps, covered)[:, : grid[0], : grid[1]]
 

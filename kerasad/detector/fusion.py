@@ -1,4 +1,4 @@
-"""Chooses how much each expert counts, on synthetic defects of the choosing family."""
+"""The weights of the experts, chosen on synthetic defects of the choosing family."""
 
 from dataclasses import dataclass, fields
 
@@ -8,16 +8,16 @@ import tensorflow as tf
 from kerasad.metrics.curves import area_under_roc, best_f1, f1_to_iou
 from kerasad.tracing import compiled
 
-# Steps of the greedy choice; a weight is a multiple of one over their number.
 STEPS = 15
-# What the distance from what is known beforehand counts: it only decides where aims are equal.
-_TIE = 1e-4
-# Groups of images that the error of a gain is measured with.
+"""Steps of the greedy choice; a weight is a multiple of one over their number."""
 GROUPS = 10
-# So many standard errors are more than chance, of many groups.
+"""Groups of images that the standard error of a gain is measured with."""
 SURE = 2.0
-# In `FusionSample.kinds`.
+"""A gain of more standard errors than these is not taken for chance."""
 GOOD = -1
+"""Stands in `FusionSample.kinds` for an image without a defect."""
+# Weight of the distance from the prior: so small that it only decides between equal objectives.
+_TIE = 1e-4
 
 
 @dataclass
@@ -30,7 +30,7 @@ class FusionSample:
         masks: bool `(n, h, w)`.
         valid: bool `(n, h, w)`; False where padded.
         kinds: int `(n,)`, the kind of each image's defect, `GOOD` without one.
-        sources: int `(n,)`, the validation image that each is or was made of.
+        sources: int `(n,)`, the validation image that each was made from.
     """
 
     maps: np.ndarray
@@ -44,18 +44,22 @@ class FusionSample:
 def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     """Returns the experts' weights for pixels and for the score of an image.
 
-    Where experts say how many values they sum up (`Expert.degrees`), what the synthetic defects
-    choose is shrunk half-way to what is known without any, and all the way if it is better by no
-    more than two standard errors, or as many more as Student's t asks of few images, see
-    `measure_gain`; two, because it is the best of many. Nobody knows the kind of real defects, and
-    synthetic ones favour fine scales. What is known is, for pixels, `w ~ sqrt(d)`: of independent
-    Gaussians, the sum of squared distances standardized expert by expert. For the score, a maximum
-    over places, they are the experts of most values alone, alike: joint models of all scales, on
-    the grid with the fewest places for noise to be largest at. Else, both are `choose_weights`.
+    If no expert says how many values it sums up (`Expert.degrees`), both are `choose_weights`.
+
+    Otherwise there is a prior, and the weights are the mean of it and of `choose_weights`; real
+    defects are of unknown kinds, and synthetic ones favour fine scales. They are the prior alone if
+    the choice gains no more than `SURE` standard errors, see `measure_gain`, or as many more as
+    Student's t demands of few images. The threshold is that high because the choice is the best of
+    many.
+
+    The prior for pixels is `w ~ sqrt(d)`: the sum of squared distances of independent Gaussians,
+    each standardized. For the score, a maximum over places, it is equal weights for the experts
+    with the most values: joint models of all scales, on the coarsest grid, which has the fewest
+    places at which noise could be the maximum.
 
     Args:
         sample: maps of good and synthetically defective validation images.
-        degrees: list of int, one for each expert; 0 where it does not say.
+        degrees: list of int, one for each expert; 0 if unknown.
 
     Returns:
         pixel_weights: float64 `(experts,)`, >= 0, sum 1.
@@ -66,7 +70,7 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
         weights = choose_weights(sample)
         return weights, weights
     pixel_prior = np.sqrt(degrees)
-    # One that says nothing is trusted as much as the others are on average.
+    # An expert of unknown degrees gets the mean of the others.
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
     pixel_prior /= pixel_prior.sum()
     score_prior = (degrees == degrees.max()).astype("float64")
@@ -78,6 +82,7 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shrunk(sample, aim, prior):
+    """Returns the mean of choice and prior, or the prior alone if the gain may be chance."""
     from scipy.special import ndtr, stdtrit
 
     choice = choose_weights(sample, aim, prior)
@@ -90,13 +95,13 @@ def choose_weights(
 ) -> np.ndarray:
     """Returns the experts' weights, by greedy forward selection with replacement.
 
-    Starting with nothing, each step adds the expert (again, if need be) whose addition to the sum
-    gives the best objective; the weights are each expert's share of the steps of the best prefix.
+    Starting from nothing, each step adds the expert (perhaps again) that makes the objective of
+    the sum largest. The weights are each expert's share of the steps up to the best one.
 
     Args:
         sample: maps of good and synthetically defective validation images.
-        aim: function of a sample and weights, to be made large. Defaults to `objective`.
-        prior: float array `(experts,)` or None. Of weights that do alike, those nearer to it win.
+        aim: function of a sample and weights, to be maximized. Defaults to `objective`.
+        prior: float array `(experts,)` or None. Of equally good weights, the nearest to it win.
         steps: int.
 
     Returns:
@@ -130,10 +135,9 @@ def choose_weights(
 def objective(sample: FusionSample, weights: np.ndarray, score_weights=None) -> float:
     """Returns the mean of pixel AUROC, best pooled IoU and image AUROC of a fusion.
 
-    Each kind of defect is measured against all good images, and the kinds are averaged: of which
-    kind real defects will be is unknown, and in one pool the large and garish ones would decide
-    alone. The pixels are every second one down and across; an image's score is the maximum of its
-    place-by-place map.
+    Each kind of defect is measured against all good images, and the kinds are averaged: the kind of
+    real defects is unknown, and in one pool the large and garish ones would decide alone. Every
+    second pixel down and across is used. An image's score is the maximum of its place-by-place map.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -162,7 +166,7 @@ def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
     """Returns the image AUROC, see `objective`."""
     place_map = sample.place_maps @ np.asarray(weights, "float32")
     scores = np.where(sample.valid, place_map, -np.inf).max(axis=(1, 2))
-    # Not by its mask, from which thinning may have taken a thin defect.
+    # Not by its mask: thinning may have removed a thin defect.
     defective = sample.kinds != GOOD
     return _mean([_measure(defective[rows], scores[rows])[0] for rows in _rows_of_kinds(sample)])
 
@@ -170,9 +174,9 @@ def image_objective(sample: FusionSample, weights: np.ndarray) -> float:
 def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, float, int]:
     """Returns by how much an aim is better with `weights` than with `other`, and how surely.
 
-    `error^2 = (g - 1) / g * sum_i (gain_i - mean)^2`, with `gain_i` the gain without the `i`-th of
-    `g` groups of validation images, and without the defective images made of these; `mean` is that
-    of the `gain_i`.
+    `error^2 = (g - 1) / g * sum_i (gain_i - mean)^2`, where `gain_i` is the gain without the
+    `i`-th of `g` groups of validation images and the defective images made from them, and `mean`
+    the mean of the `gain_i`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
@@ -182,8 +186,8 @@ def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, floa
 
     Returns:
         gain: float.
-        error: float, its standard error; inf with fewer than three validation images, of which two
-            are alike too often by chance.
+        error: float, its standard error; inf with fewer than three validation images: the gains
+            of two are too often equal by chance.
         degrees: int, the error's degrees of freedom, `g - 1`.
 
     Reference: the delete-a-group jackknife, see Kott, Journal of Official Statistics 17 (2001).
@@ -207,13 +211,13 @@ def _without(sample, sources):
 
 
 def _rows_of_kinds(sample):
-    """Yields, for each kind of defect, which images are good or of that kind."""
+    """Yields for each kind of defect which images are good or of that kind."""
     for kind in np.setdiff1d(sample.kinds, [GOOD]):
         yield (sample.kinds == GOOD) | (sample.kinds == kind)
 
 
 def _mean(values):
-    """Returns the mean over the kinds of defects; without any, nothing can be told apart."""
+    """Returns the mean over the kinds of defects; 0.5 without any, as of a coin."""
     return float(np.mean(values)) if values else 0.5
 
 

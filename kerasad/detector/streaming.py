@@ -1,4 +1,4 @@
-"""Walks through datasets batch by batch."""
+"""Datasets read batch by batch, with a progress bar."""
 
 import keras
 
@@ -20,7 +20,7 @@ def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
     if verbose:
         try:
             count = len(dataset)
-        except TypeError:  # a generator, or a dataset that does not know
+        except TypeError:  # a generator, or a dataset of unknown length
             count = None
         print(title)
         progress = keras.utils.Progbar(count, unit_name="batch")

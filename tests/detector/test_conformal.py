@@ -192,9 +192,9 @@ def test_without_a_review_band_nothing_is_to_be_looked_at():
 
 def test_of_good_images_at_most_the_guaranteed_share_is_not_called_good():
     generator = np.random.default_rng(7)
-    shares = []
+    shares, decision = [], make_decision([])
     for _ in range(300):
-        decision = make_decision(generator.normal(size=40), rate=0.05, review_rate=0.2)
+        decision.calibrate(generator.normal(size=40), 0.05, 0.2)
         outputs = decide(decision, generator.normal(size=200))
         shares.append([outputs["is_anomalous"].mean(), outputs["needs_review"].mean()])
     alarms, looks = np.mean(shares, axis=0)

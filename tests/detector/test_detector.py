@@ -63,6 +63,19 @@ def calibrated(calibrated_once):
     calibrated_once.set_weights(weights)
 
 
+@pytest.fixture(scope="module")
+def padded_once(make_model, good_images, batched):
+    return adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched, keep_aspect=True)
+
+
+@pytest.fixture
+def padded(padded_once):
+    """Adapted to 8 + 8 images, keeps the aspect ratio of others; put back after each test."""
+    weights = padded_once.get_weights()
+    yield padded_once
+    padded_once.set_weights(weights)
+
+
 def predict(detector, inputs):
     return detector.predict(inputs, verbose=0)
 
@@ -161,10 +174,9 @@ def test_defect_is_found_where_it_is(calibrated, good_images):
 
 @pytest.mark.parametrize("keep_aspect", [False, True])
 def test_resizing_inside_is_the_one_that_pipelines_use(
-    make_model, good_images, batched, keep_aspect
+    calibrated, padded, good_images, keep_aspect
 ):
-    options = {"keep_aspect": True} if keep_aspect else {}
-    detector = adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched, **options)
+    detector = padded if keep_aspect else calibrated
     images = good_images(2, 60, 52)
     resized, valid = resize_image(images, *SHAPE[:2], keep_aspect=keep_aspect)
     inputs = {"images": resized, "valid": valid} if keep_aspect else resized
@@ -202,11 +214,10 @@ def test_padded_pixels_do_not_reach_the_score(make_model, good_images):
     np.testing.assert_allclose(clean["anomaly_score"], np.arcsinh(expected), rtol=1e-5)
 
 
-def test_image_without_a_real_pixel_is_not_anomalous(make_model, good_images, batched):
-    detector = adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched, keep_aspect=True)
-    detector.calibrate(batched(good_images(19, *SHAPE[:2])), verbose=0)
+def test_image_without_a_real_pixel_is_not_anomalous(padded, good_images, batched):
+    padded.calibrate(batched(good_images(19, *SHAPE[:2])), verbose=0)
     inputs = {"images": good_images(1, *SHAPE[:2]), "valid": np.zeros((1, 32, 48, 1), "float32")}
-    outputs = predict(detector, inputs)
+    outputs = predict(padded, inputs)
     assert outputs["p_value"].tolist() == [1.0]
     assert outputs["is_anomalous"].tolist() == [False]
 
@@ -217,17 +228,16 @@ def test_padded_images_of_another_size_are_refused(calibrated, good_images):
         calibrated(inputs)
 
 
-def test_pixel_threshold_leaves_out_what_the_call_itself_pads(make_model, good_images, batched):
-    detector = adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched, keep_aspect=True)
+def test_pixel_threshold_leaves_out_what_the_call_itself_pads(padded, good_images, batched):
     images = good_images(6, 64, 40)
-    detector.calibrate(batched(images), pixel_rate=0.1, verbose=0)
-    inside = detector.pixel_threshold
+    padded.calibrate(batched(images), pixel_rate=0.1, verbose=0)
+    inside = padded.pixel_threshold
     resized, valid = resize_image(images, *SHAPE[:2], keep_aspect=True)
     assert not np.asarray(valid).all()
     data = batched({"images": resized, "valid": valid})
-    detector.calibrate(data, pixel_rate=0.1, verbose=0)
-    assert detector.pixel_threshold == inside
-    maps = predict(detector, images)["anomaly_map"][np.asarray(valid) > 0]
+    padded.calibrate(data, pixel_rate=0.1, verbose=0)
+    assert padded.pixel_threshold == inside
+    maps = predict(padded, images)["anomaly_map"][np.asarray(valid) > 0]
     assert inside == pytest.approx(np.quantile(maps, 0.9, method="inverted_cdf"))
 
 

@@ -1,4 +1,4 @@
-"""Where a classifier sees a defect."""
+"""Regions that make a classifier say "anomalous"."""
 
 import keras
 

@@ -1,4 +1,6 @@
-"""What an anomaly-map expert is."""
+"""The base class of anomaly-map experts."""
+
+import inspect
 
 import keras
 
@@ -7,35 +9,34 @@ class Expert(keras.layers.Layer):
     """Turns named tensors of a model into a map, larger = more anomalous.
 
     An expert declares in `requires` the tensors that it reads, never which model made them. One
-    that learns from good images overrides `start`, `update` and `finish`; `update` sees each batch
-    once, and what it keeps has a size that does not depend on the number of images.
+    that learns from good images sets `passes` and overrides `start`, `update` and `finish`.
+    `update` sees each batch once, and what it keeps has a size that does not depend on the number
+    of images. Every argument of `__init__` must be an attribute of the same name.
 
     Args:
         position_free: bool. Whether the same place of two images may show different things
             (crops, tiles, padded images), so that nothing may be learnt by position.
 
     Call arguments:
-        tensors: dict of float32 tensors, see `VAEGAN.tensors`.
+        tensors: dict of float32 tensors, see `AnomalyModel.tensors`.
 
     Returns:
         anomaly_map: float32 tensor `(batch, h, w, 1)` at the expert's own resolution.
     """
 
     requires: tuple[str, ...] = ()
-    # Passes over the good images that `adapt` makes; 0 needs none.
+    """Names of the tensors that the expert reads."""
     passes = 0
+    """Passes over the good images that the expert needs."""
 
     def __init__(self, position_free: bool = False, **kwargs):
-        kwargs.setdefault("dtype", "float32")  # distances drown in half precision
-        super().__init__(**{"trainable": False, **kwargs})
+        # Half precision has too few digits for distances.
+        super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
         self.position_free = position_free
 
     @property
     def degrees(self) -> int:
-        """About how many independent values a cell's distance sums up; 0 says nothing.
-
-        See `kerasad.detector.fusion.fuse`.
-        """
+        """About how many independent values a distance sums up; 0 if unknown, see `fuse`."""
         return 0
 
     def available(self, shapes: dict) -> bool:
@@ -60,4 +61,6 @@ class Expert(keras.layers.Layer):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "position_free": self.position_free}
+        own = ["position_free", *inspect.signature(type(self).__init__).parameters]
+        own = [name for name in own if name not in ("self", "kwargs")]
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

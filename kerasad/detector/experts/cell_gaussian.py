@@ -1,4 +1,4 @@
-"""How unlikely a cell's features are under a Gaussian of good ones."""
+"""The distance of a cell's features from a Gaussian of good ones."""
 
 import math
 
@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.detector.experts.base import Expert
+from kerasad.detector.state import add_state
 from kerasad.errors import check_whole
 
 
@@ -18,22 +19,23 @@ class CellGaussian(Expert):
     the place, `d` channels. `C = (n S + d P) / (n + d) + ridge * tr(P) / d * I`, where `S` is the
     covariance at the place and `P` its mean over all places: the fewer images, the more a place
     borrows from the others. If `position_free`, all places are one. Else places are at most
-    `max_side` down and across; where the tensor has more cells, each place is the mean of some.
-    With `shared` above 1, the places of each block of `shared x shared` have one covariance, of the
-    cells of all, and each its own mean: state is smaller by the square of it. `shared` doubles
-    until the covariances take no more than `max_bytes`.
+    `max_side` down and across; where the tensor has more cells, each place is the mean of several.
+    With `shared` above 1, each block of `shared x shared` places has one covariance, of the cells
+    of all its places, while each place has its own mean. That makes the state smaller by
+    `shared^2`. `shared` doubles until the covariances take no more than `max_bytes`.
 
-    More than `max_channels` channels are cut down to a random choice of them, drawn from `seed`
-    and saved with the expert.
+    Of more than `max_channels` channels, a random choice is used, drawn from `seed` and saved with
+    the expert.
 
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
         max_side: int. Most places down and across, where places mean something.
-        pool: int >= 1. Cells down and across whose mean is one place, or more if `max_side` asks.
-        shared: int >= 1. Places down and across that share a covariance, or more if `max_bytes`
-            asks.
-        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
+        pool: int >= 1. Cells down and across whose mean is one place; more if `max_side` demands.
+        shared: int >= 1. Places down and across that share a covariance; more if `max_bytes`
+            demands.
+        counts: bool. Whether `degrees` is the number of channels: the fusion then weights the
+            expert by it.
         max_bytes: int. Most bytes of all covariances.
         ridge: float > 0.
         seed: int.
@@ -101,27 +103,19 @@ class CellGaussian(Expert):
             -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)
         )
         self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        self.mean = self.add_weight((self._places, dim), "zeros", name="mean", **options)
+        self.mean = add_state(self, "mean", (self._places, dim))
         self._blocks, self._side = (1, 1), self.shared
         if not self.position_free:
             self._blocks = self._blocks_of(self._side)
             while math.prod(self._blocks) > max(1, self.max_bytes // (4 * dim * dim)):
                 self._side *= 2
                 self._blocks = self._blocks_of(self._side)
-        self.whitening = self.add_weight(
-            (math.prod(self._blocks), dim, dim), "zeros", name="whitening", **options
-        )
+        self.whitening = add_state(self, "whitening", (math.prod(self._blocks), dim, dim))
         self.channels = None
         if dim < channels:
             # State, since another NumPy may draw others from the same seed.
             drawn = np.sort(np.random.default_rng(self.seed).permutation(channels)[:dim])
-            self.channels = self.add_weight(
-                (dim,),
-                lambda shape, dtype: ops.convert_to_tensor(drawn, dtype),
-                name="channels",
-                **{**options, "dtype": "int32"},
-            )
+            self.channels = add_state(self, "channels", (dim,), drawn, dtype="int32")
 
     def call(self, tensors):
         """Returns the map; see the class."""
@@ -201,21 +195,6 @@ class CellGaussian(Expert):
         values = ops.transpose(values, (2, 0, 3, 1, 4))
         values = ops.reshape(values, (-1, side * down, side * across))
         return values[:, : self._grid[0], : self._grid[1]]
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "tensor": self.tensor,
-            "max_channels": self.max_channels,
-            "max_side": self.max_side,
-            "pool": self.pool,
-            "shared": self.shared,
-            "counts": self.counts,
-            "max_bytes": self.max_bytes,
-            "ridge": self.ridge,
-            "seed": self.seed,
-        }
 
 
 def _whitening(products, count, num_means, ridge):

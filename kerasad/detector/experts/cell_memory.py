@@ -1,4 +1,4 @@
-"""How far a cell's features are from the nearest good ones that are kept."""
+"""The distance of a cell's features from the nearest stored good ones."""
 
 import math
 
@@ -9,13 +9,9 @@ from keras import ops
 
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.coreset import CellReservoir, greedy_k_center
+from kerasad.detector.state import add_state
 from kerasad.errors import InputError, check_at_least, check_choice, check_whole
 
-# Cells that a coreset is chosen from: at most so many, and so many bytes.
-POOL_CELLS = 60_000
-POOL_BYTES = 2**27
-# Products of cells with stored cells that are held at once, for each image (4 MiB).
-PRODUCTS_PER_IMAGE = 2**20
 # Half the squared distance of a row that holds no cell.
 _ABSENT = 1e30
 
@@ -29,13 +25,13 @@ class CellMemory(Expert):
     directions of good cells; where the tensor has no more channels than that, `P = 1`. Features
     are first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
 
-    Good cells are sampled uniformly into a pool of at most `POOL_CELLS` and `POOL_BYTES`, but no
-    fewer than `capacity`; mean, directions and the stored cells are taken from it. Position means
+    Good cells are sampled uniformly, at most `sample_cells` and `sample_bytes`, but no fewer than
+    `capacity`. Mean, directions and the stored cells are taken from the sample. Position means
     nothing, whatever `position_free` says.
 
-    In files stored cells are float16, and they are rounded to it before they are used: that moves
-    one by less than 0.0005 of its distance from `c`. Computed distances below about 0.001 are
-    noise of float32.
+    In files, stored cells are float16. They are rounded to it before they are used, which moves
+    each by less than 0.0005 of its distance from `c`. Computed distances below about 0.001 are
+    rounding errors of float32.
 
     Args:
         tensor: str. The tensor that is compared, `(batch, h, w, channels)`.
@@ -47,7 +43,11 @@ class CellMemory(Expert):
         query_stride: int >= 1. Cells from one compared cell to the next; windows are widened to
             `pool + query_stride - 1`, so that none is left out.
         neighbors: int >= 1. The root mean square distance of so many nearest cells is returned.
-        counts: bool. Whether fusion shall trust it by its number of channels, see `Expert.degrees`.
+        counts: bool. Whether `degrees` is the number of channels: the fusion then weights the
+            expert by it.
+        sample_cells: int. Most cells that the stored ones are chosen from.
+        sample_bytes: int. Most bytes of these.
+        max_products: int. Products of cells and stored cells held at once for each image.
         seed: int. Of the sample.
 
     Returns:
@@ -72,6 +72,9 @@ class CellMemory(Expert):
         query_stride=1,
         neighbors=1,
         counts=False,
+        sample_cells=60_000,
+        sample_bytes=2**27,
+        max_products=2**20,
         seed=0,
         **kwargs,
     ):
@@ -96,6 +99,9 @@ class CellMemory(Expert):
         self.query_stride = query_stride
         self.neighbors = neighbors
         self.counts = counts
+        self.sample_cells = sample_cells
+        self.sample_bytes = sample_bytes
+        self.max_products = max_products
         self.seed = seed
 
     @property
@@ -117,22 +123,20 @@ class CellMemory(Expert):
         _, height, width, channels = tensors_shape[self.tensor]
         self._grid = tuple(-(-side // self.query_stride) for side in (height, width))
         dim = channels if self.max_channels is None else min(channels, self.max_channels)
-        # Equal chunks of stored cells, each compared with all cells of an image at once.
-        largest = max(self.neighbors, PRODUCTS_PER_IMAGE // math.prod(self._grid))
+        # Stored cells are compared in equal chunks, each with all cells of an image at once.
+        largest = max(self.neighbors, self.max_products // math.prod(self._grid))
         self._chunks = -(-self.capacity // largest)
         self._rows = max(self.neighbors, -(-self.capacity // self._chunks))
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        self.mean = self.add_weight((channels,), "zeros", name="mean", **options)
-        self.unit = self.add_weight((), "ones", name="unit", **options)
+        self.mean = add_state(self, "mean", (channels,))
+        self.unit = add_state(self, "unit", value=1.0)
         self.directions = None
         if dim < channels:
-            self.directions = self.add_weight(
-                (channels, dim), "zeros", name="directions", **options
-            )
-        # Beside each stored cell minus half its square, so that one matrix product compares them.
+            self.directions = add_state(self, "directions", (channels, dim))
+        # Beside each stored cell is minus half its square: one matrix product compares them. Before
+        # `finish` there is one cell, of zeros.
         shape = (self._chunks * self._rows, dim + 1)
-        self.cells = self.add_weight(shape, _only_zero, name="cells", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
+        self.cells = add_state(self, "cells", shape, _rows_of(np.zeros((1, dim)), shape))
+        self.count = add_state(self, "count")
 
     def call(self, tensors):
         """Returns the map; see the class."""
@@ -188,8 +192,8 @@ class CellMemory(Expert):
 
     def start(self, pass_index):
         """Begins a new sample."""
-        most = max(1, POOL_BYTES // (4 * self.mean.shape[0]))
-        self._pool = CellReservoir(max(self.capacity, min(POOL_CELLS, most)), self.seed)
+        most = min(self.sample_cells, self.sample_bytes // (4 * self.mean.shape[0]))
+        self._pool = CellReservoir(max(self.capacity, most), self.seed)
 
     def update(self, tensors, weights, pass_index):
         """Samples the cells of a batch that have no padding, at every position of the window."""
@@ -220,19 +224,11 @@ class CellMemory(Expert):
         if self.coreset == "k_center":
             pool = pool[greedy_k_center(pool, self.capacity)]
         stored = pool[: self.capacity].astype("float16").astype("float32")
-        self.cells.assign(self._with_halves(stored))
+        self.cells.assign(_rows_of(stored, self.cells.shape))
         self.count.assign(float(len(stored)))
 
-    def _with_halves(self, stored):
-        """Returns what `cells` holds of these stored cells."""
-        cells = np.zeros(self.cells.shape, "float32")
-        cells[:, -1] = -_ABSENT
-        cells[: len(stored), :-1] = stored
-        cells[: len(stored), -1] = -0.5 * np.sum(np.square(stored), axis=1)
-        return cells
-
     def save_own_variables(self, store):
-        """Stores the state: of `cells` those that there are, as float16, which they fit in."""
+        """Stores the state; of `cells` the ones in use, as float16, which loses nothing."""
         for variable in self.variables:
             if variable is not self.cells:
                 store[variable.name] = np.asarray(variable)
@@ -240,34 +236,21 @@ class CellMemory(Expert):
         store["cells"] = stored.astype("float16")
 
     def load_own_variables(self, store):
-        """Takes up the state."""
+        """Restores the state."""
         for variable in self.variables:
             value = np.asarray(store[variable.name]).astype("float32")
             if variable is self.cells:
-                value = self._with_halves(value[: max(int(store["count"][()]), 1)])
+                value = _rows_of(value[: max(int(store["count"][()]), 1)], self.cells.shape)
             variable.assign(value)
 
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {
-            **super().get_config(),
-            "tensor": self.tensor,
-            "capacity": self.capacity,
-            "coreset": self.coreset,
-            "max_channels": self.max_channels,
-            "pool": self.pool,
-            "query_stride": self.query_stride,
-            "neighbors": self.neighbors,
-            "counts": self.counts,
-            "seed": self.seed,
-        }
 
-
-def _only_zero(shape, dtype):
-    """Returns what is there before `finish`: a cell of zeros, and no other."""
-    cells = np.zeros(shape, "float32")
-    cells[1:, -1] = -_ABSENT
-    return ops.convert_to_tensor(cells, dtype)
+def _rows_of(stored, shape):
+    """Returns stored cells `(n, d)` as the rows of `CellMemory.cells`."""
+    rows = np.zeros(shape, "float32")
+    rows[:, -1] = -_ABSENT
+    rows[: len(stored), :-1] = stored
+    rows[: len(stored), -1] = -0.5 * np.sum(np.square(stored), axis=1)
+    return rows
 
 
 def _principal_directions(centred, count):

@@ -1,4 +1,4 @@
-"""Which of very many good cells a memory keeps."""
+"""The choice of the cells that a memory keeps."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from kerasad.errors import check_whole
 class CellReservoir:
     """Keeps a uniform sample, without replacement, of all cells of a stream.
 
-    Each cell draws a random key in [0, 1) in the order of the stream, and those with the smallest
-    keys stay: every subset of `capacity` cells is equally likely, and which one it is depends on
-    the seed and the order, not on how the stream was cut into batches.
+    Each cell draws a random key in [0, 1) in the order of the stream, and the cells with the
+    smallest keys stay. Every subset of `capacity` cells is equally likely. Which one it is depends
+    on the seed and the order, not on how the stream was cut into batches.
 
     Args:
         capacity: int >= 1. Most cells kept.
@@ -40,7 +40,7 @@ class CellReservoir:
             keys, cells = keys[room:], cells[room:]
         if len(keys) == 0:
             return
-        # Only what comes in is copied, not the whole sample.
+        # Only the new cells are copied, not the whole sample.
         both = np.concatenate([self._keys, keys])
         stays = np.zeros(len(both), bool)
         stays[np.argpartition(both, self.capacity - 1)[: self.capacity]] = True
@@ -60,10 +60,10 @@ class CellReservoir:
 
 
 def greedy_k_center(points: np.ndarray, count: int) -> np.ndarray:
-    """Chooses points, beginning with the first, each the farthest from all chosen before.
+    """Chooses points one by one, each the farthest from all chosen before; the first is given.
 
     The largest distance of any point from the nearest chosen one is at most twice the smallest
-    that `count` points can have. Time grows with `count * n * channels`.
+    possible for `count` points. Time grows with `count * n * channels`.
 
     Args:
         points: float array `(n, channels)`.
@@ -71,7 +71,7 @@ def greedy_k_center(points: np.ndarray, count: int) -> np.ndarray:
 
     Returns:
         chosen: int array, indices of at most `count` different points in the order of choice;
-        fewer where the rest repeats them.
+        fewer if all others repeat them.
 
     Reference: Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
     Computer Science 1985; as a coreset: Roth et al., "PatchCore", CVPR 2022, algorithm 1.
@@ -79,9 +79,9 @@ def greedy_k_center(points: np.ndarray, count: int) -> np.ndarray:
     if len(points) == 0 or count < 1:
         return np.empty(0, "int64")
     points = np.asarray(points, "float32")
-    points = points - points.mean(axis=0)  # squares of large numbers would drown differences
+    points = points - points.mean(axis=0)  # squares of large numbers would lose the differences
     squares = np.einsum("nd,nd->n", points, points)
-    # What float32 leaves of the distance between a point and itself.
+    # The rounding error of the squared distance of a point from itself.
     rounding = 1e-6 * squares.max()
     distances = np.full(len(points), np.inf, "float32")
     chosen = [0]

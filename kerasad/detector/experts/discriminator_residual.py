@@ -1,9 +1,10 @@
-"""How far the reconstruction's features are from the image's."""
+"""The difference of the discriminator's features of image and reconstruction."""
 
 import keras
 from keras import ops
 
 from kerasad.detector.experts.base import Expert
+from kerasad.detector.state import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -24,14 +25,13 @@ class DiscriminatorResidual(Expert):
     def build(self, tensors_shape):
         """Creates the channels' scales."""
         channels = tensors_shape["discriminator_features"][-1]
-        options = {"trainable": False, "dtype": "float32", "autocast": False}
-        self.squares = self.add_weight((channels,), "zeros", name="squares", **options)
-        self.count = self.add_weight((), "zeros", name="count", **options)
+        self.squares = add_state(self, "squares", (channels,))
+        self.count = add_state(self, "count")
 
     def call(self, tensors):
         """Returns the map; see the class."""
         variance = self.squares / ops.maximum(self.count, 1.0)
-        # A dead channel differs by nothing; the floor keeps it from being divided by nothing.
+        # A channel that is constant has no variance; the floor avoids a division by 0.
         variance = variance + 1e-3 * ops.mean(variance) + 1e-12
         difference = ops.square(_difference(tensors)) / variance
         return ops.sqrt(ops.mean(difference, axis=-1, keepdims=True) + 1e-12)

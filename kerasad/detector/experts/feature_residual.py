@@ -1,4 +1,4 @@
-"""How far the features that a model restores have turned from the image's."""
+"""The angle between an image's features and the features that a model restores."""
 
 import itertools
 
@@ -10,13 +10,13 @@ from kerasad.losses import cosine_distance
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class FeatureResidual(Expert):
-    """Mean over scales of the angle between features and restored features, `1 - cos`.
+    """Mean over scales of `1 - cos` of the angle between features and restored features.
 
-    A cell's features turn where something is that good images do not have, while their length
-    follows brightness and contrast; see `FeatureReconstructionLoss`, which trains for it.
+    The direction of a cell's features says what is there, their length follows brightness and
+    contrast. `FeatureReconstructionLoss` trains a model for this measure.
 
     Args:
-        scales: list of ints from 1 on. The scales (taps of the backbone, finest first) that count.
+        scales: list of ints from 1 on. Scales used: taps of the backbone, finest first.
 
     Returns:
         anomaly_map: `(batch, h, w, 1)` in [0, 2].
@@ -56,7 +56,3 @@ class FeatureResidual(Expert):
             for scale in self.scales
         ]
         return sum(angles) / len(angles)
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "scales": self.scales}

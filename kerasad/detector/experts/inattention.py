@@ -1,4 +1,4 @@
-"""Where the latent code does not look."""
+"""Regions that the latent code pays no attention to."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""How many nats the latent code of each cell costs."""
+"""The divergence of each cell's latent code from the prior."""
 
 import keras
 from keras import ops

@@ -1,4 +1,4 @@
-"""How far the reconstruction's colours are from the image's."""
+"""The difference of the colours of image and reconstruction."""
 
 import keras
 from keras import ops

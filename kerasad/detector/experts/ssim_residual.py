@@ -1,4 +1,4 @@
-"""How far the reconstruction's structure is from the image's."""
+"""The difference of the structure of image and reconstruction."""
 
 import keras
 from keras import ops
@@ -32,7 +32,3 @@ class SSIMResidual(Expert):
             tensors["images"], tensors["reconstruction"], self.window_size
         )
         return 0.5 * (1.0 - ops.mean(similarity, axis=-1, keepdims=True))
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "window_size": self.window_size}

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from kerasad.detector.experts import CellMemory, cell_memory
+from kerasad.detector.experts import CellMemory
 from kerasad.detector.experts.base import Expert
 from kerasad.errors import InputError
 
@@ -70,10 +70,9 @@ def test_distance_is_that_of_the_nearest_stored_cell_by_hand():
 
 @pytest.mark.parametrize("products", [2**20, 40], ids=["one chunk", "many chunks"])
 @pytest.mark.parametrize("neighbors", [1, 3])
-def test_distances_are_those_of_scipy(neighbors, products, monkeypatch):
-    monkeypatch.setattr(cell_memory, "PRODUCTS_PER_IMAGE", products)
+def test_distances_are_those_of_scipy(neighbors, products):
     train, asked = draw_features(), 2 * draw_features(count=3, seed=1)
-    expert = adapt(keep_all(neighbors=neighbors), train, batch=4)
+    expert = adapt(keep_all(neighbors=neighbors, max_products=products), train, batch=4)
     assert expert._chunks == {2**20: 1, 40: 167}[products]
     table = cdist(asked.reshape(-1, 5).astype("float64"), train.reshape(-1, 5).astype("float64"))
     nearest = np.sort(table, axis=1)[:, :neighbors]
@@ -81,11 +80,11 @@ def test_distances_are_those_of_scipy(neighbors, products, monkeypatch):
     np.testing.assert_allclose(distances(expert, asked).ravel(), expected, rtol=2e-3)
 
 
-def test_more_neighbours_than_a_chunk_would_hold_are_found(monkeypatch):
-    monkeypatch.setattr(cell_memory, "PRODUCTS_PER_IMAGE", 16 * 12)
+def test_more_neighbours_than_a_chunk_would_hold_are_found():
     train, asked = draw_features(), draw_features(count=2, seed=1)
     # 20 cells in chunks of at most 16 would be 10 each.
-    expert = adapt(keep_all(capacity=20, neighbors=12, coreset="random"), train)
+    options = {"neighbors": 12, "coreset": "random", "max_products": 16 * 12}
+    expert = adapt(keep_all(capacity=20, **options), train)
     stored = np.asarray(expert.cells)[: int(expert.count), :-1]
     assert len(stored) == 20
     queries = (asked.reshape(-1, 5) - np.asarray(expert.mean)) / np.asarray(expert.unit)
@@ -234,12 +233,10 @@ def test_adapting_again_forgets_what_was_learnt():
         np.testing.assert_array_equal(one, two)
 
 
-def test_pool_is_bounded_by_cells_and_bytes(monkeypatch):
-    monkeypatch.setattr(cell_memory, "POOL_CELLS", 30)
-    expert = CellMemory(capacity=4)
-    expert.build({"features": (None, 3, 4, 5)})
+def test_sample_is_bounded_by_cells_and_bytes():
     for size, expected in ((2**20, 30), (400, 20), (40, 4)):
-        monkeypatch.setattr(cell_memory, "POOL_BYTES", size)
+        expert = CellMemory(capacity=4, sample_cells=30, sample_bytes=size)
+        expert.build({"features": (None, 3, 4, 5)})
         expert.start(0)
         assert expert._pool.capacity == expected
 
@@ -276,11 +273,10 @@ class Holder(keras.Model):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_saved_memory_is_small_and_answers_bit_identically(tmp_path, monkeypatch, chunked):
-    if chunked:
-        monkeypatch.setattr(cell_memory, "PRODUCTS_PER_IMAGE", 2**12)
+def test_saved_memory_is_small_and_answers_bit_identically(tmp_path, chunked):
     train = draw_features(count=30, height=8, width=8, channels=40)
-    model = Holder(CellMemory(capacity=1000, max_channels=32), (8, 8, 40))
+    options = {"max_products": 2**12} if chunked else {}
+    model = Holder(CellMemory(capacity=1000, max_channels=32, **options), (8, 8, 40))
     adapt(model.expert, train)
     model.save(tmp_path / "memory.keras")
     assert (tmp_path / "memory.keras").stat().st_size < 1000 * 32 * 2 + 40_000
