@@ -233,23 +233,21 @@ class _Decisions:
             reason = "no review band: `kerasad calibrate RUN --review-rate P` sets one"
             notes.update(dict.fromkeys(("review_rate", "needs_review"), reason))
             return {"review_rate": None, "needs_review": None}
-        rates = {name: rates[name] for name in ("requested", "guaranteed")}
-        not_good, shares = None, {}
-        good, defective = float(self.review.negatives), float(self.review.positives)
-        if good:
-            passed = [float(each.true_negatives) for each in (self.decision, self.review)]
-            not_good = 1.0 - passed[1] / good
-            shares["good"] = (passed[0] - passed[1]) / good
-        if defective:
-            found = [float(each.true_positives) for each in (self.decision, self.review)]
-            shares["defective"] = (found[1] - found[0]) / defective
-        for name in ("good", "defective"):
-            if name not in shares:
-                notes[f"needs_review.{name}"] = f"no {name} test image"
-        return {
-            "review_rate": {**rates, "observed": not_good},
-            "needs_review": {name: shares.get(name) for name in ("good", "defective")},
+        decided, review = self.decision, self.review
+        counts = {
+            "good": (decided.true_negatives, review.true_negatives, review.negatives),
+            "defective": (review.true_positives, decided.true_positives, review.positives),
         }
+        shares = {}
+        for name, variables in counts.items():
+            most, least, every = map(float, variables)
+            shares[name] = (most - least) / every if every else None
+            if not every:
+                notes[f"needs_review.{name}"] = f"no {name} test image"
+        passed, good = float(review.true_negatives), float(review.negatives)
+        observed = 1.0 - passed / good if good else None
+        rates = {name: rates[name] for name in ("requested", "guaranteed")}
+        return {"review_rate": {**rates, "observed": observed}, "needs_review": shares}
 
 
 def _with_notes(values, reasons, notes, prefix: str = "") -> dict[str, float | None]:

@@ -126,10 +126,7 @@ class ImageAUROC(HistogramMetric):
     key = "image_auroc"
     default_capacity = 2**14
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the area."""
-        return area_under_roc(counts.normal, counts.anomalous)
+    from_counts = staticmethod(lambda counts: area_under_roc(counts.normal, counts.anomalous))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -143,10 +140,7 @@ class ImageF1Max(HistogramMetric):
     key = "image_f1_max"
     default_capacity = 2**14
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the best F1."""
-        return best_f1(counts.normal, counts.anomalous)
+    from_counts = staticmethod(lambda counts: best_f1(counts.normal, counts.anomalous))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -161,10 +155,7 @@ class PixelAUROC(HistogramMetric):
 
     key = "pixel_auroc"
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the area."""
-        return area_under_roc(counts.normal, counts.anomalous)
+    from_counts = staticmethod(lambda counts: area_under_roc(counts.normal, counts.anomalous))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -177,10 +168,7 @@ class PixelF1Max(HistogramMetric):
 
     key = "pixel_f1_max"
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the best F1."""
-        return best_f1(counts.normal, counts.anomalous)
+    from_counts = staticmethod(lambda counts: best_f1(counts.normal, counts.anomalous))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -195,10 +183,7 @@ class OracleIoU(HistogramMetric):
 
     key = "iou_oracle"
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the best IoU."""
-        return f1_to_iou(best_f1(counts.normal, counts.anomalous))
+    from_counts = staticmethod(lambda counts: f1_to_iou(best_f1(counts.normal, counts.anomalous)))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -239,12 +224,11 @@ class AUPRO(HistogramMetric):
         self.fpr_limit = float(fpr_limit)
         self.num_regions = self.add_variable((), "zeros", dtype="float64", name="num_regions")
 
-    @staticmethod
-    def from_counts(counts: Counts):
-        """Returns the area."""
-        return area_under_pro(
+    from_counts = staticmethod(
+        lambda counts: area_under_pro(
             counts.normal, counts.region_shares, counts.num_regions, counts.fpr_limit
         )
+    )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Counts a batch; see the class."""

@@ -92,53 +92,45 @@ def make_groups(size: int = 4, review: bool = False) -> list[Group]:
     def localized(example: Example) -> bool:
         return bool(example.label and example.is_anomalous and example.iou is not None)
 
-    groups = [
-        Group(
+    kinds = [
+        (
             "False alarms",
             "Good images that were called defective, highest score first.",
             lambda example: not example.label and example.is_anomalous,
             lambda example: -example.score,
-            size,
         ),
-        Group(
+        (
             "Misses",
             "Defective images that were called good, lowest score first.",
             lambda example: example.label and example.called_good,
             lambda example: example.score,
-            size,
         ),
-        Group(
-            "Found, worst outlined",
-            "Defects that were found, lowest IoU with the mask at the pixel threshold first.",
-            lambda example: localized(example) and example.iou < 0.5,
-            lambda example: example.iou,
-            size,
-        ),
-        Group(
-            "Best found",
-            "Defects that were found, highest IoU with the mask at the pixel threshold first.",
-            localized,
-            lambda example: -example.iou,
-            size,
-        ),
-        Group(
-            "Quietest good images",
-            "Good images that were called good, lowest score first.",
-            lambda example: not example.label and example.called_good,
-            lambda example: example.score,
-            size,
-        ),
-    ]
-    if review:
-        in_band = Group(
+        (
             "To be reviewed",
             "Images between the two thresholds, good or defective, highest score first.",
             lambda example: example.needs_review,
             lambda example: -example.score,
-            size,
-        )
-        groups.insert(2, in_band)
-    return groups
+        ),
+        (
+            "Found, worst outlined",
+            "Defects that were found, lowest IoU with the mask at the pixel threshold first.",
+            lambda example: localized(example) and example.iou < 0.5,
+            lambda example: example.iou,
+        ),
+        (
+            "Best found",
+            "Defects that were found, highest IoU with the mask at the pixel threshold first.",
+            localized,
+            lambda example: -example.iou,
+        ),
+        (
+            "Quietest good images",
+            "Good images that were called good, lowest score first.",
+            lambda example: not example.label and example.called_good,
+            lambda example: example.score,
+        ),
+    ]
+    return [Group(*kind, size) for kind in kinds if review or kind[0] != "To be reviewed"]
 
 
 def overlap(mask: np.ndarray, region: np.ndarray) -> float:
