@@ -36,8 +36,7 @@ class AnomalyDetector(keras.Model):
 
     Where a model works on cells (`model.cell_grid`), maps are standardized and added up cell by
     cell, and only the sums are enlarged, by a Gaussian window that smooths them. The cells follow
-    the real part of padded images, so that places keep their meaning there. Tiles are merged pixel
-    by pixel.
+    the real part of padded images, so that places keep their meaning. Tiles are merged by pixel.
 
     Args:
         model: trained `AnomalyModel`. The detector keeps a copy, so that further training changes
@@ -58,11 +57,10 @@ class AnomalyDetector(keras.Model):
     Returns:
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
         `anomaly_score` `(batch,)`, `p_value` `(batch,)` in (0, 1], `is_anomalous` and
-        `needs_review` (bool `(batch,)`; without a review band, nothing needs review),
-        `threshold`, `review_threshold` and `pixel_threshold` `(batch,)`, and `attention_map`
-        `(batch, height, width, 1)` in [0, 1]. A model without attention has in its place the
-        anomaly map on its `ColourScale`: 0 at the low end, 0.5 at the pixel threshold, and 0
-        everywhere before `calibrate`.
+        `needs_review` (bool `(batch,)`; nothing does without a review band), `threshold`,
+        `review_threshold` and `pixel_threshold` `(batch,)`, and `attention_map` `(batch, height,
+        width, 1)` in [0, 1]. A model without attention has in its place the anomaly map on its
+        `ColourScale`: 0.5 at the pixel threshold, and 0 everywhere before `calibrate`.
 
     Raises:
         InputError: If there is no expert, two have one name, or one needs a tensor that the model
@@ -181,8 +179,7 @@ class AnomalyDetector(keras.Model):
     def call_eagerly(self, inputs) -> dict:
         """Returns `call`'s outputs as NumPy arrays, computed operation by operation.
 
-        It is slow, and free of what a graph optimizer may get wrong: compiled calls are checked
-        against it.
+        It is slow, and free of what a graph optimizer may get wrong.
         """
         with name_failed_checks():
             outputs = self(keras.tree.map_structure(tf.convert_to_tensor, inputs))
@@ -195,10 +192,9 @@ class AnomalyDetector(keras.Model):
             yield self.expert_maps.compute(images, valid), self.expert_maps.map_valid(valid)
 
     def reconstruct(self, inputs):
-        """Returns the model's reconstruction of inputs, or None if it makes none.
+        """Returns the model's reconstruction `(batch, height, width, 3)`, or None if it makes none.
 
-        It is a float32 tensor `(batch, height, width, 3)`. `call` leaves it out, since a decision
-        does not need it.
+        `call` leaves it out, since a decision does not need it.
         """
         return self.expert_maps.reconstruct(*self.prepare(inputs))
 
@@ -274,9 +270,8 @@ class AnomalyDetector(keras.Model):
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For a rate outside (0, 1), a `review_rate` that is not the larger one, no
-                image, or, if `strict`, too few images or crops of one. The detector is then as it
-                was.
+            InputError: For rates out of range or order, no image, or, if `strict`, too few images
+                or crops of one. The detector is then as it was.
         """
         if calibration is None:
             self.decision.change_rates(false_alarm_rate, review_rate, strict)
