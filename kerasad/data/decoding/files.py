@@ -111,7 +111,7 @@ def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tu
     """
     name = os.fspath(path)
     with open_image(path) as file:
-        header = read_header(file)
+        header = read_header(file, path)
         check_header(header, name, decoding)
         size = os.fstat(file.fileno()).st_size
         if size > _BYTES_PER_PIXEL * decoding.pixel_limit + _EXTRA_BYTES:

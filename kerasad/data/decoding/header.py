@@ -46,11 +46,14 @@ class Header:
     decoder: str = "graph"
 
 
-def read_header(source: str | os.PathLike | bytes | BinaryIO) -> Header:
+def read_header(
+    source: str | os.PathLike | bytes | BinaryIO, name: str | os.PathLike = "the image file"
+) -> Header:
     """Reads the header of an image file: a few kilobytes, in about a millisecond.
 
     Args:
         source: A path, the bytes of an image file, or a seekable binary file.
+        name: str or path. What errors call a binary file.
 
     Returns:
         A `Header`. Whether it is acceptable is for `check_header` to say.
@@ -61,7 +64,7 @@ def read_header(source: str | os.PathLike | bytes | BinaryIO) -> Header:
     if isinstance(source, bytes):
         return _parse(io.BytesIO(source), "the image bytes")
     if not isinstance(source, (str, os.PathLike)):
-        return _parse(source, getattr(source, "name", "the image file"))
+        return _parse(source, os.fspath(name))
     with open_image(source) as file:
         return _parse(file, os.fspath(source))
 
