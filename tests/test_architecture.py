@@ -32,7 +32,7 @@ ROOMS = (
     "cli_options",
     "cli",
 )
-"""From the top down: a room imports from those before it. Modules beside the rooms count as such."""
+"""From the top down: a room imports only from those before it."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

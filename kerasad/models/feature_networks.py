@@ -94,7 +94,7 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
 
 
 def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> keras.Model:
-    """Builds the network that judges single cells: good or restored, and of which AdaCos class.
+    """Builds the network that classifies single cells: good or restored, and by AdaCos class.
 
     Spectrally normalized, as `build_discriminator`. A cell of a pretrained network's features
     already knows its surroundings, so there is no convolution over neighbours.
