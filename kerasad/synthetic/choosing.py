@@ -1,7 +1,7 @@
-"""Synthetic defects for choosing: fusion weights, searches, curves over epochs.
+"""Synthetic defects for choosing fusion weights, trials of a search, and epochs.
 
-No network ever trains on them, so that what is chosen by them isn't chosen for knowing them.
-Their outlines are Perlin noise; they are filled with foreign texture, warped, stained or spotted.
+No network trains on them, so a choice by them does not favour a network that knows them. Their
+outlines are Perlin noise; inside, the image is replaced, warped or stained.
 """
 
 import dataclasses
@@ -9,39 +9,38 @@ import math
 
 import numpy as np
 
-from kerasad.errors import InputError
+from kerasad.synthetic.shared import FEWEST_PIXELS, check_area, check_names, roughness
 from kerasad.synthetic.textures import TEXTURES, make_texture, perlin_noise
 
 KINDS = ("texture", "patch", "warp", "stain", "spot")
 
 _SMALLEST_CHANGE = 0.025  # smoothed, in units of the image's range
 _SMALLEST_SHARE = 0.25  # of the blob that must change visibly
-_FEWEST_PIXELS = 4
 _ATTEMPTS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class ChoosingDefects:
-    """Draws one defect on every image, and says where it is.
+    """Draws one defect on every image, and returns the masks.
 
     - texture: a blob of procedural texture, more or less opaque;
-    - patch: a blob of another image, turned, scaled and recoloured;
+    - patch: a blob of another image, rotated, scaled and recoloured;
     - warp: the image itself, displaced smoothly inside the blob;
-    - stain: brightness and colour slightly off, with a soft edge;
+    - stain: a soft-edged blob of slightly different brightness and colour;
     - spot: a tiny dark or bright mark.
 
-    Centers favour places where the image has structure. What could hardly be seen, such as a
-    warp of a fine even texture, is drawn again, at last as a spot.
+    Centers favour structured parts of the image. A defect that is hardly visible, such as a warp of
+    a fine even texture, is drawn again, and as a spot in the last attempt.
 
     Args:
-        kinds: names out of `KINDS`, drawn with equal chance.
-        area: lowest and highest share of the image's area, drawn evenly on a logarithmic scale;
-            spots take the lowest tenth of it.
+        kinds: Names out of `KINDS`, drawn with equal probability.
+        area: Lowest and highest share of the image's area, drawn uniformly on a logarithmic scale;
+            spots use the lowest tenth of it.
 
     Raises:
         InputError: For an unknown kind, or areas that are not `0 < low <= high <= 1`.
 
-    Reference: the outlines after Zavrtanik et al., "DRAEM", ICCV 2021. Departures: one region an
+    Reference: the outlines after Zavrtanik et al., "DRAEM", ICCV 2021. Departures: one region per
     image, of a chosen size; fillings that need no other data set.
     """
 
@@ -49,13 +48,8 @@ class ChoosingDefects:
     area: tuple[float, float] = (0.001, 0.15)
 
     def __post_init__(self):
-        if not self.kinds or not set(self.kinds) <= set(KINDS):
-            raise InputError(f"`kinds` must be names out of {KINDS}. Received: {self.kinds}")
-        low, high = self.area
-        if not 0.0 < low <= high <= 1.0:
-            raise InputError(
-                f"`area` must be (low, high) with 0 < low <= high <= 1. Received: {self.area}"
-            )
+        check_names("kinds", self.kinds, KINDS)
+        check_area("area", self.area)
 
     def draw(
         self, images: np.ndarray, seed: int, valid: np.ndarray | None = None
@@ -71,7 +65,7 @@ class ChoosingDefects:
         Returns:
             defective: float32 array `(batch, height, width, 3)`, equal to `images` outside `mask`.
             mask: float32 array `(batch, height, width, 1)`, 1 where pixels changed, else 0. Never
-                empty, unless an image has hardly a valid pixel.
+                empty, unless an image has hardly any valid pixels.
         """
         images = np.asarray(images, dtype="float32")
         defective, masks = images.copy(), np.zeros((*images.shape[:3], 1), "float32")
@@ -80,12 +74,12 @@ class ChoosingDefects:
             inside = np.ones(image.shape[:2]) if valid is None else np.asarray(valid[i])[..., 0]
             other = images[(i + rng.integers(1, max(len(images), 2))) % len(images)]
             for attempt in range(_ATTEMPTS):
-                # A spot of full contrast is the last resort: it can always be seen.
+                # A spot of full contrast is the last resort: it is always visible.
                 last = attempt == _ATTEMPTS - 1
                 kind = "spot" if last else self.kinds[rng.integers(len(self.kinds))]
                 changed, alpha = self._draw_one(kind, image, other, inside, rng)
                 mask = find_changed(image, changed, alpha > 0, signed=kind == "warp")
-                enough = max(_FEWEST_PIXELS, _SMALLEST_SHARE * np.count_nonzero(alpha))
+                enough = max(FEWEST_PIXELS, _SMALLEST_SHARE * np.count_nonzero(alpha))
                 if np.count_nonzero(mask) >= enough or (last and mask.any()):
                     defective[i][mask] = changed[mask]
                     masks[i, ..., 0] = mask
@@ -107,7 +101,7 @@ class ChoosingDefects:
         if kind == "texture":
             texture = TEXTURES[rng.integers(len(TEXTURES))]
             filling = make_texture(texture, *image.shape[:2], rng, coloured)
-            # Towards the colours of the place: foreign matter is rarely garish.
+            # Closer to the colours around it: foreign matter is rarely garish.
             here = np.average(image, axis=(0, 1), weights=np.repeat(alpha[..., None], 3, -1) + 1e-9)
             filling = filling + rng.uniform(0.0, 0.7) * (here - filling)
             alpha = alpha * rng.uniform(min(0.4 + 3 * rough, 1.0), 1.0)
@@ -123,15 +117,15 @@ class ChoosingDefects:
 def draw_blob(image, share, softness, inside, rng):
     """Returns the opacity of one blob with a Perlin-noise outline, its center and its radius.
 
-    The blob is where noise minus the squared distance from the center is largest, as many pixels
-    as asked for; of several parts the largest one.
+    The blob consists of the pixels where noise minus the squared distance from the center is
+    largest, in the number given by `share`; of several parts, the largest one.
 
     Args:
         image: float array `(height, width, 3)`.
-        share: float. Area, as a share of the image's.
+        share: float. Share of the image's area.
         softness: float. Width of the edge, in pixels.
         inside: array `(height, width)`, 1 where something may be drawn.
-        rng: generator.
+        rng: NumPy generator.
 
     Returns:
         alpha: float array `(height, width)` in [0, 1].
@@ -142,7 +136,7 @@ def draw_blob(image, share, softness, inside, rng):
 
     height, width = image.shape[:2]
     center = draw_center(image, inside, rng)
-    count = min(max(share * height * width, _FEWEST_PIXELS), height * width)
+    count = min(max(share * height * width, FEWEST_PIXELS), height * width)
     radius = math.sqrt(count / math.pi)
     y, x = np.mgrid[:height, :width].astype("float64")
     angle, stretch = rng.uniform(0, math.pi), math.exp(rng.uniform(0.0, math.log(3.0)))
@@ -155,14 +149,14 @@ def draw_blob(image, share, softness, inside, rng):
     parts, number = ndimage.label(level >= threshold)
     sizes = ndimage.sum_labels(np.ones_like(level), parts, np.arange(1, number + 1))
     blob = (parts == 1 + np.argmax(sizes)).astype("float64")
-    # Blurred by its own size at most: a small soft blob must not vanish.
+    # The blur is limited by the size of the blob, so that a small soft one does not vanish.
     alpha = ndimage.gaussian_filter(blob, min(softness, 0.4 * radius))
     alpha = np.clip(alpha / max(alpha.max(), 1e-6), 0.0, 1.0)
     return np.where(alpha > 0.02, alpha, 0.0) * (inside > 0), center, radius
 
 
 def draw_center(image, inside, rng):
-    """Returns a point `(y, x)`: half evenly, half by the strength of the gradient nearby."""
+    """Returns a point `(y, x)`, drawn half uniformly and half by the gradient nearby."""
     from scipy import ndimage
 
     brightness = image.mean(axis=-1)
@@ -176,7 +170,7 @@ def draw_center(image, inside, rng):
 
 
 def warp(image, alpha, center, radius, rng):
-    """Returns the image displaced inside the blob: pushed, swollen, turned or crumpled."""
+    """Returns the image displaced inside the blob: shifted, swollen, twisted or crumpled."""
     from scipy import ndimage
 
     y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype("float64")
@@ -192,18 +186,24 @@ def warp(image, alpha, center, radius, rng):
     elif kind == 2:
         shift = 1.5 * strength * dx, -1.5 * strength * dy
     else:
-        # Heights of about the wavelength crumple; larger ones would only shred.
+        # Amplitudes near the wavelength crumple the image; larger ones would shred it.
         wave = radius / rng.uniform(1.0, 3.0)
         shift = [strength * wave * perlin_noise(dy / wave, dx / wave, rng, 1) for _ in "yx"]
-    where = [y + fade * shift[0], x + fade * shift[1]]
+    return _resample(image, y + fade * shift[0], x + fade * shift[1]).astype("float32")
+
+
+def _resample(image, y, x):
+    """Returns the image at these positions, interpolated, and mirrored at its borders."""
+    from scipy import ndimage
+
     channels = [
-        ndimage.map_coordinates(c, where, order=1, mode="mirror") for c in image.T.swapaxes(1, 2)
+        ndimage.map_coordinates(c, [y, x], order=1, mode="mirror") for c in image.T.swapaxes(1, 2)
     ]
-    return np.stack(channels, axis=-1).astype("float32")
+    return np.stack(channels, axis=-1)
 
 
 def transform_patch(other, center, rng, coloured):
-    """Returns another image turned, scaled, blurred or sharpened, and recoloured."""
+    """Returns another image rotated, scaled, blurred or sharpened, and recoloured."""
     from scipy import ndimage
 
     height, width = other.shape[:2]
@@ -211,14 +211,11 @@ def transform_patch(other, center, rng, coloured):
     source = draw_center(other, np.ones(other.shape[:2]), rng)
     angle, scale = rng.uniform(0, 2 * math.pi), math.exp(rng.uniform(-1.0, 1.0))
     dy, dx = scale * (y - center[0]), scale * (x - center[1])
-    where = [
+    patch = _resample(
+        other,
         source[0] + math.cos(angle) * dy + math.sin(angle) * dx,
         source[1] - math.sin(angle) * dy + math.cos(angle) * dx,
-    ]
-    channels = [
-        ndimage.map_coordinates(c, where, order=1, mode="mirror") for c in other.T.swapaxes(1, 2)
-    ]
-    patch = np.stack(channels, axis=-1)
+    )
     smooth = ndimage.gaussian_filter(patch, (1.5, 1.5, 0))
     patch = smooth + rng.uniform(0.0, 2.0) * (patch - smooth)
     if coloured:
@@ -229,34 +226,27 @@ def transform_patch(other, center, rng, coloured):
     return mean + rng.uniform(0.5, 1.8) * (patch - mean) + rng.uniform(-0.2, 0.2)
 
 
-def roughness(image):
-    """Returns how far the image departs from its own blur: what a subtle defect drowns in."""
-    from scipy import ndimage
-
-    return float(np.std(image - ndimage.gaussian_filter(image, (2.0, 2.0, 0))))
-
-
 def recolour(image, alpha, rng, coloured, rough, strong):
-    """Returns the image darker or brighter, and of another tint; further off if `strong`."""
+    """Returns the image darker or brighter, and of another tint; more so if `strong`."""
     size = rng.uniform(0.25, 0.6) if strong else rng.uniform(0.06, 0.25) + rough
     tint = rng.uniform(-0.6, 0.6, 3) if coloured else np.zeros(3)
     weight = alpha[..., None]
     mean = np.sum(weight * image) / (3 * np.sum(weight) + 1e-6)
-    # Away from the nearer end of the range, where there is room for a change.
+    # Away from the nearer end of the range, so that there is room for a change.
     sign = -1.0 if rng.uniform() < np.clip(2.0 * mean - 0.5, 0.0, 1.0) else 1.0
     return image + size * (sign + tint)
 
 
 def find_changed(image, changed, region, signed=False):
-    """Returns a bool array `(height, width)`: the places in `region` whose change can be seen.
+    """Returns a bool array `(height, width)`: the pixels of `region` with a visible change.
 
-    The change is smoothed by a seventh of the region's size, so that the mask has no holes where
+    The change is smoothed by a fourteenth of the region's size, so that the mask has no holes where
     two textures happen to agree.
 
     Args:
         image, changed: float arrays `(height, width, 3)`.
         region: bool array `(height, width)`.
-        signed: bool. Whether gains and losses cancel: then a texture replaced by the same texture
+        signed: bool. Whether gains and losses cancel: a texture replaced by the same texture then
             counts as unchanged.
     """
     from scipy import ndimage

@@ -1,14 +1,15 @@
 """Hand-shaped defects, for the demo's test set only: scratch, stain, thread and hole.
 
-Outlines are drawn with Pillow at several times the size and averaged down, so that edges are
-smooth. Nothing is shared with the defects for training and for choosing but the photographs.
+Outlines are drawn with Pillow at four times the size and averaged down, so that edges are smooth.
+The defects have nothing in common with those for training and for choosing.
 """
 
 import math
 
 import numpy as np
 
-from kerasad.errors import InputError
+from kerasad.errors import check_choice
+from kerasad.synthetic.shared import roughness
 
 DEFECTS = ("scratch", "stain", "thread", "hole")
 
@@ -19,24 +20,23 @@ _SMALLEST_OPACITY = 0.1
 def draw_demo_defect(
     name: str, image: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a photograph with a defect drawn by hand, and its mask.
+    """Draws a defect on a photograph.
 
     Args:
-        name: one of `DEFECTS`.
+        name: str. One of `DEFECTS`.
         image: uint8 array `(height, width)`, grey.
-        rng: generator of shape, place and brightness.
+        rng: NumPy generator.
 
     Returns:
         defective: uint8 array `(height, width)`, equal to `image` outside the mask.
-        mask: bool array `(height, width)`. True on the whole defect; a few of its pixels may
-            have had its brightness before.
+        mask: bool array `(height, width)`. True on the whole defect, even on the few pixels that
+            had its brightness before.
 
     Raises:
         InputError: For an unknown name.
     """
+    check_choice("name", name, DEFECTS)
     draw = {"scratch": _scratch, "stain": _stain, "thread": _thread, "hole": _hole}
-    if name not in draw:
-        raise InputError(f"`name` must be one of {DEFECTS}. Received: {name!r}")
     changed = image.astype("float64") / 255
     opacity = np.zeros(image.shape)
     for layer, brightness in draw[name](changed, rng):
@@ -48,7 +48,7 @@ def draw_demo_defect(
 
 
 def _scratch(image, rng):
-    """A gently bent line of varying width, bright, with a dark flank."""
+    """Draws a gently bent line of varying width with a dark flank."""
     size = min(image.shape)
     length, turn = rng.uniform(0.3, 0.9) * size, rng.uniform(-1.2, 1.2)
     path = _bent_path(image.shape, length, lambda t: turn * (t - 0.5), rng)
@@ -60,7 +60,7 @@ def _scratch(image, rng):
 
 
 def _thread(image, rng):
-    """A loose, even fibre with loops, and its shadow."""
+    """Draws a loose, even fibre with loops, and its shadow."""
     size = min(image.shape)
     length = rng.uniform(0.7, 1.6) * size
     waves, phase = rng.uniform(0.8, 2.2), rng.uniform(0, 2 * math.pi)
@@ -75,7 +75,7 @@ def _thread(image, rng):
 
 
 def _stain(image, rng):
-    """Overlapping drops that dried: a darker film with a darker rim."""
+    """Draws overlapping dried drops: a dark film with a darker rim."""
     size = min(image.shape)
     radius = rng.uniform(0.06, 0.15) * size
     center = _place(image.shape, radius, rng)
@@ -91,7 +91,7 @@ def _stain(image, rng):
     film = _blurred(film, 0.004 * size)
     return [
         (
-            min(rng.uniform(0.4, 0.65) + 2 * _roughness(image), 0.95) * film,
+            min(rng.uniform(0.4, 0.65) + 2 * roughness(image), 0.95) * film,
             rng.uniform(0.05, 0.2) + 0.3 * image,
         ),
         (np.clip(rng.uniform(0.6, 1.2) * rim, 0, 1) * (film > 0), 0.05),
@@ -99,7 +99,7 @@ def _stain(image, rng):
 
 
 def _hole(image, rng):
-    """A ragged opening, dark and deeper on one side, with a lit edge on the other."""
+    """Draws a ragged dark opening that is deeper on one side, and lit at the other edge."""
     size = min(image.shape)
     radius = rng.uniform(0.03, 0.09) * size
     center = _place(image.shape, 1.5 * radius, rng)
@@ -123,10 +123,10 @@ def _place(shape, margin, rng):
 
 
 def _bent_path(shape, length, heading, rng, points=80):
-    """Returns points `(n, 2)`, `(y, x)`, along a path about a random place.
+    """Returns points `(n, 2)`, `(y, x)`, along a path around a random place.
 
     Args:
-        heading: function from the share of the path in [0, 1] to the turn from the start's
+        heading: Function from positions along the path, in [0, 1], to the angle from the initial
             direction, in radians.
     """
     angle = rng.uniform(0, 2 * math.pi) + heading(np.linspace(0, 1, points))
@@ -135,14 +135,9 @@ def _bent_path(shape, length, heading, rng, points=80):
     return path - path.mean(axis=0) + _place(shape, 0.25 * min(shape), rng)
 
 
-def _roughness(image):
-    """Returns how far the photograph departs from its own blur: what a defect must stand out of."""
-    return float(np.std(image - _blurred(image, 2.0)))
-
-
 def _contrasting(image, path, amount, rng):
-    """Returns a brightness that differs from the photograph along the path, in [0, 1]."""
-    amount = amount + 2 * _roughness(image)
+    """Returns a brightness in [0, 1] that differs from the photograph along the path."""
+    amount = amount + 2 * roughness(image)
     row = np.clip(path[:, 0], 0, image.shape[0] - 1).astype(int)
     column = np.clip(path[:, 1], 0, image.shape[1] - 1).astype(int)
     here = image[row, column].mean()
@@ -151,11 +146,8 @@ def _contrasting(image, path, amount, rng):
 
 
 def _stroke(shape, path, width):
-    """Returns the opacity of a line of varying width in pixels, `(height, width)`."""
-    from PIL import Image, ImageDraw
-
-    canvas = Image.new("L", (shape[1] * _ZOOM, shape[0] * _ZOOM))
-    pen = ImageDraw.Draw(canvas)
+    """Returns the opacity `(height, width)` of a line of varying width in pixels."""
+    canvas, pen = _large_canvas(shape)
     for (y, x), (next_y, next_x), w in zip(path[:-1], path[1:], width[1:], strict=True):
         ends = [x * _ZOOM, y * _ZOOM, next_x * _ZOOM, next_y * _ZOOM]
         pen.line(ends, fill=255, width=max(round(w * _ZOOM), 1))
@@ -165,14 +157,18 @@ def _stroke(shape, path, width):
 
 
 def _polygons(shape, outlines):
-    """Returns the opacity of filled outlines `(n, 2)`, `(height, width)`."""
-    from PIL import Image, ImageDraw
-
-    canvas = Image.new("L", (shape[1] * _ZOOM, shape[0] * _ZOOM))
-    pen = ImageDraw.Draw(canvas)
+    """Returns the opacity `(height, width)` of filled outlines, each `(n, 2)`."""
+    canvas, pen = _large_canvas(shape)
     for outline in outlines:
         pen.polygon([(x * _ZOOM, y * _ZOOM) for y, x in outline], fill=255)
     return _averaged_down(canvas, shape)
+
+
+def _large_canvas(shape):
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("L", (shape[1] * _ZOOM, shape[0] * _ZOOM))
+    return canvas, ImageDraw.Draw(canvas)
 
 
 def _averaged_down(canvas, shape):

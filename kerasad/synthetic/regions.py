@@ -1,6 +1,6 @@
-"""Where training defects lie and what outline they have, in graph and batched.
+"""Positions and outlines of training defects, batched and in graph.
 
-Static shapes and index arithmetic only, so that all of it compiles under XLA.
+Only static shapes and index arithmetic, so that all of it compiles under XLA.
 """
 
 from keras import ops
@@ -9,9 +9,9 @@ _CELL = 8  # pixels; centers are drawn cell by cell
 
 
 def place_density(images, valid=None):
-    """Returns how likely each cell of 8 x 8 pixels holds a center, `(batch, rows, columns)`.
+    """Returns the density of centers over cells of 8 x 8 pixels, `(batch, rows, columns)`.
 
-    Half uniform, half proportional to the mean gradient of the brightness; 0 in padding.
+    It is half uniform, half proportional to the mean gradient of the brightness; 0 in padding.
     """
     # Every second pixel of one channel is enough, and four times as fast.
     brightness = images[:, ::2, ::2, 1:2]
@@ -38,7 +38,7 @@ def draw_region(shape, center, height, width):
     square = ops.maximum(ops.abs(u), ops.abs(v))
     distance = square + shape["roundness"] * (ops.sqrt(u * u + v * v) - square)
     distance = distance + shape["waves"] * edge_waves(shape, dy, dx)
-    # Never sharper than one pixel, whatever the size.
+    # Never sharper than one pixel, at any size.
     edge = ops.maximum(shape["softness"], 1.0 / shape["half_height"])
     level = ops.clip((1.0 - distance) / ops.minimum(edge, 1.0) + 0.5, 0.0, 1.0)
     alpha = shape["alpha"] * level * level * (3.0 - 2.0 * level)
@@ -46,12 +46,12 @@ def draw_region(shape, center, height, width):
 
 
 def edge_waves(shape, dy, dx):
-    """Returns the noise of the edge `(batch, height, width)`, of a variance near 1.
+    """Returns the edge noise `(batch, height, width)`, with a variance near 1.
 
     It is `sum over k of h_k sin(p_k dx + q_k dy + c_k)`, plane waves in the local coordinates.
-    The sine of a sum splits into products, so that a matrix product draws all of them.
+    The sine of a sum splits into products, so that one matrix product draws all of them.
     """
-    # Along a scar, waves follow its height more than its length.
+    # Along a scar, the wavelength depends on its height more than on its length.
     length = ops.sqrt(shape["half_length"] * shape["half_height"])
     wave_u, wave_v = shape["wave_u"] / length, shape["wave_v"] / shape["half_height"]
     cosine, sine = ops.cos(shape["angle"]), ops.sin(shape["angle"])
@@ -64,14 +64,14 @@ def edge_waves(shape, dy, dx):
 
 
 def reflect(position, size):
-    """Returns whole positions in [0, size), mirrored at the borders."""
+    """Returns integer positions in [0, size), mirrored at the borders."""
     period = max(2 * (size - 1), 1)
     folded = ops.cast(ops.round(position), "int32") % period
     return (size - 1) - ops.abs(folded - (size - 1))
 
 
 def window_mean(values, radius=2):
-    """Returns the mean over a square window at each pixel, `(batch, height, width)`, edges 0."""
+    """Returns the mean over a square window around each pixel, zero-padded at the borders."""
     for axis in (1, 2):
         padding = [(radius, radius) if i == axis else (0, 0) for i in range(3)]
         padded = ops.pad(values, padding)

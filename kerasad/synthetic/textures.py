@@ -1,23 +1,23 @@
-"""Textures made from nothing: Perlin noise, stripes, checkers, clouds and grain."""
+"""Procedural textures: Perlin noise, stripes, checkers, clouds and grain."""
 
 import math
 
 import numpy as np
 
 TEXTURES = ("grain", "stripes", "checker", "cloud", "plain")
-_LATTICE = 64  # the noise repeats after so many units
+_LATTICE = 64  # the period of the noise
 
 
 def perlin_noise(y, x, rng: np.random.Generator, octaves: int = 3) -> np.ndarray:
-    """Returns gradient noise at any points, about zero and mostly within [-1, 1].
+    """Returns gradient noise at any points, with a mean near 0 and mostly within [-1, 1].
 
     Each lattice point has a random direction; the noise is the inner product of direction and
     offset, blended between the four neighbours by `6 t^5 - 15 t^4 + 10 t^3`. Octave `k` has
-    `2^k` times the frequency and `2^-k` times the height.
+    `2^k` times the frequency and `2^-k` times the amplitude.
 
     Args:
-        y, x: float arrays of one shape, in units of the lattice.
-        rng: generator of the directions.
+        y, x: float arrays of the same shape, in units of the lattice.
+        rng: NumPy generator.
         octaves: int >= 1.
 
     Returns:
@@ -59,9 +59,9 @@ def make_texture(
     """Returns a texture of two random colours, float `(height, width, 3)` in [0, 1].
 
     Args:
-        kind: one of `TEXTURES`.
+        kind: str. One of `TEXTURES`.
         height, width: int, in pixels.
-        rng: generator of everything random in it.
+        rng: NumPy generator.
         coloured: bool. `False` gives equal channels.
     """
     y, x = np.mgrid[:height, :width].astype("float64")
@@ -84,7 +84,7 @@ def make_texture(
 
 
 def _grain(height, width, rng):
-    """Returns white noise, smoothed at random and spread to the full range."""
+    """Returns white noise, smoothed by a random amount and scaled to the full range."""
     from scipy import ndimage
 
     noise = ndimage.gaussian_filter(rng.normal(size=(height, width)), rng.uniform(0.0, 1.5))

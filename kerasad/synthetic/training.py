@@ -1,10 +1,10 @@
 """Synthetic defects for training, drawn in graph: cut-paste, scar and blend.
 
 One formula draws all three. A point at offset `(dx, dy)` from the defect's center has local
-coordinates `(u, v)`, rotated and divided by half the defect's size. Its distance
-`d = mix(max(|u|, |v|), sqrt(u^2 + v^2)) + waves(u, v)` is below 1 inside; the waves make the edge
-irregular, since rectangles would teach nothing but the edges of rectangles. There the image is
-blended with pixels from elsewhere: moved, turned, stretched and of another colour.
+coordinates `(u, v)`, rotated and divided by half the defect's size. It lies inside if its distance
+`d = mix(max(|u|, |v|), sqrt(u^2 + v^2)) + waves(u, v)` is below 1. The waves make the edge
+irregular: rectangles would only teach the edges of rectangles. Inside, the image is blended with
+pixels from elsewhere, which are moved, rotated, scaled and recoloured.
 """
 
 import math
@@ -15,67 +15,45 @@ from keras import ops
 
 from kerasad.errors import InputError
 from kerasad.synthetic.regions import draw_region, place_density, reflect, window_mean
+from kerasad.synthetic.shared import FEWEST_PIXELS, check_area, check_names
 
 FAMILIES = ("cutpaste", "scar", "blend")
 
-# Lowest and highest value of each parameter. Sizes are shares of the image, `aspect` is length to
-# height, `roundness` runs from rectangle to ellipse, `waves` is the amplitude of the edge noise
-# in half sizes, `softness` the width of the edge in half sizes, `bend` the sagitta in half
-# lengths, `gain` and `shift` change the pasted colour (see `_recolour`).
+# Lowest and highest value of each parameter, in the order of `FAMILIES`. `aspect` is length to
+# height; `roundness` goes from rectangle to ellipse; `waves` is the amplitude of the edge noise,
+# `softness` the width of the edge, both in half sizes; `bend` is the sagitta in half lengths;
+# `gain` and `shift` change the pasted colour (see `_recolour`).
 _RANGES = {
-    "cutpaste": {
-        "aspect": (0.3, 3.3),
-        "roundness": (0.0, 0.6),
-        "waves": (0.0, 0.2),
-        "softness": (0.0, 0.1),
-        "alpha": (1.0, 1.0),
-        "bend": (0.0, 0.0),
-        "gain": (0.6, 1.4),
-        "shift": (-0.7, 0.7),
-    },
-    "scar": {
-        "aspect": (6.0, 25.0),
-        "roundness": (0.0, 1.0),
-        "waves": (0.05, 0.3),
-        "softness": (0.0, 0.5),
-        "alpha": (0.6, 1.0),
-        "bend": (-0.35, 0.35),
-        "gain": (0.4, 1.6),
-        "shift": (-1.0, 1.0),
-    },
-    "blend": {
-        "aspect": (0.4, 2.5),
-        "roundness": (0.7, 1.0),
-        "waves": (0.15, 0.4),
-        "softness": (0.1, 0.7),
-        "alpha": (0.3, 1.0),
-        "bend": (-0.2, 0.2),
-        "gain": (0.6, 1.4),
-        "shift": (-1.0, 1.0),
-    },
+    "aspect": ((0.3, 3.3), (6.0, 25.0), (0.4, 2.5)),
+    "roundness": ((0.0, 0.6), (0.0, 1.0), (0.7, 1.0)),
+    "waves": ((0.0, 0.2), (0.05, 0.3), (0.15, 0.4)),
+    "softness": ((0.0, 0.1), (0.0, 0.5), (0.1, 0.7)),
+    "alpha": ((1.0, 1.0), (0.6, 1.0), (0.3, 1.0)),
+    "bend": ((0.0, 0.0), (-0.35, 0.35), (-0.2, 0.2)),
+    "gain": ((0.6, 1.4), (0.4, 1.6), (0.6, 1.4)),
+    "shift": ((-0.7, 0.7), (-1.0, 1.0), (-1.0, 1.0)),
 }
 _NUM_WAVES = 6
 _SMALLEST_CHANGE = 0.02  # mean over a 5 x 5 window, in units of the image's range
-_FEWEST_PIXELS = 4
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class TrainingDefects(keras.layers.Layer):
-    """Draws at most one defect on each image of a batch, and says where it is.
+    """Draws at most one defect on each image of a batch, and returns its mask.
 
-    - cut-paste: a patch of this or another image, moved, turned, of another colour;
-    - scar: the same, long, thin and bent;
-    - blend: a soft-edged blob of another image or place, partly transparent.
+    - cut-paste: a patch of this or another image, moved, rotated and recoloured;
+    - scar: the same, but long, thin and bent;
+    - blend: a soft-edged, partly transparent blob of this or another image.
 
-    Centers favour places where the image has structure. A defect that would hardly be seen is
-    not drawn, so a few images fewer than asked for are corrupted.
+    Centers favour structured parts of the image. A defect that is hardly visible is not drawn, so
+    slightly fewer images than requested are corrupted.
 
     Args:
         probability: float in [0, 1]. Share of images that get a defect.
-        families: sequence of names out of `"cutpaste"`, `"scar"`, `"blend"`.
-        cutpaste_area: pair of floats, lowest and highest share of the image's area.
-        scar_area: as above.
-        blend_area: as above.
+        families: Names out of `"cutpaste"`, `"scar"`, `"blend"`.
+        cutpaste_area: Lowest and highest share of the image's area.
+        scar_area: Lowest and highest share of the image's area.
+        blend_area: Lowest and highest share of the image's area.
         seed: int or None. Seed of the generator, whose state is saved with the layer.
 
     Call arguments:
@@ -112,19 +90,16 @@ class TrainingDefects(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if not 0.0 <= probability <= 1.0:
             raise InputError(f"`probability` must lie in [0, 1]. Received: {probability}")
-        families = tuple(families)
-        if not families or not set(families) <= set(FAMILIES):
-            raise InputError(f"`families` must be names out of {FAMILIES}. Received: {families}")
         self.probability = probability
-        self.families = families
-        self.cutpaste_area = _checked_area("cutpaste_area", cutpaste_area)
-        self.scar_area = _checked_area("scar_area", scar_area)
-        self.blend_area = _checked_area("blend_area", blend_area)
+        self.families = check_names("families", families, FAMILIES)
+        self.cutpaste_area = check_area("cutpaste_area", cutpaste_area)
+        self.scar_area = check_area("scar_area", scar_area)
+        self.blend_area = check_area("blend_area", blend_area)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, images_shape, valid_shape=None):
-        """Creates nothing: the layer's only state is its seed."""
+        """Creates no weights: the layer's only state is its seed generator."""
 
     def call(self, images, valid=None, training=True):
         """Returns corrupted images, masks and families; see the class."""
@@ -145,7 +120,7 @@ class TrainingDefects(keras.layers.Layer):
         size = ops.abs(change)
         size = ops.maximum(ops.maximum(size[..., 0], size[..., 1]), size[..., 2])
         mask = ops.logical_and(alpha[..., 0] > 0, window_mean(size) > _SMALLEST_CHANGE)
-        drawn = ops.sum(ops.cast(mask, "int32"), axis=(1, 2)) >= _FEWEST_PIXELS
+        drawn = ops.sum(ops.cast(mask, "int32"), axis=(1, 2)) >= FEWEST_PIXELS
         family = ops.where(drawn, family, 0)
         mask = ops.logical_and(mask, ops.reshape(family > 0, (-1, 1, 1)))
         mask = ops.cast(mask, "float32")[..., None]
@@ -155,7 +130,7 @@ class TrainingDefects(keras.layers.Layer):
         return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
 
     def _draw_family(self, batch):
-        """Returns the family numbers `(batch,)`, 0 where the image stays whole."""
+        """Returns the family numbers `(batch,)`, 0 for images without a defect."""
         numbers = ops.convert_to_tensor([FAMILIES.index(name) + 1 for name in self.families])
         chance = self._uniform(2, batch)
         choice = ops.cast(ops.floor(chance[0] * len(self.families)), "int32")
@@ -168,8 +143,7 @@ class TrainingDefects(keras.layers.Layer):
         row = ops.maximum(family - 1, 0)
         low, high = ops.take(low, row, axis=0), ops.take(high, row, axis=0)
         drawn = low + (high - low) * self._uniform(batch, low.shape[-1])
-        names = ("area", *_RANGES["cutpaste"])
-        shape = {name: drawn[:, i, None, None] for i, name in enumerate(names)}
+        shape = {name: drawn[:, i, None, None] for i, name in enumerate(("area", *_RANGES))}
         area = ops.exp(shape["area"]) * height * width
         aspect = ops.exp(shape["aspect"])
         shape["half_length"] = ops.maximum(0.5 * ops.sqrt(area * aspect), 1.0)
@@ -181,18 +155,16 @@ class TrainingDefects(keras.layers.Layer):
         shape["wave_u"] = frequency * ops.cos(direction)
         shape["wave_v"] = frequency * ops.sin(direction)
         shape["wave_phase"] = 2 * math.pi * waves[2]
-        # Slow waves are the strong ones, as in natural outlines.
+        # Slow waves are the strongest, as in natural outlines.
         shape["wave_height"] = 1.5 / frequency
         return shape
 
     def _parameter_bounds(self):
-        """Returns low and high, each `(families, parameters)`, sizes as logarithms."""
+        """Returns low and high, each `(families, parameters)`; area and aspect as logarithms."""
         areas = (self.cutpaste_area, self.scar_area, self.blend_area)
-        bounds = [
-            [np.log(area), np.log(_RANGES[name]["aspect"]), *list(_RANGES[name].values())[1:]]
-            for name, area in zip(FAMILIES, areas, strict=True)
-        ]
-        bounds = ops.convert_to_tensor(np.asarray(bounds, dtype="float32"))
+        bounds = np.array([areas, *_RANGES.values()])
+        bounds[:2] = np.log(bounds[:2])
+        bounds = ops.convert_to_tensor(bounds.swapaxes(0, 1).astype("float32"))
         return bounds[..., 0], bounds[..., 1]
 
     def _draw_place(self, places, batch, height, width):
@@ -216,7 +188,7 @@ class TrainingDefects(keras.layers.Layer):
         step = ops.cast(ops.where(chance[1] < 0.5, 0.0, step), "int32")
         source = (ops.reshape(ops.arange(batch), (-1, 1, 1)) + step) % batch
         y, x = self._draw_place(ops.take(places, source[:, 0, 0], axis=0), batch, height, width)
-        # Quarter turns keep the texture's grain exactly; free ones give new directions.
+        # Quarter turns keep the texture's grain exactly; free rotations give new directions.
         free = chance[2] < 0.5
         turn = ops.where(free, chance[3], ops.floor(4 * chance[3]) / 4) * 2 * math.pi
         scale = ops.where(free, ops.exp(0.7 * (2 * chance[4] - 1)), 1.0)
@@ -229,14 +201,14 @@ class TrainingDefects(keras.layers.Layer):
         return ops.take(ops.reshape(images, (-1, 3)), index, axis=0)
 
     def _recolour(self, images, patch, shape, batch):
-        """Returns the patch with gain and shift, different by channel on coloured images only."""
-        # Every fourth pixel is enough to know whether an image has colour, and its mean.
+        """Returns the patch after gain and shift, which differ by channel on coloured images."""
+        # Every fourth pixel is enough for the mean, and to tell whether an image has colour.
         some = images[:, ::4, ::4]
         spread = ops.max(some, axis=-1) - ops.min(some, axis=-1)
         colourful = ops.minimum(ops.mean(spread, axis=(1, 2), keepdims=True) / 0.02, 1.0)
         tint = 0.3 * colourful[..., None] * (2 * self._uniform(batch, 1, 1, 3) - 1)
         gain = shape["gain"][..., None] * (1 + tint)
-        # In a rough texture a patch must differ more to be seen; it never differs by nothing.
+        # In a rough texture a patch must differ more to be seen. It always differs a little.
         contrast = ops.minimum(0.08 + ops.std(some, axis=(1, 2, 3), keepdims=True), 0.3)
         shift = shape["shift"][..., None]
         shift = contrast * (shift + 0.25 * ops.sign(shift)) + 0.5 * tint
@@ -253,11 +225,11 @@ class TrainingDefects(keras.layers.Layer):
         )
 
     def save_own_variables(self, store):
-        """Stores the generator's state, which Keras leaves out of files."""
+        """Stores the generator's state, which Keras does not save."""
         store["seed_state"] = self.seed_generator.state.numpy()
 
     def load_own_variables(self, store):
-        """Takes up the generator's state, so that a resumed training draws what comes next."""
+        """Restores the generator's state, so that a resumed training continues its sequence."""
         self.seed_generator.state.assign(store["seed_state"])
 
     def get_config(self):
@@ -271,12 +243,3 @@ class TrainingDefects(keras.layers.Layer):
             "blend_area": list(self.blend_area),
             "seed": self.seed,
         }
-
-
-def _checked_area(name, bounds):
-    low, high = bounds
-    if not 0.0 < low <= high <= 1.0:
-        raise InputError(
-            f"`{name}` must be (low, high) with 0 < low <= high <= 1. Received: {bounds}"
-        )
-    return (float(low), float(high))
