@@ -34,9 +34,10 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
     if config.training.strict:
-        split, rates = (
-            category.split,
-            (config.training.false_alarm_rate, config.training.review_rate),
+        conformal_rules(
+            np.arange(len(category.split.calibration)),
+            config.training.false_alarm_rate,
+            config.training.review_rate,
+            strict=True,
+            on_crops=category.split.calibration_on_crops,
         )
-        scores = np.arange(len(split.calibration))
-        conformal_rules(scores, *rates, strict=True, on_crops=split.calibration_on_crops)

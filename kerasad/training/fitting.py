@@ -59,8 +59,10 @@ def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
 
 
 def train_data(model: AnomalyModel, category: Category, epoch: int = 0) -> tf.data.Dataset:
-    """Returns what a model is fitted to, from an epoch on: images, images and labels, or
-    images and what the model has precomputed of them.
+    """Returns the data that a model is fitted to, from an epoch on.
+
+    These are images, with labels if the model learns from some, and with what the model has
+    precomputed of them if it fits into memory.
     """
     if model.learns_from_labels:
         return category.labelled_train_from(epoch)
