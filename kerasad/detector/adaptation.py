@@ -28,8 +28,8 @@ def fit_experts(experts, read: Callable[[str], Iterable]) -> None:
 
     Args:
         experts: list of `Expert`.
-        read: function of a title that returns an iterable of batches: pairs of a model's tensors
-            and the function `weights` of `Expert.update`.
+        read: function of a title that returns an iterable of `tensors` and `weights` as of
+            `Expert.update`.
 
     Raises:
         InputError: If there is no image, or the second pass finds none.
@@ -50,11 +50,7 @@ def fit_experts(experts, read: Callable[[str], Iterable]) -> None:
 
 
 def check_train_images(images, valid, size, may_be_padded: bool) -> None:
-    """Refuses training images of another size than the model's, or with padding.
-
-    Raises:
-        InputError: See above.
-    """
+    """Raises an `InputError` for images of another size than the model's, or with padding."""
     found = tuple(images.shape[1:3])
     if found != size:
         raise InputError(
@@ -96,16 +92,12 @@ def draw_fusion_samples(
     and equally many of each kind.
 
     Args:
-        detector: `AnomalyDetector`, with experts that are fitted.
-        validation: dataset of inputs.
+        detector, validation, seed, on_crops: as of `AnomalyDetector.adapt`.
         calibrations: list of `MapCalibration`. Each standardizes the maps of one sample; all
             samples share images and defects.
         num_defects: int. At least so many defects are drawn, on at most half as many images.
-        seed: int. Seed of the defects.
-        on_crops: bool. Whether all images are crops of one photo.
-        max_pixels: int. Drawing and scoring take time by the pixel, so of large images there are
-            fewer, with fewer defects: no more pixels than these, but one defect of each kind on
-            each of `MIN_IMAGES`.
+        max_pixels: int. Most pixels drawn and scored, which limits large images and their defects;
+            but there is one defect of each kind on each of `MIN_IMAGES`.
         verbose: 0 or 1.
 
     Raises:
@@ -161,7 +153,7 @@ def _thinned(detector, calibrated, masks, valid):
     """Returns both maps, masks and validity at every n-th pixel."""
     step = max(1, -(-max(detector.image_size) // MAX_SIDE))
     cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
-    pixel_maps, place_maps = (detector.expert_maps.enlarge(maps, valid) for maps in calibrated)
+    pixel_maps, place_maps = (detector.frame.enlarge(maps, valid) for maps in calibrated)
     valid = np.ones_like(masks) if valid is None else valid
     return (
         # Copies: views would keep the whole maps alive.

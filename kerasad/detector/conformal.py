@@ -21,8 +21,8 @@ class ConformalRule:
         threshold: float. Images with a score strictly above it are called defective.
         requested: float. The false-alarm rate asked for.
         guaranteed: float. The rate that holds on average over calibration sets.
-        interval_95: pair of floats. The rate of this one threshold lies in it with a probability
-            of 95 %, before the calibration images are seen.
+        interval_95: pair of floats. The rate of this threshold lies in it with a probability of
+            95 %, before the calibration images are seen.
         num_images: int. Calibration scores.
         note: str or None. What the user should know about it.
     """
@@ -104,8 +104,7 @@ def conformal_rules(
     rule's guaranteed rate. It is called defective or to be reviewed with at most the second's.
 
     Args:
-        scores: as of `conformal_rule`.
-        false_alarm_rate: float in (0, 1).
+        scores, false_alarm_rate: as of `conformal_rule`.
         review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
         strict: bool. Whether it is an error that a rate cannot be guaranteed.
         on_crops: bool. Whether the scores are of crops of one photo, which guarantee nothing.
@@ -134,11 +133,9 @@ def check_rates(
     strict: bool = False,
     on_crops: bool = False,
 ) -> None:
-    """Checks what can be checked before any image has a score.
+    """Raises an `InputError` unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is allowed).
 
-    Raises:
-        InputError: Unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is allowed); if a
-            `strict` guarantee is asked of crops of one photo.
+    It also does if a `strict` guarantee is demanded of crops of one photo.
     """
     check_rate(false_alarm_rate)
     if review_rate is not None:

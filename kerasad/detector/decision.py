@@ -6,12 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasad.detector.conformal import (
-    ON_CROPS_NOTE,
-    check_rate,
-    conformal_rules,
-    largest_first,
-)
+from kerasad.detector.conformal import ON_CROPS_NOTE, conformal_rules, largest_first
 from kerasad.detector.state import add_state
 
 
@@ -34,9 +29,8 @@ class ConformalDecision(keras.layers.Layer):
         score: float32 tensor `(batch,)`.
 
     Returns:
-        dict of `p_value` (float32 `(batch,)` in (0, 1]; 1 before calibration), `is_anomalous` and
-        `needs_review` (bool `(batch,)`, never both true), `threshold`, `review_threshold` and
-        `pixel_threshold` (float32 `(batch,)`).
+        dict of `p_value` (in (0, 1]; 1 before calibration), `is_anomalous`, `needs_review` (bool;
+        never both true), `threshold`, `review_threshold` and `pixel_threshold`, all `(batch,)`.
     """
 
     def __init__(self, capacity: int = 4096, **kwargs):
@@ -90,21 +84,14 @@ class ConformalDecision(keras.layers.Layer):
         strict: bool = False,
         on_crops: bool = False,
     ) -> None:
-        """Sets scores, thresholds and rates.
+        """Sets scores, thresholds and rates; an error leaves the state as it was.
 
         Args:
             scores: float array `(n,)` of good images.
-            false_alarm_rate: as of `conformal_rules`.
-            review_rate: as of `conformal_rules`.
+            false_alarm_rate, review_rate, strict, on_crops: as of `conformal_rules`.
             pixel_threshold: float. Pixels above it are marked.
             pixel_rate: float. Share of the good images' pixels above it.
-            strict: as of `conformal_rules`.
-            on_crops: as of `conformal_rules`.
-
-        Raises:
-            InputError: As of `conformal_rules`. The state is then as it was.
         """
-        check_rate(pixel_rate, "pixel_rate")
         scores = self.thin(scores)
         rules = conformal_rules(scores, false_alarm_rate, review_rate, strict, on_crops)
         self._set_scores(scores)

@@ -70,11 +70,7 @@ class CalibrationDescriptors(keras.layers.Layer):
 
 
 def make_descriptors(shapes: dict) -> CalibrationDescriptors:
-    """Returns the built descriptors of a model, of no image yet.
-
-    Args:
-        shapes: dict from the names of a model's tensors to their shapes, channels last.
-    """
+    """Returns the built descriptors of a model with tensors of these shapes, of no image yet."""
     tensor = next((name for name in TENSORS if name in shapes), TENSORS[-1])
     channels = shapes[tensor][-1] if tensor in shapes else 3
     descriptors = CalibrationDescriptors(tensor, 2 * channels, dtype="float32")
@@ -83,17 +79,10 @@ def make_descriptors(shapes: dict) -> CalibrationDescriptors:
 
 
 def sum_cells(cells, valid=None) -> list:
-    """Returns the number of cells of each image, the sum of their values and that of the squares.
+    """Returns, for each image, the number of cells, the sum of their values and of the squares.
 
-    The sums of the tiles of an image may be added up.
-
-    Args:
-        cells: tensor `(batch, h, w, channels)`.
-        valid: float tensor `(batch, height, width, 1)` or None, 0 where an image was padded.
-            Cells with any padding are left out.
-
-    Returns:
-        sums: list of float32 tensors `(batch, 1)`, `(batch, channels)` and `(batch, channels)`.
+    The sums of all tiles of an image may be added up. Cells with any padding, where `valid` (at the
+    resolution of the images) is 0, are left out.
     """
     cells = ops.cast(cells, "float32")
     weights = ops.ones_like(cells[..., :1])

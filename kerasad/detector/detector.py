@@ -84,9 +84,9 @@ class AnomalyDetector(keras.Model):
         self.overlap = overlap
         self.keep_aspect = keep_aspect
         self.expert_maps = ExpertMaps(model, experts, size, overlap, keep_aspect, smoothing)
-        self.smoothing = self.expert_maps.frame.smoothing
+        self.smoothing = self.frame.smoothing
         count = len(self.experts)
-        self.map_calibration = build_map_calibration(size, self.cell_grid, count, keep_aspect)
+        self.map_calibration = build_map_calibration(size, self.frame.cell_grid, count, keep_aspect)
         self.fusion_weights = add_state(self, "fusion_weights", (count,), 1.0 / count)
         self.score_weights = add_state(self, "score_weights", (count,), 1.0 / count)
         self.decision = ConformalDecision(dtype="float32")
@@ -112,14 +112,19 @@ class AnomalyDetector(keras.Model):
         return self.expert_maps.descriptors
 
     @property
+    def frame(self):
+        """`PixelFrame`: how images reach the model and where maps live."""
+        return self.expert_maps.frame
+
+    @property
     def tiles(self):
         """`TileGrid`, or None if images are not cut."""
-        return self.expert_maps.frame.tiles
+        return self.frame.tiles
 
     @property
     def cell_grid(self):
         """`(h, w)` of the cells that maps live on, or None where they live on pixels."""
-        return self.expert_maps.frame.cell_grid
+        return self.frame.cell_grid
 
     def call(self, inputs):
         """Returns map, score and decision; see the class."""
@@ -130,14 +135,14 @@ class AnomalyDetector(keras.Model):
             ops.reshape(state, (-1, 1)) for state in (self.fusion_weights, self.score_weights)
         )
         # Each is enlarged on its own: one that nobody asks for takes no time.
-        anomaly_map = self.expert_maps.enlarge(ops.matmul(pixel_maps, weights), valid)
-        place_map = self.expert_maps.enlarge(ops.matmul(place_maps, score_weights), valid)
+        anomaly_map = self.frame.enlarge(ops.matmul(pixel_maps, weights), valid)
+        place_map = self.frame.enlarge(ops.matmul(place_maps, score_weights), valid)
         if valid is not None:
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         if attention is None:
             attention = scale_level(anomaly_map, self.decision.pixel_threshold)
         else:
-            attention = self.expert_maps.enlarge(attention, valid)
+            attention = self.frame.enlarge(attention, valid)
         score = ops.max(place_map, axis=(1, 2, 3))
         return {
             "anomaly_map": anomaly_map,
@@ -151,7 +156,7 @@ class AnomalyDetector(keras.Model):
         return prepare_images(inputs, self.image_size, self.keep_aspect)
 
     def predict(self, *args, **kwargs):
-        """Predicts as `keras.Model.predict` does; images out of range are told in one sentence."""
+        """Predicts as `keras.Model.predict`; raises an `InputError` for images out of range."""
         with name_failed_checks():
             return super().predict(*args, **kwargs)
 
@@ -163,15 +168,7 @@ class AnomalyDetector(keras.Model):
     def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
         """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
 
-        Args:
-            dataset: iterable of inputs, or of pairs of inputs and targets.
-            verbose: 0 or 1. Whether to show progress.
-            title: str. Shown before the progress bar.
-
-        Yields:
-            outputs: dict of NumPy arrays, as `call` returns them.
-            inputs: as in the dataset.
-            targets: as in the dataset, or None.
+        The outputs are those of `call` as NumPy arrays. See `iterate_inputs` for the rest.
         """
         for inputs, targets in iterate_inputs(dataset, verbose, title):
             yield self.predict_on_batch(inputs), inputs, targets
@@ -189,14 +186,14 @@ class AnomalyDetector(keras.Model):
         """Yields what `MapCalibration.measure` reads of a dataset; see `predict_stream`."""
         for inputs, _ in iterate_inputs(dataset, verbose, title):
             images, valid = self.prepare(inputs)
-            yield self.expert_maps.compute(images, valid), self.expert_maps.map_valid(valid)
+            yield self.expert_maps.compute(images, valid), self.frame.map_valid(valid)
 
     def reconstruct(self, inputs):
         """Returns the model's reconstruction `(batch, height, width, 3)`, or None if it makes none.
 
         `call` leaves it out, since a decision does not need it.
         """
-        return self.expert_maps.reconstruct(*self.prepare(inputs))
+        return self.frame.reconstruct(self.model, *self.prepare(inputs))
 
     def adapt(
         self,

@@ -67,10 +67,8 @@ def compare_images(
     most `level`.
 
     Args:
-        scores: float array `(n,)`, of calibration images.
-        new_scores: float array `(m,)`.
-        descriptors: float array `(n', numbers)`, of all or some of the calibration images.
-        new_descriptors: float array `(m', numbers)`.
+        scores, new_scores: float arrays `(n,)` of calibration images and `(m,)` of new ones.
+        descriptors, new_descriptors: float arrays `(images, numbers)` of all or some of them.
         level: float.
         permutations: int. Permutations of the test on descriptors.
 
@@ -130,14 +128,12 @@ def energy_test(
     permutations with at least this E) / (1 + permutations)`.
 
     Args:
-        one: float array `(n, numbers)`.
-        two: float array `(m, numbers)`.
+        one, two: float arrays `(n, numbers)` and `(m, numbers)`.
         permutations: int.
         seed: int. Seed of the permutations.
 
     Returns:
-        statistic: float, at least 0 except for rounding.
-        p_value: float in (0, 1].
+        statistic, p_value: floats, at least 0 (except for rounding) and in (0, 1].
 
     Reference: Szekely and Rizzo, "Testing for equal distributions in high dimension", 2004.
     """

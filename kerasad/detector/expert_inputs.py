@@ -12,12 +12,7 @@ from kerasad.tracing import compiled
 
 
 def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
-    """Returns images of a size, and their validity or None.
-
-    Args:
-        inputs: as of `AnomalyDetector`.
-        size: `(height, width)`.
-        keep_aspect: bool, see `resize_image`.
+    """Returns images of a size, and their validity or None; see `AnomalyDetector`.
 
     Raises:
         InputError: If images have no three channels or are no floats in [0, 1], or padded ones
@@ -42,11 +37,7 @@ def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
 
 
 def check_experts(experts, shapes: dict) -> None:
-    """Refuses experts that share a name or read a tensor that a model does not have.
-
-    Args:
-        experts: list of `Expert`.
-        shapes: dict from names of tensors to their shapes.
+    """Refuses experts that share a name or read a tensor that is not among those of a model.
 
     Raises:
         InputError: If there is no expert, two have one name, or a tensor is missing.
@@ -63,11 +54,6 @@ def check_experts(experts, shapes: dict) -> None:
                 f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this model "
                 f"does not have; it has {', '.join(sorted(shapes))}."
             )
-
-
-def chosen_tensors(tensors: dict, expert) -> dict:
-    """Returns the tensors that an expert reads."""
-    return {name: tensors[name] for name in expert.requires}
 
 
 def to_size(maps, size, interpolation: str = "bicubic"):

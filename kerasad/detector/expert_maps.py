@@ -10,7 +10,7 @@ from keras import ops
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.detector.adaptation import cell_weights, check_train_images, fit_experts
 from kerasad.detector.descriptors import describe_sums, make_descriptors, sum_cells
-from kerasad.detector.expert_inputs import check_experts, chosen_tensors, tensor_shapes
+from kerasad.detector.expert_inputs import check_experts, tensor_shapes
 from kerasad.detector.experts import default_experts
 from kerasad.detector.frames import make_frame
 from kerasad.detector.streaming import iterate_inputs
@@ -21,12 +21,8 @@ class ExpertMaps(keras.layers.Layer):
     """A model and its experts: one forward pass, one map of each expert.
 
     Args:
-        model: `AnomalyModel`, which is copied.
-        experts: as of `AnomalyDetector`.
+        model, experts, overlap, keep_aspect, smoothing: as of `AnomalyDetector`.
         image_size: `(height, width)` of the images.
-        overlap: as of `AnomalyDetector`.
-        keep_aspect: as of `AnomalyDetector`.
-        smoothing: as of `AnomalyDetector`.
 
     Call arguments:
         images: float tensor `(batch, height, width, 3)` of `image_size`.
@@ -69,10 +65,9 @@ class ExpertMaps(keras.layers.Layer):
 
         def make(inputs):
             tensors = self.model.tensors(inputs)
-            maps = [
-                self.frame.fit(expert(chosen_tensors(tensors, expert))) for expert in self.experts
-            ]
-            made = [ops.concatenate(maps, axis=-1)]
+            read = [{name: tensors[name] for name in expert.requires} for expert in self.experts]
+            maps = [expert(own) for expert, own in zip(self.experts, read, strict=True)]
+            made = [ops.concatenate([self.frame.fit(each) for each in maps], axis=-1)]
             if self.has_attention:
                 made.append(self.frame.fit(tensors["attention_map"], "bilinear"))
             return made
@@ -89,16 +84,7 @@ class ExpertMaps(keras.layers.Layer):
         return self(*unpack_inputs(inputs))[0]
 
     def describe(self, images, valid=None) -> np.ndarray:
-        """Returns the descriptors of images, by a compiled function.
-
-        Args:
-            images: as of `call`.
-            valid: as of `call`.
-
-        Returns:
-            descriptors: float32 array `(batch, numbers)`, see `CalibrationDescriptors`. Those of an
-            image in tiles are over the cells of all tiles.
-        """
+        """Returns `(batch, numbers)`, see `CalibrationDescriptors`, by a compiled function."""
         valid = None if valid is None else tf.constant(valid)
         return self._graphs.descriptors(pack_inputs(tf.constant(images), valid)).numpy()
 
@@ -109,28 +95,8 @@ class ExpertMaps(keras.layers.Layer):
 
         return describe_sums(self.frame.add_up(add_up, *unpack_inputs(inputs)))
 
-    def map_valid(self, valid):
-        """Returns where maps are of padding, as of `valid`, or None if they hold none."""
-        return self.frame.map_valid(valid)
-
-    def reconstruct(self, images, valid=None):
-        """Returns the model's reconstruction of images, enlarged if need be, or None."""
-        return self.frame.reconstruct(self.model, images, valid)
-
-    def enlarge(self, maps, valid=None):
-        """Returns maps `(batch, h, w, n)` of the frame as maps of the images' size."""
-        return self.frame.enlarge(maps, valid)
-
     def fit(self, train, verbose: int = 0) -> None:
-        """Lets the experts learn from good images.
-
-        Args:
-            train: dataset of inputs of the model's size.
-            verbose: 0 or 1. Whether to show progress.
-
-        Raises:
-            InputError: As of `AnomalyDetector.adapt`.
-        """
+        """Lets the experts learn from good images; the first step of `AnomalyDetector.adapt`."""
 
         def read(title):
             for inputs, _ in iterate_inputs(train, verbose, title):

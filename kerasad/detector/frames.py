@@ -50,7 +50,7 @@ class PixelFrame:
         return images
 
     def map_valid(self, valid):
-        """Returns where maps are of padding, as of `valid`, or None if nowhere."""
+        """Returns `valid`, or None if maps hold no padding."""
         return valid
 
     def fit(self, maps, interpolation: str = "bicubic"):
@@ -66,24 +66,11 @@ class PixelFrame:
         return maps
 
     def run(self, function, images, valid, channels):
-        """Returns the maps of images.
-
-        Args:
-            function: from the model's inputs to a list of maps that `fit` made.
-            images: float tensor `(batch, height, width, 3)` of the detector's size.
-            valid: float tensor `(batch, height, width, 1)` or None.
-            channels: list of int, those of each.
-        """
+        """Returns the list of maps, of so many channels each, that a function makes of inputs."""
         return function(self.inputs(images, valid))
 
     def add_up(self, function, images, valid):
-        """Returns sums over images.
-
-        Args:
-            function: from the model's inputs and `map_valid` to three float32 tensors.
-            images: as of `run`.
-            valid: as of `run`.
-        """
+        """Returns the three sums that a function makes of inputs and `map_valid`."""
         return function(self.inputs(images, valid), self.map_valid(valid))
 
     def reconstruct(self, model, images, valid):
@@ -96,8 +83,7 @@ class CellFrame(PixelFrame):
     """Whole images; maps of cells, enlarged by a Gaussian window.
 
     Args:
-        size: as of `PixelFrame`.
-        cell_grid: `(h, w)`.
+        size, cell_grid: those of the model.
         smoothing: float or None. Sigma of the window in pixels; None is 0.6 cells.
     """
 
@@ -131,14 +117,7 @@ class CellFrame(PixelFrame):
 
 
 class TileFrame(PixelFrame):
-    """Images that are cut into tiles; maps of pixels.
-
-    Args:
-        size: as of `PixelFrame`.
-        image_size: `(height, width)` of the images.
-        overlap: int. Pixels that neighbouring tiles share at least.
-        smoothing: as of `PixelFrame`.
-    """
+    """Images that are cut into tiles; maps of pixels, merged and then smoothed."""
 
     def __init__(self, size, image_size, overlap, smoothing=None):
         super().__init__(size, smoothing)

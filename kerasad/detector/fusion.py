@@ -62,8 +62,7 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
         degrees: list of int, one for each expert; 0 if unknown.
 
     Returns:
-        pixel_weights: float64 `(experts,)`, >= 0, sum 1.
-        score_weights: the same for the score.
+        pixel_weights, score_weights: float64 `(experts,)`, >= 0, sum 1.
     """
     degrees = np.asarray(degrees, "float64")
     if not degrees.any():
@@ -139,10 +138,7 @@ def objective(sample: FusionSample, weights: np.ndarray, score_weights=None) -> 
     real defects is unknown, and in one pool the large and garish ones would decide alone. Every
     second pixel down and across is used. An image's score is the maximum of its place-by-place map.
 
-    Args:
-        sample: maps of good and synthetically defective validation images.
-        weights: float array `(experts,)`.
-        score_weights: the weights of the score; None is `weights`.
+    Weights are float arrays `(experts,)`; those of the score default to the others.
     """
     score_weights = weights if score_weights is None else score_weights
     pixels, images = pixel_objective(sample, weights), image_objective(sample, score_weights)
@@ -181,13 +177,11 @@ def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, floa
     Args:
         sample: maps of good and synthetically defective validation images.
         aim: function of a sample and weights, such as `pixel_objective`.
-        weights: float array `(experts,)`.
-        other: float array `(experts,)`.
+        weights, other: float arrays `(experts,)`.
 
     Returns:
-        gain: float.
-        error: float, its standard error; inf with fewer than three validation images: the gains
-            of two are too often equal by chance.
+        gain, error: floats. The standard error is inf with fewer than three validation images: the
+            gains of two are too often equal by chance.
         degrees: int, the error's degrees of freedom, `g - 1`.
 
     Reference: the delete-a-group jackknife, see Kott, Journal of Official Statistics 17 (2001).

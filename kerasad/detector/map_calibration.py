@@ -146,8 +146,7 @@ def build_map_calibration(image_size, cell_grid, num_experts, keep_aspect) -> Ma
     """Returns the built calibration of maps of pixels or, with a `cell_grid`, of cells.
 
     Both smooth over the same distance: 8 pixels, or one cell of 8 pixels. Places mean something
-    except in padded maps of pixels. In images that are cut into tiles they do: maps are calibrated
-    after they were merged.
+    except in padded maps of pixels; tiles are merged before.
     """
     if cell_grid is None:
         calibration = MapCalibration(image_size, num_experts, keep_aspect, dtype="float32")

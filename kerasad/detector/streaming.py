@@ -13,8 +13,7 @@ def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
         title: str. Shown above the progress bar.
 
     Yields:
-        inputs: as in the dataset.
-        targets: the second element, or None.
+        inputs, targets: as in the dataset; targets are None where there are none.
     """
     progress = None
     if verbose:

@@ -10,13 +10,7 @@ from kerasad.errors import InputError
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     """Returns where tiles begin along one side: evenly spread, the last one ends with the side.
 
-    Args:
-        length: int, pixels.
-        tile: int, pixels, at most `length`.
-        overlap: int, pixels; at least so many are shared by neighbours.
-
-    Returns:
-        starts: rising list of ints, the first 0.
+    Neighbours share at least `overlap` pixels.
 
     Raises:
         InputError: If the overlap is not below the tile, or the tile larger than the side.
@@ -53,14 +47,7 @@ class TileGrid:
         )
 
     def merge(self, maps):
-        """Returns maps of whole images from maps of tiles, blended linearly where tiles overlap.
-
-        Args:
-            maps: float tensor `(tiles, batch, tile_height, tile_width, c)`, as cut.
-
-        Returns:
-            merged: float tensor `(batch, height, width, c)`.
-        """
+        """Returns maps of whole images from maps of tiles as `cut`, blended where tiles overlap."""
         tiles = ops.unstack(maps, len(self.starts), axis=0)
         # Strips first: a map of the whole image for each tile would take memory and most time.
         across = len(self._columns)
@@ -74,12 +61,9 @@ class TileGrid:
         """Returns what a function makes of each tile, one tile after the other to bound memory.
 
         Args:
-            function: from tiles, one argument for each of `images`, to a list of tensors.
-            images: list of tensors as of `cut`.
-            signature: list of `tf.TensorSpec` or dtype, what the function returns.
-
-        Returns:
-            made: list of tensors, the function's with an axis of tiles before the others.
+            function: from a tile of each of `images` to a list of tensors.
+            images: list of tensors `(batch, height, width, c)`.
+            signature: list of `tf.TensorSpec` or dtype of these tensors.
         """
         return tf.map_fn(
             lambda tiles: list(function(*tiles)),

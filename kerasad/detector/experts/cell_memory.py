@@ -34,7 +34,7 @@ class CellMemory(Expert):
     rounding errors of float32.
 
     Args:
-        tensor: str. The tensor that is compared, `(batch, h, w, channels)`.
+        tensor: str. Name of the tensor `(batch, h, w, channels)`.
         capacity: int >= 1. Most stored cells; time and file grow with it.
         coreset: `"k_center"` (each stored cell is the one farthest from those before) or
             `"random"` (uniform).
@@ -52,9 +52,6 @@ class CellMemory(Expert):
 
     Returns:
         anomaly_map: `(batch, h / query_stride, w / query_stride, 1)`, sides rounded up, >= 0.
-
-    Raises:
-        InputError: For an argument out of range; from `finish`, if no good cell came.
 
     Reference: Roth et al., "PatchCore", CVPR 2022, section 3; the principal directions and the
     units are ours, and their re-weighting of the image score is left out.

@@ -70,8 +70,7 @@ def greedy_k_center(points: np.ndarray, count: int) -> np.ndarray:
         count: int. Points wanted.
 
     Returns:
-        chosen: int array, indices of at most `count` different points in the order of choice;
-        fewer if all others repeat them.
+        chosen: int array, indices in the order of choice; fewer if all other points repeat them.
 
     Reference: Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
     Computer Science 1985; as a coreset: Roth et al., "PatchCore", CVPR 2022, algorithm 1.

@@ -15,40 +15,15 @@ from kerasad.detector.experts.adacos_distance import (
     EmbeddingResidual,
     PrototypeDistance,
 )
-from kerasad.detector.experts.anomalous_attention import AnomalousAttention
+from kerasad.detector.experts.attention import AnomalousAttention, Inattention
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.cell_gaussian import CellGaussian
 from kerasad.detector.experts.cell_memory import CellMemory
 from kerasad.detector.experts.discriminator_residual import DiscriminatorResidual
 from kerasad.detector.experts.feature_residual import FeatureResidual
-from kerasad.detector.experts.inattention import Inattention
 from kerasad.detector.experts.latent_kl import LatentKL
 from kerasad.detector.experts.pixel_residual import PixelResidual
 from kerasad.detector.experts.ssim_residual import SSIMResidual
-
-__all__ = [
-    "MODEL_EXPERTS",
-    "AnomalousAttention",
-    "CellGaussian",
-    "CellMemory",
-    "DefectLogit",
-    "DiscriminatorResidual",
-    "EmbeddingResidual",
-    "Expert",
-    "FeatureResidual",
-    "Inattention",
-    "LatentKL",
-    "PixelResidual",
-    "PrototypeDistance",
-    "SSIMResidual",
-    "default_experts",
-    "feature_experts",
-    "feature_gaussian_experts",
-    "feature_memory_experts",
-    "feature_residual_experts",
-    "feature_statistics_experts",
-    "model_experts",
-]
 
 MODEL_EXPERTS = {
     "pixel_residual": (PixelResidual, {}),
@@ -104,10 +79,8 @@ def feature_statistics_experts(shapes: dict, position_free: bool = False) -> lis
     They know best whether something is wrong: the Gaussian where places mean something, the memory
     where they don't.
     """
-    return [
-        *feature_gaussian_experts(shapes, position_free),
-        *feature_memory_experts(shapes, position_free),
-    ]
+    gaussian = feature_gaussian_experts(shapes, position_free)
+    return gaussian + feature_memory_experts(shapes, position_free)
 
 
 def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
