@@ -1,4 +1,4 @@
-"""Networks whose features were learned elsewhere."""
+"""Pretrained networks, frozen and used for their features."""
 
 from kerasad.backbones.backbone import build_backbone
 from kerasad.backbones.efficientnet_lite0 import (

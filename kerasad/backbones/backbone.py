@@ -33,11 +33,11 @@ def build_backbone(
 ) -> keras.Model:
     """Builds a network that is not trained, from images to some of its features.
 
-    It is made for inference: batch normalizations are folded into the convolutions before them, the
-    rest keep their statistics, and nothing behind the last tap is computed. It computes in float32
-    under every dtype policy: what experts measure are small differences between features, and half
+    It is built for inference: batch normalizations are folded into the convolutions before them,
+    the others keep their statistics, and nothing after the last tap is computed. It computes in
+    float32 under every dtype policy: experts measure small differences between features, and half
     precision rounds away those between dark pixels (bfloat16 has steps of half a grey level at
-    black). An outer model with a mixed policy must hand it float32 images.
+    black). An outer model with a mixed policy must pass it float32 images.
 
     Args:
         name: `"efficientnet_lite0"`, `"resnet18"`, or any model of `keras.applications`, such as
@@ -57,8 +57,8 @@ def build_backbone(
         h, w, c)`, float32, in the order of `taps`; not trainable. It opens without kerasad.
 
     Raises:
-        InputError: If there is no such backbone or tap (with the nearest names), the images are too
-            small, or the weights are missing, cannot be read or do not fit.
+        InputError: If the backbone or a tap does not exist (the message has the nearest names), the
+            images are too small, or the weights are missing, cannot be read or do not fit.
     """
     known = [*DEFAULT_TAPS, *application_names()]
     if name not in known:

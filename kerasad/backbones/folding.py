@@ -1,4 +1,4 @@
-"""Takes batch normalization out of a network that will not be trained."""
+"""Folds batch normalization into convolutions, for networks that are not trained."""
 
 import keras
 import numpy as np
@@ -8,26 +8,26 @@ _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
 
 
 def fold_batch_normalization(network: keras.Model) -> keras.Model:
-    """Puts each batch normalization that follows a convolution into the convolution's weights.
+    """Folds each batch normalization that follows a convolution into the convolution's weights.
 
     With kernel k, bias b (0 if there is none), and the normalization's scale gamma, offset beta,
     moving mean mu and variance v: k' = k * s, b' = (b - mu) * s + beta, s = gamma / sqrt(v + eps).
-    TensorFlow does not do so by itself while weights are variables.
+    TensorFlow does not do this by itself as long as weights are variables.
 
     Args:
         network: functional model of layers that are called once.
 
     Returns:
-        network: model of the same name, inputs and outputs (but for rounding, and at inference),
-        with weights of its own and without the normalizations that were folded. One that follows
-        something else, or a convolution that others read too, stays.
+        network: model of the same name and inputs, with the same outputs at inference up to
+            rounding, and with weights of its own. A normalization stays if it does not follow a
+            convolution, or if other layers read that convolution too.
     """
     convolutions = _normalized_convolutions(network)
     changed = {layer.name for layer in convolutions.values()}
 
     def clone(layer):
         if layer.name in convolutions:
-            return layer  # for `call`, which leaves it out
+            return layer  # `call` skips it
         config = layer.get_config()
         if layer.name in changed:
             config["use_bias"] = True
@@ -47,7 +47,7 @@ def fold_batch_normalization(network: keras.Model) -> keras.Model:
 
 
 def _normalized_convolutions(network) -> dict[str, layers.Layer]:
-    """The convolution that each batch normalization can be folded into, by the latter's name."""
+    """Returns the convolution that each batch normalization folds into, by the latter's name."""
     readers, makers = {}, {}
     for tensor in network.outputs:
         readers[id(tensor)] = readers.get(id(tensor), 0) + 1
@@ -84,7 +84,7 @@ def _folded_weights(convolution, normalization) -> list[np.ndarray]:
     scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + normalization.epsilon)
     bias = ((0.0 if bias is None else bias) - mean) * scale + (0.0 if beta is None else beta)
     if isinstance(convolution, layers.DepthwiseConv2D):
-        # Its channels are the last two axes: the input's, and how many are made of each.
+        # Its channels are the last two axes: input channels, and outputs of each.
         kernel = kernel * scale.reshape(kernel.shape[2:])
     else:
         kernel = kernel * scale

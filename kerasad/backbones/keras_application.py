@@ -30,8 +30,8 @@ def build_keras_application(
 ) -> tuple[keras.Model, dict[str, keras.KerasTensor]]:
     """Builds a model of `keras.applications` without its classifier, for images in [0, 1].
 
-    The images are brought to the range, the order of channels and the mean that the model was
-    trained with, which its own `preprocess_input` tells.
+    Images are converted to the range, channel order and mean that the model was trained with, as
+    its own `preprocess_input` defines them.
 
     Args:
         name: one of `application_names()`.
@@ -41,9 +41,9 @@ def build_keras_application(
 
     Returns:
         network: model from images `(batch, *image_shape)` in [0, 1] to its last features.
-        tensors: what each of its layers and operations gives, in order, by the layer's name. A
-            number that Keras appended to a name counts from the model's first layer of the kind, so
-            that it does not depend on the models that the process built before.
+        tensors: the output of each layer and operation, in order, by name. Numbers that Keras
+            appends to names count from the model's first layer of that kind, so that they do not
+            depend on models that the process built before.
 
     Raises:
         InputError: For an `image_shape` that the model does not take, or for `weights` that cannot
@@ -69,7 +69,7 @@ def build_keras_application(
             f"{name} cannot be built for images {image_shape} with the weights {weights!r}: {error}"
         ) from error
     except Exception as error:
-        # Keras knows no class of its own for a failed download.
+        # Keras has no exception class for a failed download.
         if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
             raise
         raise InputError(
@@ -86,14 +86,14 @@ def last_at_strides(
 ) -> list[str]:
     """Returns the names of the last tensors of 1 / stride of the images' size, rounded up.
 
-    Only tensors that all later ones are made from count: no branches of a block.
+    Branches inside a block do not count, only tensors that all later ones depend on.
 
     Args:
         network, tensors: as of `build_keras_application`.
         strides: whole numbers.
 
     Raises:
-        InputError: If the size is open, or no such tensor has it.
+        InputError: If the image size is open, or no tensor has such a size.
     """
     height, width = network.input.shape[1:3]
     found = {tensors[name].shape[1:3]: name for name in _trunk(network, tensors)}
@@ -111,7 +111,7 @@ def last_at_strides(
 
 
 def _trunk(network, tensors) -> list[str]:
-    """The names of the images' tensors, in order, that every path from input to output crosses."""
+    """Returns, in order, the names of the tensors that every path through the network crosses."""
     readers = Counter(id(tensor) for tensor in network.outputs)
     for operation in network.operations:
         readers.update(id(tensor) for tensor in keras.tree.flatten(operation.input))
@@ -128,13 +128,13 @@ def _trunk(network, tensors) -> list[str]:
 
 
 def _preprocessed(images, name):
-    """Does to images in [0, 1] what a model's `preprocess_input` does to images in [0, 255].
+    """Applies to images in [0, 1] what a model's `preprocess_input` applies to [0, 255].
 
     All of them scale and shift each channel, and may reverse the order. As layers they are saved
     with the network, in full precision.
     """
     preprocess_input = inspect.getmodule(getattr(keras.applications, name)).preprocess_input
-    # The function may overwrite what it is given.
+    # The function may overwrite its argument.
     offset = preprocess_input(np.zeros((1, 1, 3)))[0, 0]
     of_primaries = preprocess_input(255 * np.eye(3)[None])[0] - offset
     scale = of_primaries.sum(axis=0)

@@ -25,11 +25,11 @@ def build_resnet18(
     """Builds the convolutions of ResNet-18, from an image to its features at each resolution.
 
     The halvings are, in this order, the stem, the max pooling before `layer1`, and the first
-    convolutions of `layer2`, `layer3` and `layer4`. A trunk of fewer halvings keeps all layers: the
-    later ones work at stride 1 (not dilated), so that each weight has its place at any depth.
+    convolutions of `layer2`, `layer3` and `layer4`. With fewer halvings all layers stay: the later
+    ones have stride 1 (and no dilation), so that the same weights fit at any depth.
 
     Args:
-        image_shape: `(height, width, 3)`; a side may be None. One of n pixels is halved to
+        image_shape: `(height, width, 3)`; a side may be None. A side of n pixels is halved to
             ceil(n / 2).
         depth: int in 2..5. Number of halvings.
         weights: None (random), or the path of one of torchvision's files `resnet18-f37072fd.pth`
@@ -47,7 +47,7 @@ def build_resnet18(
             not fit.
 
     Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; the layout and
-    names of torchvision. Left out: average pooling and classifier.
+    names of torchvision. Average pooling and classifier are left out.
     """
     image_shape = checked_image_shape(image_shape)
     check_choice("depth", depth, (2, 3, 4, 5))
@@ -62,7 +62,7 @@ def build_resnet18(
     x = _normalized_conv(x, 64, 7, 2, "conv1", "bn1")
     x = layers.ReLU(name="relu")(x)
     outputs = {"features_1": x}
-    # Zeros do for PyTorch's -inf: behind a ReLU nothing is smaller.
+    # Zeros serve as PyTorch's -inf: after a ReLU nothing is smaller.
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
     level = 2
@@ -90,7 +90,7 @@ def load_resnet18_weights(
         sha256: The file's digest, see `read_torch_tensors`. Defaults to torchvision's files.
 
     Raises:
-        InputError: If the file is another one, can't be read, or does not fit the trunk.
+        InputError: If the file is not one of these, can't be read, or does not fit the trunk.
     """
     tensors = read_torch_tensors(path, sha256=sha256)
     assign_torch_weights(trunk, tensors, str(path), _torch_name, ignored=("fc.",))

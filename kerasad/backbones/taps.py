@@ -1,4 +1,4 @@
-"""Which tensors of a backbone are wanted, by name."""
+"""Selects the tensors of a backbone by name."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from kerasad.errors import InputError
 def select_taps(
     network: keras.Model, tensors: Mapping[str, keras.KerasTensor], taps: Sequence[str]
 ) -> keras.Model:
-    """Cuts a network after the last tensor that is wanted.
+    """Cuts a network after its last tap.
 
     Args:
         network: functional model.
@@ -19,11 +19,12 @@ def select_taps(
         taps: the names wanted, each once.
 
     Returns:
-        network: model of the same input and name, to a dict of the wanted tensors in the order of
-        `taps`. What they do not need is not in it.
+        network: model of the same input and name, to a dict of the tensors in the order of `taps`.
+            Layers that no tap needs are left out.
 
     Raises:
-        InputError: If `taps` is no such list; a name that does not exist is told with the nearest.
+        InputError: If `taps` is not a list of different names, or a name does not exist; the
+            message has the nearest names.
     """
     names = [] if isinstance(taps, str) else list(taps)
     if not names or len(set(names)) != len(names):
@@ -38,7 +39,7 @@ def select_taps(
 
 
 def unknown_name(sentence: str, name: str, known: Iterable[str]) -> str:
-    """Returns a sentence that names what does not exist, and what was perhaps meant.
+    """Returns a message about an unknown name, with the nearest known ones.
 
     Args:
         sentence: str. Its beginning, such as `"There is no backbone"`.

@@ -1,8 +1,8 @@
-"""Reads the pickle inside a PyTorch file, and can make nothing but descriptions of tensors.
+"""Reads the pickle inside a PyTorch file into descriptions of tensors, and nothing else.
 
-A pickle is a program for a stack machine, and Python's own machine runs whatever it names. This one
-knows the instructions that tensors need, and the few functions that PyTorch names in them stand
-for functions of this file: nothing is ever imported, looked up or called by a name that was read.
+A pickle is a program for a stack machine, and Python's own machine runs whatever it names. This
+machine knows only the instructions that tensors need. The few functions that PyTorch names map to
+functions of this file: no name that was read is ever imported, looked up or called.
 """
 
 import math
@@ -65,7 +65,7 @@ class StridedTensor:
 
 @dataclass(frozen=True)
 class _Name:
-    """A global that a pickle names. Without a `__dict__` or a call: there is nothing to misuse."""
+    """A global that a pickle names. It cannot be called and holds nothing but the name."""
 
     name: str
 
@@ -74,7 +74,7 @@ def read_tensor_pickle(file: BinaryIO) -> Any:
     """Runs one pickle, of numbers, strings, lists, tuples, dicts and tensors.
 
     Args:
-        file: Binary file at the start of a pickle; left behind its end.
+        file: Binary file at the start of a pickle; afterwards at its end.
 
     Returns:
         value: what it describes, each tensor as a `StridedTensor`.

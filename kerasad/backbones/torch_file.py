@@ -13,8 +13,8 @@ import numpy as np
 from kerasad.backbones.tensor_pickle import StoredNumbers, StridedTensor, read_tensor_pickle
 from kerasad.errors import InputError
 
-# The first digits of the sha256 of `resnet18-f37072fd.pth` and `resnet18-5c106cde.pth`, as their
-# publisher writes them into the names.
+# The first digits of the sha256 of `resnet18-f37072fd.pth` and `resnet18-5c106cde.pth`, which their
+# publisher puts into the names.
 TORCHVISION_RESNET18 = ("f37072fd", "5c106cde")
 MAX_FILE_BYTES = 2**30
 
@@ -26,18 +26,18 @@ _SEQUENTIAL_VERSION = 1001
 def read_torch_tensors(path: str | Path, *, sha256: str | Sequence[str]) -> dict[str, np.ndarray]:
     """Reads a file of named tensors, as `torch.save(module.state_dict(), path)` writes it.
 
-    Both formats: the zip archive, and the older sequence of pickles and numbers. Two things guard
-    the reader. The file's sha256 is compared before a byte is interpreted. And what is interpreted
-    can only become tensors: any other global than the few that tensors need is refused, compressed
-    entries are refused, and no number is read that is not in the file, so that a file costs no more
-    memory than about twice its size (at most `MAX_FILE_BYTES`).
+    It reads both formats: the zip archive, and the older sequence of pickles and numbers. Two
+    things protect the reader. The file's sha256 is compared before any byte is interpreted. And
+    the content can only become tensors: any global other than the few that tensors need is
+    refused, compressed entries are refused, and only numbers that are in the file are read, so
+    that a file (of at most `MAX_FILE_BYTES`) costs about twice its size in memory.
 
     Args:
         path: The file.
-        sha256: The digest of the file, 64 hexadecimal digits, or several to choose from. The
-            prefixes `TORCHVISION_RESNET18` are the only shorter ones: 32 bits tell a damaged, cut
-            off or other file apart, but someone who wants to can make a different file with the
-            same prefix in minutes. Such a file could hold wrong numbers, and still nothing else.
+        sha256: The digest of the file, 64 hexadecimal digits, or several accepted ones. The
+            prefixes `TORCHVISION_RESNET18` are the only shorter ones: 32 bits detect a damaged,
+            truncated or wrong file, but an attacker can make another file with the same prefix in
+            minutes. Such a file could hold wrong numbers, but nothing else.
 
     Returns:
         tensors: name -> read-only array.
@@ -159,7 +159,7 @@ def _read_sequence(content: bytes) -> tuple[Mapping, Mapping]:
 
 
 def _storages(values: object) -> dict[str, StoredNumbers]:
-    """The storages of named tensors, by key."""
+    """Returns the storages of named tensors, by key."""
     if not isinstance(values, dict):
         raise ValueError(f"it holds a {type(values).__name__} where named tensors were expected")
     storages = {}

@@ -37,9 +37,9 @@ def assign_torch_weights(
         tensors: name -> array, in PyTorch's axes, such as `layer1.0.conv1.weight` `(out, in,
             height, width)` or `bn1.running_var` `(channels,)`.
         source: str. What to call the tensors' origin in errors.
-        torch_name: from a layer's name to its module's, such as `layer1.0.conv1`.
-        ignored: beginnings of the names of tensors that the network does without. The counters
-            `num_batches_tracked` always are.
+        torch_name: function from a layer's name to its module's, such as `layer1.0.conv1`.
+        ignored: prefixes of the names of tensors to leave out. The counters `num_batches_tracked`
+            are always left out.
 
     Raises:
         InputError: If a tensor is missing, left over, of another shape, not of floating point or
@@ -63,7 +63,7 @@ def assign_torch_weights(
 
 
 class _Slot(NamedTuple):
-    """A variable, the shape of its tensor, and the way from the tensor to the variable's axes."""
+    """A variable, the shape of its tensor, and a function from the tensor's axes to its own."""
 
     variable: keras.Variable
     torch_shape: tuple[int, ...]
@@ -71,7 +71,7 @@ class _Slot(NamedTuple):
 
 
 def _slots(network, torch_name) -> dict[str, _Slot]:
-    """All variables of a network by the names of their tensors."""
+    """Returns all variables of a network by the names of their tensors."""
     slots = {}
     for layer in network.layers:
         for kind, parts in _PARTS.items():

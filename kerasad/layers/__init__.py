@@ -1,4 +1,4 @@
-"""Layers of the networks: sampling, AdaCos, gradient attention, smoothing."""
+"""Layers and functions of tensors: sampling, AdaCos, attention, grids of cells, smoothing."""
 
 from kerasad.layers.adacos import AdaCos
 from kerasad.layers.gaussian_blur import GaussianBlur

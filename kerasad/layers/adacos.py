@@ -59,10 +59,10 @@ def adapted_adacos_scale(cosine, target, scale, weights, minimum_scale=1.0, maxi
     taken by log-sum-exp; `theta` is the batch median of the angle to the nearest center of the
     own class.
 
-    Departures: the batch's examples carry weights; the result is at least `minimum_scale`,
-    since few classes push the published rule to 0 and below, where nothing is learnt; and at most
-    `maximum_scale`, since where other classes are nearer than the own one `log(B)` grows by more
-    than the scale itself, batch after batch without end.
+    Departures: the batch's examples carry weights; the result is at least `minimum_scale`, since
+    with few classes the published rule falls to 0 and below, where nothing is learned; and at most
+    `maximum_scale`, since where other classes are nearer than the own one `log(B)` grows faster
+    than the scale itself, without end.
 
     Args:
         cosine: float tensor `(n, num_classes, num_sub_centers)`.
@@ -135,7 +135,7 @@ class AdaCos(keras.layers.Layer):
         maximum_scale: float | None = None,
         **kwargs,
     ):
-        # Angles of small differences drown in half precision: inputs and centers stay float32.
+        # Half precision is too coarse for small angles: inputs and centers stay float32.
         super().__init__(autocast=False, **kwargs)
         check_at_least("num_classes", num_classes, 2)
         check_at_least("num_sub_centers", num_sub_centers, 1)

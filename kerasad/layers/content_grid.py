@@ -1,10 +1,9 @@
 """Grids of cells that cover the real part of an image, whatever its size in a padded frame.
 
 Where aspect ratios vary, images lie in the top left corner of a frame and the rest is padding.
-Their edges then fall on any cell, and the same cell shows another part of each of them. On an
+Their edges then fall on any cell, and the same cell shows a different part of each image. On an
 aligned grid the real part of every image fills all cells, so that a place means the same in each:
-the left edge is the first column, the middle the middle. Images without padding are aligned as
-they are.
+the first column is always the left edge. Images without padding are aligned as they are.
 """
 
 import math
@@ -57,8 +56,8 @@ def enlarge_maps(maps, size, valid=None, smoothing: float = SMOOTHING):
     """Returns maps of an aligned grid as smooth maps of the frame.
 
     A pixel is the mean of all cells under a Gaussian window around it, whose standard deviation is
-    `smoothing` cells; beyond its border the grid goes on as its last cells. The window moves no
-    faster over an image that fills less of the frame: it is measured in that image's own cells.
+    `smoothing` cells; beyond the border the last cells are repeated. The window is measured in the
+    image's own cells, however much of the frame the image fills.
 
     Args:
         maps: float tensor `(batch, h, w, channels)`.
@@ -82,7 +81,7 @@ def enlarge_maps(maps, size, valid=None, smoothing: float = SMOOTHING):
                 sides, (rows, columns), valid.shape[1:3], strict=True
             )
         )
-    # Channels first, so that both products are of matrices as large as they can be.
+    # Channels first, so that both matrix products are as large as possible.
     _, height, width, channels = maps.shape
     maps = ops.cast(maps, "float32")
     if channels == 1:  # moved without a copy
@@ -98,7 +97,7 @@ def enlarge_maps(maps, size, valid=None, smoothing: float = SMOOTHING):
 def _linear_matrix(cells, content):
     """Returns `(batch, cells, cells)`: the weights of linear interpolation inside the content."""
     places = (ops.arange(cells, dtype="float32") + 0.5) * (content[:, None] / cells) - 0.5
-    # Not beyond the centre of the last cell that holds real pixels alone.
+    # At most the centre of the last cell that holds only real pixels.
     places = ops.clip(places, 0.0, ops.maximum(content[:, None] - 1.0, 0.0))
     distance = ops.abs(places[..., None] - ops.arange(cells, dtype="float32"))
     return ops.maximum(1.0 - distance, 0.0)
@@ -108,11 +107,11 @@ def _window_matrix(side, cells, content, smoothing):
     """Returns `(..., side, cells)`: each pixel's weights of all cells of a side."""
     places = (ops.arange(side, dtype="float32")[:, None] + 0.5) * (cells / content) - 0.5
     places = ops.clip(places, -0.5, cells - 0.5)
-    # Cells beyond the border that a window still sees: three deviations, and a cell.
+    # How many cells beyond the border a window reaches: three deviations and a cell.
     reach = math.ceil(3.0 * smoothing) + 2
     beyond = np.arange(-reach, cells + reach)
     distance = places - beyond.astype("float32")
     weights = ops.softmax(-0.5 * ops.square(distance / smoothing), axis=-1)
-    # What lies beyond the border is the last cell again.
+    # Beyond the border the last cell is repeated.
     folded = np.eye(cells, dtype="float32")[np.clip(beyond, 0, cells - 1)]
     return ops.matmul(weights, ops.convert_to_tensor(folded))

@@ -12,8 +12,8 @@ def gradient_attention(features, gradients):
     `A = sigmoid(sum over k of alpha_k * F_k)`, with `F_k` a channel of the features and `alpha_k`
     the mean over all positions of the gradient of the attended score with respect to `F_k`.
 
-    Departures from Grad-CAM: sigmoid without the ReLU before it, since after a ReLU the map could
-    never fall below 0.5; nothing is normalized by image or batch, so that maps compare.
+    Departures from Grad-CAM: a sigmoid without a ReLU before it, since after a ReLU the map could
+    never fall below 0.5; no normalization by image or batch, so that maps are comparable.
 
     Args:
         features: float tensor `(batch, height, width, channels)`.
@@ -53,8 +53,8 @@ def tape_attention(head, features):
 def linear_head_attention(kernel, features):
     """Returns the same map in closed form, for a latent mean that is linear in the features.
 
-    The gradient of a linear head is its kernel, the same for every image, so nothing has to be
-    differentiated when the map is computed and the graph exports anywhere.
+    The gradient of a linear head is its kernel, the same for every image. Nothing is differentiated
+    when the map is computed, so the graph exports anywhere.
 
     Args:
         kernel: float tensor, the head's weights: `(1, 1, channels, latent_dim)` of a 1x1

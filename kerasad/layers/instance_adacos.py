@@ -41,7 +41,7 @@ class InstanceAdaCos(keras.layers.Layer):
         self.scale_mode = scale_mode
 
     def build(self, embeddings_shape, anchors_shape=None):
-        """Creates the scale; 0 means that it has not yet seen a batch."""
+        """Creates the scale; 0 means that it has seen no batch yet."""
         self.scale = self.add_weight(
             (), initializer="zeros", trainable=False, dtype="float32", autocast=False, name="scale"
         )
@@ -64,7 +64,7 @@ class InstanceAdaCos(keras.layers.Layer):
                     target,
                     scale,
                     ops.ones_like(cosine[:, 0]),
-                    # As of `AdaCos`: far above where it settles, yet an end.
+                    # As in `AdaCos`, a bound far above where the scale settles.
                     maximum_scale=ops.maximum(4.0 * fixed, 1.0),
                 )
                 self.scale.assign(ops.where(count >= 3, scale, self.scale))

@@ -39,7 +39,7 @@ def key_to_score(keys):
 
 
 def _reinterpret(tensor, dtype):
-    # `ops.view` wants to know the last size, which in a graph may be open; so it gets one of 1.
+    # `ops.view` needs a known last axis, which may be open in a graph; so one of size 1 is added.
     return ops.squeeze(ops.view(ops.expand_dims(tensor, -1), dtype), -1)
 
 
@@ -60,7 +60,7 @@ def bin_to_score(bins, shift):
 
 
 def compact_bins(keys, counts, shift, capacity: int):
-    """Joins equal bins, after widening all until they fit into `capacity` slots.
+    """Merges equal bins, after widening all until they fit into `capacity` slots.
 
     The width found is the smallest that fits, and narrower scores never need a wider one; so a
     histogram filled in pieces ends up equal to one filled at once.
@@ -91,19 +91,19 @@ def compact_bins(keys, counts, shift, capacity: int):
     counts = ops.segment_sum(ops.take(counts, order, axis=0), slots, capacity)
     bins = ops.segment_max(key_to_bin(keys, shift), slots, capacity)
     bins = ops.where(ops.arange(capacity, dtype="int32") <= slots[-1], bins, FREE_SLOT)
-    # Widening rounds the marker of free slots down with the rest; here it gets its value back.
+    # Widening rounds the marker of free slots down too; this restores its value.
     return ops.where(bins > NAN_KEY, FREE_SLOT, bins), counts, shift
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class ScoreHistogram(keras.layers.Layer):
-    """Counts float32 scores of any range in constant memory; a holder, not called.
+    """Counts float32 scores of any range in constant memory; it is updated, not called.
 
-    Only occupied bins take a slot. As long as no more than `capacity - 1` different scores came,
-    each has its own and everything read off is exact. Beyond, bins widen to `2^shift` neighbouring
-    floats, that is to a relative width of `2^(shift - 23)`: the upper bits of an order-preserving
-    integer key. So 65536 slots tell 1000.0 from 1000.0001 when all scores lie between 1000 and
-    1000.5 (8192 floats), and keep a relative width of about 1e-4 over scores of all magnitudes.
+    Only occupied bins take a slot. Up to `capacity - 1` different scores have a slot each, and all
+    results are exact. With more, bins widen to `2^shift` neighbouring floats, that is to a relative
+    width of `2^(shift - 23)`: the upper bits of an order-preserving integer key. So 65536 slots
+    tell 1000.0 from 1000.0001 when all scores lie between 1000 and 1000.5 (8192 floats), and keep a
+    relative width of about 1e-4 over scores of all magnitudes.
 
     Args:
         channels: int. Number of counts kept for every bin, such as normal and anomalous pixels.
@@ -137,7 +137,7 @@ class ScoreHistogram(keras.layers.Layer):
         """Counts `values`.
 
         Args:
-            values: float tensor of any shape; NaN is counted apart, above infinity.
+            values: float tensor of any shape; NaN is counted separately, above infinity.
             weights: tensor of the shape of `values`, followed by `channels` if there are several,
                 >= 0. A value whose weights are all 0 leaves no trace. Defaults to 1.
         """

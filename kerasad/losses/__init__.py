@@ -1,4 +1,4 @@
-"""The terms of the training objective, one small file a topic."""
+"""The terms of the training objective, as functions of tensors."""
 
 from kerasad.losses.adversarial import discriminator_adversarial_loss, generator_adversarial_loss
 from kerasad.losses.attention import (

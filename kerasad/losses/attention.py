@@ -1,4 +1,4 @@
-"""What CAVGA pays for where its attention lies."""
+"""The losses of CAVGA's attention maps."""
 
 from kerasad.losses.means import mean_of_image
 
@@ -6,8 +6,8 @@ from kerasad.losses.means import mean_of_image
 def attention_expansion_loss(attention_map, weights=None):
     """Returns how much of each image the attention leaves out: `mean of (1 - A_ij)`.
 
-    `A_ij` is the attention at cell `(i, j)`. Trained on good images, the attention grows to all
-    that is good, so that what it leaves out of a new image is suspect.
+    `A_ij` is the attention at cell `(i, j)`. On good images the attention learns to cover
+    everything good, so that what it leaves out of a new image is suspect.
 
     Args:
         attention_map: float tensor `(batch, h, w, 1)` in [0, 1].
@@ -25,8 +25,8 @@ def complementary_guided_attention_loss(normal_attention, anomalous_attention, w
     """Returns `mean of (1 - N_ij + D_ij)` of each image.
 
     `N_ij` is the attention of the class "normal" at cell `(i, j)`, `D_ij` that of the class
-    "anomalous". For images that are normal and are taken for it: all of the image speaks for
-    normal, none of it against. The caller picks these images.
+    "anomalous". It applies to normal images that are classified as normal: the whole image should
+    support that, and nothing contradict it. The caller picks these images.
 
     Args:
         normal_attention: float tensor `(batch, h, w, 1)` in [0, 1].

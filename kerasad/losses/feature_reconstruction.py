@@ -9,7 +9,7 @@ from keras import ops
 
 from kerasad.errors import InputError
 
-# Squared lengths below it count as it, so that a vector of zeros has a cosine of 0.
+# The least squared length, so that a vector of zeros has a cosine of 0.
 _SMALLEST = 1e-12
 
 
@@ -24,7 +24,7 @@ def cosine_distance(features, restored):
 
 
 def scale_slices(scales: Sequence[int]) -> list[slice]:
-    """Returns where each scale's channels are, for scales of so many channels."""
+    """Returns the slice of each scale's channels, from the numbers of channels."""
     ends = list(itertools.accumulate(scales))
     return [slice(end - size, end) for end, size in zip(ends, scales, strict=True)]
 
@@ -37,16 +37,16 @@ def scale_angles(features, restored, scales: Sequence[int]):
         restored: float tensor of the same shape.
         scales: channels of each scale.
     """
-    # A matrix product sums up each scale: gradients of slices would be padded and added up.
+    # A matrix product sums each scale: gradients of slices would be padded and added.
     members = np.repeat(np.eye(len(scales), dtype="float32"), scales, axis=0)
     angles = _angles(features, restored, lambda values: ops.matmul(values, members))
     return ops.mean(angles, axis=-1, keepdims=True)
 
 
 def _angles(features, restored, sums):
-    """Returns `1 - cos`, with the function that sums up channels."""
+    """Returns `1 - cos`; `sums` is the function that sums channels."""
     features, restored = ops.cast(features, "float32"), ops.cast(restored, "float32")
-    # The product is divided by the lengths, not the vectors: nothing large is made.
+    # Dividing the product, not both vectors, avoids large temporary tensors.
     lengths = ops.maximum(sums(features * features), _SMALLEST)
     lengths = ops.rsqrt(lengths) * ops.rsqrt(ops.maximum(sums(restored * restored), _SMALLEST))
     return 1.0 - sums(features * restored) * lengths
@@ -57,9 +57,9 @@ class FeatureReconstructionLoss(keras.losses.Loss):
     """Squared error of standardized features, and the angle between them at each scale.
 
     `mean over cells and channels of (x - r)^2 + mean over cells and scales of (1 - cos(x_s, r_s))`,
-    with `x_s` the channels of scale `s`. The first fixes the size of features, the second is what
-    defects are found by: a cell's features turn where something is that good images do not have,
-    while their size follows brightness and contrast.
+    with `x_s` the channels of scale `s`. The first determines the length of features, the second
+    finds defects: the direction of a cell's features changes where there is something that good
+    images lack, while their length follows brightness and contrast.
 
     Args:
         scales: list of ints. Channels of each scale, in the order of the features' channels.

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.errors import check_at_least
-from kerasad.layers.axis_filter import filter_axis
+from kerasad.layers.gaussian_blur import filter_axis
 from kerasad.losses.means import mean_of_image
 
 

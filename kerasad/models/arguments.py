@@ -1,4 +1,4 @@
-"""What the arguments of a VAE-GAN may be."""
+"""Checks of the arguments of a VAE-GAN."""
 
 from kerasad.errors import InputError, check_at_least, check_choice, check_whole
 from kerasad.layers.adacos import SCALE_MODES
@@ -24,26 +24,10 @@ LOWEST_NUMBERS = {
 }
 
 
-def checked_image_shape(image_shape) -> tuple[int, int, int]:
-    """Returns `(height, width, 3)` as whole numbers.
-
-    Raises:
-        InputError: For anything else, or sides below `SMALLEST_SIDE` pixels.
-    """
-    image_shape = tuple(int(side) for side in image_shape)
-    if len(image_shape) != 3 or min(image_shape[:2]) < SMALLEST_SIDE or image_shape[2] != 3:
-        raise InputError(
-            f"`image_shape` must be (height, width, 3) with sides of at least {SMALLEST_SIDE} "
-            "pixels; on the command line --image-size says it, or --tile where there are tiles. "
-            f"Received: {image_shape}"
-        )
-    return image_shape
-
-
 def check_arguments(model) -> None:
-    """Raises an `InputError` that names the first argument of a `VAEGAN` of no use.
+    """Raises an `InputError` that names the first invalid argument of a `VAEGAN`.
 
-    That is one outside its range, or of another type: a file of settings holds anything.
+    Types are checked too, because a file of settings may hold anything.
 
     Args:
         model: object that holds every argument under its own name, `depth` resolved.

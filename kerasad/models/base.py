@@ -13,15 +13,15 @@ class AnomalyModel(keras.Model):
     """Base class of every model that a detector can be made of.
 
     A subclass sets `image_shape` in its `__init__` and defines `tensors`. Everything else has a
-    default that says "this model has none": a detector, a training or a report asks here, never by
-    `getattr` and never for a class.
+    default for models that lack it, so that detectors, trainings and reports need neither `getattr`
+    nor the class of a model.
 
     Attributes:
-        image_shape: `(height, width, 3)` of the images that it works on.
-        cell_grid: `(h, w)` of the cells that its tensors live on if these follow the real part of a
-            padded image, see `kerasad.layers.content_grid`; else None.
+        image_shape: `(height, width, 3)` of the model's images.
+        cell_grid: `(h, w)` of the grid of its tensors if the grid follows the real part of a padded
+            image, see `kerasad.layers.content_grid`; else None.
         learns_from_labels: bool. Whether `fit` needs images that are labelled defective.
-        warmup_steps: int. Training steps before its loss has all of its weights.
+        warmup_steps: int. Training steps until every loss has its full weight.
     """
 
     image_shape: tuple[int, int, int]
@@ -31,10 +31,9 @@ class AnomalyModel(keras.Model):
 
     @classmethod
     def init_arguments(cls) -> dict:
-        """Returns the arguments that have defaults, by name, with these.
+        """Returns the default values of arguments by name.
 
-        A subclass that hands `**kwargs` on has the arguments of its parent too, with its own
-        defaults where it sets others.
+        A subclass has the arguments of its parents too, with its own defaults where it sets any.
         """
         arguments = {}
         for parent in reversed(cls.__mro__):
@@ -61,7 +60,7 @@ class AnomalyModel(keras.Model):
         raise NotImplementedError
 
     def reconstruct(self, inputs):
-        """Returns a picture of what the model takes images for, `(batch, h, w, 3)`, or None.
+        """Returns the reconstruction as a picture, `(batch, h, w, 3)`, or None.
 
         Args:
             inputs: as of `tensors`.
@@ -83,15 +82,15 @@ class AnomalyModel(keras.Model):
         return ops.mean(ops.abs(images - reconstruction), axis=-1, keepdims=True)
 
     def adapt(self, data, max_images: int = 1024) -> None:
-        """Measures on good images what no gradient teaches; most models have nothing to measure.
+        """Measures statistics of good images that gradients do not learn; most models have none.
 
         Args:
             data: inputs as of `tensors`, or a dataset of batches of them.
-            max_images: int. So many images are enough.
+            max_images: int. Images to read at most, approximately.
         """
 
     def precompute(self, data, num_images: int, max_bytes: int) -> tf.Variable | None:
-        """Computes what does not change while it trains, or returns None.
+        """Computes what does not change during training, or returns None.
 
         Args:
             data: dataset of batches of inputs: each training image once, in order.

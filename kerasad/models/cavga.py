@@ -1,4 +1,4 @@
-"""CAVGA: a VAE-GAN whose attention grows to all that is good."""
+"""CAVGA: a VAE-GAN whose attention learns to cover all that is good."""
 
 import os
 
@@ -8,8 +8,11 @@ from keras import ops
 from kerasad.errors import InputError, check_at_least, check_choice
 from kerasad.layers.cells import valid_cells
 from kerasad.losses import attention_expansion_loss, mean_over_images
-from kerasad.models.residual_decoder import build_residual_decoder
-from kerasad.models.resnet_encoder import build_resnet_encoder, load_resnet_encoder
+from kerasad.models.resnet_networks import (
+    build_residual_decoder,
+    build_resnet_encoder,
+    load_resnet_encoder,
+)
 from kerasad.models.vae_gan import VAEGAN
 
 ENCODERS = ("dcgan", "resnet18")
@@ -40,12 +43,12 @@ class CAVGA(VAEGAN):
     Reference: Venkataramanan et al., "Attention Guided Anomaly Localization in Images", ECCV 2020,
     equations 1 to 5; the weights 1, 1, 0.01 of reconstruction, adversary and attention are the
     paper's. Its reconstruction term holds the KL with a weight of 1; here `kl_weight` and its
-    warm-up are those of `VAEGAN`, for the reason given there. Ours too, where it leaves things
-    open or we found better: the latent code has a cell for each `2^depth` x `2^depth` pixels and
-    64 channels; `R` and `KL` are in nats per pixel value; the generator's loss is the
-    non-saturating one; the attention is a sigmoid without the ReLU before it, after which it could
-    never fall below 0.5, and is normalized neither by image nor by batch. The paper starts from
-    ImageNet and CelebA weights; here all starts at random unless `encoder_weights` is given.
+    warm-up are those of `VAEGAN`, for the reason given there. Further choices of ours: the latent
+    code has a cell for each `2^depth` x `2^depth` pixels and 64 channels; `R` and `KL` are in nats
+    per pixel value; the generator's loss is the non-saturating one; the attention is a sigmoid
+    without the ReLU before it, after which it could never fall below 0.5, and is normalized neither
+    by image nor by batch. The paper starts from ImageNet and CelebA weights; here all starts at
+    random unless `encoder_weights` is given.
     """
 
     auxiliary_loss_names = ("attention_loss",)

@@ -9,13 +9,13 @@ from kerasad.layers.cells import downsampled_cells
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class CellClusters(keras.layers.Layer):
-    """Names the cluster of each cell of an image, by streaming k-means on its pixels or features.
+    """Assigns each cell of an image to a cluster, by streaming k-means on pixels or features.
 
     A cell is described by the 4 x 4 colours in and around it (the image reduced to twice the
     grid's resolution), or by its features. The centers are drawn from the first batch, each next
     one with probability proportional to the squared distance from those drawn before (k-means++);
-    then each batch moves every center towards the mean of its cells by the cells' share in all that
-    it has seen.
+    then each batch moves every center towards the mean of its new cells, by their share in all
+    cells that it has seen.
 
     Args:
         num_clusters: int >= 2.
@@ -131,7 +131,7 @@ class CellClusters(keras.layers.Layer):
 
 
 def _squared_distances(cells, centers):
-    """Returns squared distances up to a constant of each cell made whole, `(n, clusters)`, >= 0."""
+    """Returns the squared distances of cells to centers, `(n, clusters)`, >= 0."""
     squares = ops.sum(ops.square(cells), axis=-1, keepdims=True)
     cross = ops.matmul(cells, ops.transpose(centers))
     return ops.maximum(squares - 2.0 * cross + ops.sum(ops.square(centers), axis=-1), 0.0)

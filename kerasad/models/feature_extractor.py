@@ -2,8 +2,9 @@
 
 import keras
 
+from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.data.geometry import unpack_inputs
-from kerasad.models.arguments import checked_image_shape
+from kerasad.models.arguments import SMALLEST_SIDE
 from kerasad.models.base import AnomalyModel
 from kerasad.models.feature_view import FeatureView
 from kerasad.precision import dtype_policy_scope
@@ -48,7 +49,7 @@ class FeatureExtractor(AnomalyModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.image_shape = checked_image_shape(image_shape)
+        self.image_shape = checked_image_shape(image_shape, SMALLEST_SIDE)
         self.backbone = backbone
         self.taps = None if taps is None else list(taps)
         self.backbone_weights = backbone_weights

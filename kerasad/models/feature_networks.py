@@ -16,8 +16,8 @@ SMALL_IMAGE = 64
 class PlaceBias(layers.Layer):
     """Adds a learned vector to each cell, one for each place.
 
-    What is usual depends on the place in pictures of parts that always lie alike; where places
-    mean nothing, as in crops, all vectors stay alike.
+    In images of parts that always lie the same way, what is normal depends on the place. Where
+    places mean nothing, as in crops, all vectors stay alike.
     """
 
     def build(self, input_shape):
@@ -31,7 +31,7 @@ class PlaceBias(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kerasad")
 class DepthToSpace(layers.Layer):
-    """Makes 2 x 2 cells of each cell, of a quarter of its channels each.
+    """Splits each cell into 2 x 2 cells with a quarter of its channels each.
 
     `y[2 i + a, 2 j + b, k] = x[i, j, (2 a + b) C / 4 + k]`, with `C` the channels of `x`.
     """
@@ -55,8 +55,8 @@ def build_feature_encoder(view_shape, latent_dim: int, width: int) -> keras.Mode
         linear in.
     """
     inputs = keras.Input(view_shape, name="features")
-    # Each cell of the code sees its own 2 x 2 cells: one matrix product instead of convolutions
-    # on the fine grid, which is where the time would go.
+    # Each cell of the code sees its own 2 x 2 cells: one matrix product instead of convolutions on
+    # the fine grid, which would take most of the time.
     x = layers.Conv2D(width, 2, strides=2, padding="same", name="reduce")(inputs)
     x = layers.LeakyReLU(LEAKY_SLOPE, name="reduce_activation")(x)
     x = _residual(x, width, "features_1")
@@ -83,8 +83,8 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     x = PlaceBias(name="place")(x)
     x = layers.LeakyReLU(LEAKY_SLOPE, name="widen_activation")(x)
     x = _residual(x, width, "hidden")
-    # As a transposed convolution whose windows do not overlap, with a bias for each of the four
-    # cells, but one matrix product, which takes less time.
+    # A transposed convolution whose windows do not overlap, with a bias for each of the four cells,
+    # written as one matrix product, which is faster.
     x = layers.Conv2D(4 * channels, 1, dtype="float32", name="restored_blocks")(x)
     x = DepthToSpace(dtype="float32", name="restored")(x)
     surplus = (x.shape[1] - height, x.shape[2] - columns)
@@ -94,7 +94,7 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
 
 
 def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> keras.Model:
-    """Builds the network that classifies single cells: good or restored, and by AdaCos class.
+    """Builds the network that classifies single cells: real or restored, and by AdaCos class.
 
     Spectrally normalized, as `build_discriminator`. A cell of a pretrained network's features
     already knows its surroundings, so there is no convolution over neighbours.
@@ -110,7 +110,7 @@ def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> k
     """
     inputs = keras.Input(view_shape, name="features")
     x = layers.SpectralNormalization(
-        layers.Conv2D(width, 1, name="judge"), name="judge_normalized", dtype="float32"
+        layers.Conv2D(width, 1, name="hidden_conv"), name="hidden_conv_normalized", dtype="float32"
     )(inputs)
     hidden = layers.LeakyReLU(LEAKY_SLOPE, name="hidden")(x)
     logits = layers.SpectralNormalization(
@@ -124,7 +124,7 @@ def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> k
 
 
 def build_image_head(latent_shape, width: int, image_size) -> keras.Model:
-    """Builds the small network from a latent code to a small picture of what it stands for.
+    """Builds the small network from a latent code to a small picture.
 
     Args:
         latent_shape: `(h, w, latent_dim)`.
@@ -133,8 +133,8 @@ def build_image_head(latent_shape, width: int, image_size) -> keras.Model:
 
     Returns:
         image_head: model from `(batch, h, w, latent_dim)` to float32 `(batch, f * h, f * w, 3)` in
-        [0, 1], `f` the largest power of 2 (at least 1) with sides of at most `SMALL_IMAGE`, and no
-        larger than the images'.
+        [0, 1], with `f` the largest power of 2 (at least 1) for which sides are at most
+        `SMALL_IMAGE` and at most the images'.
     """
     inputs = keras.Input(latent_shape, name="z")
     most = min(

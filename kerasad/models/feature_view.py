@@ -17,7 +17,7 @@ from kerasad.models.feature_statistics import FeatureStatistics, batches_of
 from kerasad.tracing import compiled
 
 STRIDE = 8
-"""Pixels between the cells of the grid, down and across, if a tap has such a grid."""
+"""Pixels from cell to cell of the preferred grid, down and across."""
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

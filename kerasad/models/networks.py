@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 # Encoder and decoder train together; the usual .99 would outlast a short training.
-_BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_MOMENTUM = 0.9
 
 LOG_VAR_BOUND = 4.0
 """Upper bound of `z_log_var`."""
@@ -64,7 +64,7 @@ def build_encoder(
     for level in range(1, depth + 1):
         width = filters * min(2 ** (level - 1), 8)
         x = layers.Conv2D(width, 4, strides=2, padding="same", name=f"conv_{level}")(x)
-        x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
         x = layers.LeakyReLU(LEAKY_SLOPE, name=f"features_{level}")(x)
         outputs[f"features_{level}"] = x
     return keras.Model(inputs, {**outputs, **latent_heads(x, latent, latent_dim)}, name="encoder")
@@ -74,9 +74,9 @@ def latent_heads(features, latent: str, latent_dim: int) -> dict:
     """Returns the float32 outputs `z_mean` and `z_log_var` on an encoder's last activations.
 
     Both are linear in the features, except that `z_log_var` is bounded:
-    `LOG_VAR_BOUND - softplus(LOG_VAR_BOUND - v)`, which is `v` far below the bound. A code wider
-    than that is of no use to a prior of variance 1, and `exp(v)` would overflow on images that are
-    unlike all that were trained on.
+    `LOG_VAR_BOUND - softplus(LOG_VAR_BOUND - v)`, which is `v` far below the bound. A wider code is
+    useless under a prior of variance 1, and `exp(v)` would overflow on images unlike any in
+    training.
 
     Args:
         features: Keras tensor `(batch, h, w, channels)`.
@@ -84,8 +84,8 @@ def latent_heads(features, latent: str, latent_dim: int) -> dict:
         latent_dim: int. Channels of the code.
     """
     if latent == "dense":
-        # One step of Adam moves every weight alike, and so a sum over h * w cells h * w times as
-        # far as one cell's: without this the code jumps, and exp(z_log_var) explodes.
+        # A step of Adam moves every weight by the same amount, and so a sum over h * w cells h * w
+        # times as far as one cell: without this scale the code jumps and exp(z_log_var) explodes.
         scale = 1.0 / math.sqrt(features.shape[1] * features.shape[2])
         features = layers.Flatten(name="flatten")(features)
         features = layers.Rescaling(scale, name="per_cell", dtype="float32")(features)
@@ -112,7 +112,7 @@ def latent_kernel(encoder: keras.Model):
     """Returns the gradient of `z_mean` with respect to an encoder's last activations.
 
     `(1, 1, channels, latent_dim)` of a convolutional code, `(h * w * channels, latent_dim)` of a
-    dense one: what `kerasad.layers.gradient_attention` makes attention of.
+    dense one, as `kerasad.layers.gradient_attention` reads it.
     """
     layer = encoder.get_layer("z_mean")
     if isinstance(layer, layers.Dense):
@@ -138,7 +138,7 @@ def build_decoder(
     sizes = halved_sizes(*image_shape[:2], depth)
     inputs, x = cells_of_code(latent, latent_dim, *sizes[-1], filters * min(2 ** (depth - 1), 8))
     for level in range(depth - 1, -1, -1):
-        x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"norm_{level}")(x)
         x = layers.ReLU(name=f"relu_{level}")(x)
         last = level == 0
         channels = image_shape[-1] if last else filters * min(2 ** (level - 1), 8)
@@ -177,7 +177,7 @@ def cells_of_code(latent: str, latent_dim: int, height: int, width: int, channel
 def build_discriminator(
     image_shape: Sequence[int], filters: int, depth: int, embedding_dim: int
 ) -> keras.Model:
-    """Builds the network that judges cells: real or made, and of which AdaCos class.
+    """Builds the network that classifies cells: real or fake, and by AdaCos class.
 
     Spectrally normalized convolutions (no batch statistics: its inputs come from two
     distributions). The embedding sees three scales at a quarter of the image's resolution.
@@ -194,8 +194,8 @@ def build_discriminator(
         scales from the second on, resized to a quarter) and `embedding`
         `(batch, H / 4, W / 4, embedding_dim)`.
 
-    Reference: Miyato et al., "Spectral Normalization for GANs", ICLR 2018; cells judged one by
-    one after Isola et al., "pix2pix", CVPR 2017, section 3.2.2.
+    Reference: Miyato et al., "Spectral Normalization for GANs", ICLR 2018; one decision for each
+    cell after Isola et al., "pix2pix", CVPR 2017, section 3.2.2.
     """
     inputs = keras.Input(image_shape, name="images")
     x = layers.Rescaling(2.0, -1.0, name="centre")(inputs)
@@ -242,7 +242,7 @@ def latent_shape(image_shape: Sequence[int], latent: str, latent_dim: int, depth
 
 
 def seed_weights(network: keras.layers.Layer, seed: int) -> None:
-    """Draws all weights that start at random anew, from their own seeds.
+    """Redraws all randomly initialized weights, each from its own seed.
 
     Args:
         network: model or layer, built.

@@ -1,4 +1,4 @@
-"""A Keras model whose two halves play against each other, each with an optimizer of its own."""
+"""A Keras model of two players, generator and discriminator, each with its own optimizer."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ from kerasad.models.loss_guard import LossGuard
 
 
 class TwoPlayerModel(AnomalyModel):
-    """Base of adversarial models: two optimizers, trackers of all terms, a guard of each.
+    """Base class of adversarial models: two optimizers, a running mean of each loss, one guard.
 
     A subclass defines `generator_variables` and `discriminator_variables`, and calls
     `create_trackers` at the end of its `__init__`.
@@ -49,8 +49,8 @@ class TwoPlayerModel(AnomalyModel):
             optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
         if discriminator_optimizer is None:
             discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
-        # On a CPU, XLA was slower by half, after compiling for a minute, and it drops the check
-        # of what range images are in.
+        # On a CPU, XLA took half as long again, after a minute of compiling, and it drops the check
+        # of the images' range.
         kwargs.setdefault("jit_compile", False)
         super().compile(optimizer=optimizer, **kwargs)
         discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
@@ -112,7 +112,7 @@ class TwoPlayerModel(AnomalyModel):
     @property
     def metrics(self):
         """The running means of all terms."""
-        # Keras finds the trackers too, and has a `loss` of its own that nobody updates.
+        # Keras finds the trackers too, and has its own `loss`, which nothing updates.
         own = list(self.trackers.values())
         return own + [metric for metric in super().metrics if metric.name not in self.trackers]
 
@@ -126,8 +126,8 @@ class TwoPlayerModel(AnomalyModel):
 def loss_gradients(tape: tf.GradientTape, loss, variables: list) -> list:
     """Returns the gradients of a loss, scaled inside the tape by its optimizer, as tensors.
 
-    A weight of 0 leaves parts of a network without a gradient; these get zeros, which TensorFlow
-    can only fill in for its own variables.
+    A weight of 0 leaves parts of a network without a gradient. These get zeros, which TensorFlow
+    fills in only for its own variables.
     """
     return tape.gradient(
         loss,

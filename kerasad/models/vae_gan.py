@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.data.geometry import unpack_inputs
 from kerasad.layers import Sampling
 from kerasad.layers.cells import real_cells, valid_cells
@@ -15,7 +16,7 @@ from kerasad.losses import (
     mean_over_images,
 )
 from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes
-from kerasad.models.arguments import check_arguments, checked_image_shape
+from kerasad.models.arguments import SMALLEST_SIDE, check_arguments
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
 from kerasad.models.latent_attention import LatentAttention
 from kerasad.models.networks import (
@@ -124,7 +125,7 @@ class VAEGAN(TwoPlayerModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.image_shape = checked_image_shape(image_shape)
+        self.image_shape = checked_image_shape(image_shape, SMALLEST_SIDE)
         self.latent = latent
         self.latent_dim = latent_dim
         self.filters = filters

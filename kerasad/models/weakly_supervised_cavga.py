@@ -23,12 +23,12 @@ class WeaklySupervisedCAVGA(CAVGA):
     Encoder and decoder minimize `reconstruction_weight * R + kl_weight * KL + adversarial_weight
     * A + classification_weight * C + guidance_weight * G + adacos_weight * S`: `C` is the binary
     cross-entropy of the classifier, linear on the flattened code; `G` the complementary guided
-    attention loss of images that are normal and taken for it, with Grad-CAM from the two logits;
-    `S` the AdaCos term of the mode `"weak"`.
+    attention loss of normal images that are classified as normal, with Grad-CAM from the two
+    logits; `S` the AdaCos term of the mode `"weak"`.
 
-    `fit` takes images and labels `(batch,)`, 0 = good and 1 = defective. Images labelled
-    defective pay for the classifier and AdaCos alone: a decoder that is paid for restoring defects
-    would show none. (Batch normalization sees them too.)
+    `fit` takes images and labels `(batch,)`, 0 = good and 1 = defective. Images labelled defective
+    train only the classifier and AdaCos: a decoder that learns to restore defects would show none.
+    (Batch normalization sees them too.)
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
@@ -42,9 +42,9 @@ class WeaklySupervisedCAVGA(CAVGA):
         InputError: For an argument outside its range, or a training without labels.
 
     Reference: Venkataramanan et al., "Attention Guided Anomaly Localization in Images", ECCV 2020,
-    section 3.2; the weights 1, 1, 0.001, 0.01 are the paper's. Ours, where it leaves things open:
-    the attention is that of the logits at the latent mean; defective images are left out of
-    reconstruction, prior and game; the AdaCos term is an addition.
+    section 3.2; the weights 1, 1, 0.001, 0.01 are the paper's. Choices of ours: the attention is
+    that of the logits at the latent mean; defective images are left out of reconstruction, prior
+    and game; the AdaCos term is an addition.
     """
 
     auxiliary_loss_names = ("classification_loss", "guidance_loss", "attention_loss")

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasad.models.networks import build_decoder, build_encoder, halved_sizes, latent_shape
-from kerasad.models.residual_decoder import build_residual_decoder
+from kerasad.models.resnet_networks import build_residual_decoder
 
 SHAPES = [(16, 16, 3), (17, 23, 3), (40, 9, 3)]
 

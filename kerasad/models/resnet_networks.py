@@ -1,14 +1,49 @@
-"""Decoder of residual upsampling blocks, as a functional Keras model."""
+"""Encoder of a ResNet-18 trunk, and decoder of residual blocks, as functional Keras models."""
 
 from collections.abc import Sequence
+from os import PathLike
 
 import keras
 from keras import layers
 
-from kerasad.models.networks import cells_of_code, halved_sizes
+from kerasad.backbones import build_resnet18
+from kerasad.backbones.resnet18 import load_resnet18_weights
+from kerasad.models.networks import BATCH_NORM_MOMENTUM, cells_of_code, halved_sizes, latent_heads
 
-# As the encoder's: they train together, and the usual .99 would outlast a short training.
-_BATCH_NORM_MOMENTUM = 0.9
+
+def build_resnet_encoder(
+    image_shape: Sequence[int], latent: str, latent_dim: int, depth: int
+) -> keras.Model:
+    """Builds a ResNet-18 from an image to the mean and log-variance of its latent code.
+
+    Args:
+        image_shape: `(height, width, 3)`.
+        latent: `"conv"` or `"dense"`, as of `build_encoder`.
+        latent_dim: int. Channels of the code.
+        depth: int in 2..5. Number of halvings, see `build_resnet18`.
+
+    Returns:
+        encoder: model from `(batch, *image_shape)` in [0, 1] to the dict that `build_encoder`
+        gives: `z_mean`, `z_log_var` and `features_1` ... `features_<depth>`.
+    """
+    trunk = build_resnet18(image_shape, depth)
+    outputs = {
+        name: layers.Activation("linear", name=name)(features)
+        for name, features in trunk.output.items()
+    }
+    heads = latent_heads(outputs[f"features_{depth}"], latent, latent_dim)
+    return keras.Model(trunk.input, {**outputs, **heads}, name="encoder")
+
+
+def load_resnet_encoder(encoder: keras.Model, path: str | PathLike) -> None:
+    """Sets the trunk of an encoder from a file of torchvision's ResNet-18.
+
+    Raises:
+        InputError: If the file cannot be read, or is no such file.
+    """
+    # The heads of the latent code are not in the file.
+    last = encoder.get_layer("z_mean").input
+    load_resnet18_weights(keras.Model(encoder.input, last), path)
 
 
 def build_residual_decoder(
@@ -33,7 +68,7 @@ def build_residual_decoder(
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis",
     ICLR 2019, appendix B. Departures: a single plain code (no class conditioning, no pieces of it
     at each block), no self-attention, a sigmoid at the end; the 1x1 convolution runs before the
-    upsampling, which is the same by nearest neighbours and costs a quarter.
+    upsampling, which gives the same result for nearest neighbours at a quarter of the cost.
     """
     sizes = halved_sizes(*image_shape[:2], depth)
     inputs, x = cells_of_code(latent, latent_dim, *sizes[-1], filters * min(2 ** (depth - 1), 8))
@@ -58,7 +93,7 @@ def _upsampling_block(x, channels, size, level):
 
 
 def _activated(x, name):
-    x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"norm_{name}")(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"norm_{name}")(x)
     return layers.ReLU(name=f"relu_{name}")(x)
 
 
