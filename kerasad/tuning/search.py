@@ -111,18 +111,7 @@ def tune(
         with _without_retracing_advice():
             rows = run_trials(oracle, hypermodel, folder, tell, verbose)
         best = _write_best(folder, hypermodel, config, rows)
-    if best is None:
-        reasons = dict.fromkeys(row["reason"] for row in rows if row["reason"])
-        raise SearchFailedError(
-            f"All {len(rows)} trials failed, so there is no best configuration: "
-            f"{' | '.join(reasons)} ({folder / TRIALS} has them all.)"
-        )
-    echo(format_trials(rows))
-    path = folder / BEST
-    echo(
-        f"The best configuration is in {path}. Next: kerasad train "
-        f"{shlex.quote(config.data.path)} --config {shlex.quote(str(path))} --output RUN"
-    )
+    _tell_result(folder, config, rows, best, echo)
     return Search(folder, rows, best)
 
 
@@ -172,6 +161,22 @@ def _write_best(
     best = RunConfig(config.data, model, training)
     best.write(folder / BEST)
     return best
+
+
+def _tell_result(folder, config, rows, best, echo) -> None:
+    """Prints all trials and the next step; raises a `SearchFailedError` if there is no best one."""
+    if best is None:
+        reasons = dict.fromkeys(row["reason"] for row in rows if row["reason"])
+        raise SearchFailedError(
+            f"All {len(rows)} trials failed, so there is no best configuration: "
+            f"{' | '.join(reasons)} ({folder / TRIALS} has them all.)"
+        )
+    echo(format_trials(rows))
+    path = folder / BEST
+    echo(
+        f"The best configuration is in {path}. Next: kerasad train "
+        f"{shlex.quote(config.data.path)} --config {shlex.quote(str(path))} --output RUN"
+    )
 
 
 @contextlib.contextmanager
