@@ -1,8 +1,7 @@
-"""Which size images are brought to, and the one resize that training and serving share.
+"""The size of model inputs, and the one resize that training and serving share.
 
-Everything but `plan_geometry` and `count_vanished_regions` is made of TensorFlow operations on
-tensors of any size, so that it runs inside `tf.data`, inside a model's `call` and inside an
-exported signature, with the same result.
+The functions on images are TensorFlow operations on tensors of any size, so they run with the same
+result inside `tf.data`, inside a model's `call` and inside an exported signature.
 """
 
 import re
@@ -20,7 +19,7 @@ ASPECT_TOLERANCE = 1.25
 
 @dataclass(frozen=True)
 class Geometry:
-    """The frame that every image is brought to.
+    """The frame that every image is resized to.
 
     Args:
         height: int. Pixels.
@@ -39,19 +38,19 @@ class Geometry:
         return (self.height, self.width, 3)
 
     def resize(self, image):
-        """Returns `resize_image` of these images, to this frame."""
+        """Returns `resize_image` of images, with this frame."""
         return resize_image(image, self.height, self.width, self.keep_aspect)
 
 
 def parse_image_size(
     image_size: int | str | Sequence[int], median_aspect: float = 1.0
 ) -> tuple[int, int]:
-    """Reads an image size as a user writes it.
+    """Parses an image size as a user writes it.
 
-    `"256x640"` and `(256, 640)` are a height and a width, taken as they are. One number s is an
+    `"256x640"` and `(256, 640)` are a height and a width, used as they are. One number s is an
     area of s * s pixels at the aspect ratio a = width / height of the data: height = s / sqrt(a)
-    and width = s * sqrt(a), each rounded to the nearest multiple of 32 and at least 32; s below
-    32 is refused rather than made larger.
+    and width = s * sqrt(a), each rounded to the nearest multiple of 32 and at least 32. An s below
+    32 is refused rather than enlarged.
 
     Args:
         image_size: int, str (`"256"` or `"HxW"`), or two ints (height, width).
@@ -61,8 +60,8 @@ def parse_image_size(
         (height, width), ints in pixels.
 
     Raises:
-        InputError: If `image_size` is none of these, a side is not positive, or one number is
-            below 32.
+        InputError: If `image_size` is none of these, a side is not positive, or a single number
+            is below 32.
     """
     sides = _sides(image_size)
     if not sides or len(sides) > 2 or min(sides) < 1:
@@ -101,27 +100,27 @@ def _nearest_multiple(side):
 
 
 def plan_geometry(records: Sequence, image_size: int | str | Sequence[int] | Geometry) -> Geometry:
-    """Decides the frame for a set of images from the sizes in their headers.
+    """Chooses the frame for a set of images from the sizes in their headers.
 
-    Aspect ratios count as varying when their 95th percentile is more than 1.25 times their 5th
-    (interpolated linearly, so that one odd picture among hundreds decides nothing, but one among
-    a handful does).
+    The aspect ratio is kept if aspect ratios vary: if their 95th percentile is more than 1.25 times
+    their 5th. (Percentiles are interpolated linearly, so that one odd image counts among a few, but
+    not among hundreds.)
 
     Args:
-        records: `ImageRecord`s, or anything with `height` and `width`; good images only, since
-            a test set decides nothing.
-        image_size: As for `parse_image_size`; a `Geometry` is returned unchanged.
+        records: `ImageRecord`s, or anything with `height` and `width`; only good images, since
+            test images must not decide anything.
+        image_size: See `parse_image_size`; a `Geometry` is returned unchanged.
 
     Returns:
         A `Geometry`.
 
     Raises:
-        InputError: If `image_size` cannot be read, or there is no image to measure.
+        InputError: If `image_size` cannot be parsed, or there is no image.
     """
     if isinstance(image_size, Geometry):
         return image_size
     if not records:
-        raise InputError("There is no image to decide the image size from.")
+        raise InputError("There is no image to choose the image size from.")
     aspects = np.array([record.width / record.height for record in records])
     height, width = parse_image_size(image_size, float(np.median(aspects)))
     low, high = np.percentile(aspects, [5, 95])
@@ -132,7 +131,7 @@ def whole_batch_size(batch_size: int, whole_size: Sequence[int], crop_size: Sequ
     """Returns how many whole images hold about as many pixels as a batch of crops; at least 1.
 
     Args:
-        batch_size: int. Crops of a batch.
+        batch_size: int. Crops in a batch.
         whole_size: (height, width) of whole images.
         crop_size: (height, width) of crops.
     """
@@ -144,8 +143,8 @@ def unpack_inputs(inputs):
     """Splits a model input into its images and their validity.
 
     Args:
-        inputs: float tensor (batch, height, width, 3), or a dict with it under `"images"` and
-            perhaps `"valid"` (batch, height, width, 1): 1 = a real pixel, 0 = padding.
+        inputs: float tensor (batch, height, width, 3), or a dict that holds it as `"images"`, and
+            may hold `"valid"` (batch, height, width, 1): 1 = real pixel, 0 = padding.
 
     Returns:
         (images, valid); `valid` is None where every pixel is real.
@@ -158,7 +157,7 @@ def unpack_inputs(inputs):
 def pack_inputs(images, valid=None, features=None):
     """Returns the model input of `images` and `valid`: the inverse of `unpack_inputs`.
 
-    What is known of the images besides is there under `features`.
+    Features of the images that were computed before may be added as `features`.
     """
     if valid is None and features is None:
         return images
@@ -182,7 +181,7 @@ def without_padding(valid, *pictures):
 def fit_inside(height, width, frame_height: int, frame_width: int):
     """Returns the largest size of the same aspect ratio that fits inside a frame.
 
-    Whole numbers throughout, so that Python, NumPy and the graph round alike.
+    Integers throughout, so that Python, NumPy and the graph round alike.
 
     Args:
         height: int tensor of any shape, > 0.
@@ -203,7 +202,7 @@ def fit_inside(height, width, frame_height: int, frame_width: int):
 
 
 def resize_image(image, height: int, width: int, keep_aspect: bool = False):
-    """Brings images to a frame: antialiased bilinear, float32; untouched where the size fits.
+    """Resizes images to a frame: antialiased, bilinear, float32; unchanged if the size fits.
 
     Args:
         image: float tensor in [0, 1], (height, width, channels) or with a batch dimension.
@@ -213,7 +212,7 @@ def resize_image(image, height: int, width: int, keep_aspect: bool = False):
 
     Returns:
         (images, valid): images as given but of the frame's size; valid is None without
-        `keep_aspect`, else float32 (..., height, width, 1), 1 = a real pixel, 0 = padding.
+        `keep_aspect`, else float32 (..., height, width, 1), 1 = real pixel, 0 = padding.
     """
     image = tf.convert_to_tensor(image, tf.float32)
     if not keep_aspect:
@@ -234,10 +233,10 @@ def make_valid(inner_height, inner_width, height: int, width: int):
 
 
 def reflect_to(image, height: int, width: int):
-    """Extends an image at its bottom and right by mirroring, as often as needed.
+    """Extends an image at its bottom and right by reflection, as often as needed.
 
-    Pixel i of a side of n comes from p = i mod 2n, mirrored to 2n - 1 - p from n on. The edge
-    pixel is repeated, so that this also holds for n = 1.
+    Pixel i of a side of length n comes from p = i mod 2n if p < n, else from 2n - 1 - p. The edge
+    pixel is repeated, so this also holds for n = 1.
 
     Args:
         image: tensor (..., height, width, channels), no larger than the frame.
@@ -253,7 +252,7 @@ def reflect_to(image, height: int, width: int):
 
 
 def resize_mask(mask, height: int, width: int, keep_aspect: bool = False):
-    """Brings masks to a frame as `resize_image` does, by nearest neighbour; padding is 0.
+    """Resizes masks to a frame as `resize_image` does, by nearest neighbour; padding is 0.
 
     Args:
         mask: tensor of any type, (height, width, 1) or with a batch dimension.
@@ -310,10 +309,10 @@ def _antialias(image, height, width):
     size = tf.cast(tf.stack([height, width]), tf.int32)
     if isinstance(height, int) and isinstance(width, int):
         if image.shape[-3:-1] == (height, width):
-            return image  # no operation in the graph at all: some runtimes lack this resize
+            return image  # no operation in the graph: some runtimes lack this resize
         size = (height, width)
     resized = tf.image.resize(image, size, method="bilinear", antialias=True)
-    # The weights of a pixel may add up to 1 + 1e-7; at an unchanged size they are 1 and 0.
+    # The weights of a pixel may add up to 1 + 1e-7; for an unchanged size they are 1 and 0.
     return tf.clip_by_value(resized, 0.0, 1.0)
 
 
@@ -323,6 +322,6 @@ def _mirrored(size, length):
 
 
 def _nearest(size, length):
-    """Returns floor((i + 1/2) * length / size), the source of pixel i, in whole numbers."""
+    """Returns floor((i + 1/2) * length / size), the source of pixel i, in integers."""
     size, length = tf.cast(size, tf.int64), tf.cast(length, tf.int64)
     return (2 * tf.range(size) + 1) * length // (2 * size)

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import math
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 
@@ -17,8 +16,6 @@ from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.image_files import ImageRecord
 from kerasad.errors import InputError
 from kerasad.tracing import compiled, map_dataset
-
-_SILENT_SECONDS = 3.0
 
 
 class ImageSource:
@@ -33,6 +30,7 @@ class ImageSource:
         geometry: `Geometry`. The frame.
         cache_bytes: int. Memory for decoded images. Defaults to `0`.
         decoding: `Decoding`.
+        silent_seconds: float. The time after which decoding into memory shows its progress.
 
     Raises:
         InputError: If a file changed after it was indexed; the message names it.
@@ -45,6 +43,7 @@ class ImageSource:
         *,
         cache_bytes: int = 0,
         decoding: Decoding = Decoding(),
+        silent_seconds: float = 3.0,
     ):
         self.records = tuple(records)
         self.geometry = geometry
@@ -56,7 +55,7 @@ class ImageSource:
             inner = fit_inside(sizes[:, 0], sizes[:, 1], geometry.height, geometry.width)
             self.inner_sizes = np.stack(inner, axis=1)
         self._tables = self._make_tables(sizes)
-        self._cache = self._fill() if self.num_cached else None
+        self._cache = self._fill(silent_seconds) if self.num_cached else None
 
     def __len__(self):
         return len(self.records)
@@ -132,14 +131,14 @@ class ImageSource:
     def _decode_file(self, path):
         return decode_file(os.fsdecode(path), self.decoding)
 
-    def _fill(self):
+    def _fill(self, silent_seconds):
         shape = (self.num_cached, *self.geometry.image_shape)
         with tf.device("CPU:0"):  # beside the pipeline, not in the memory of a GPU
             empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=False)
             cache = tf.Variable(empty, trainable=False, name="image_cache")
         del empty
         images = map_dataset(tf.data.Dataset.range(self.num_cached), self._read)
-        progress = _SlowProgress(self.num_cached)
+        progress = _SlowProgress(self.num_cached, silent_seconds)
         with name_bad_files(self.records[: self.num_cached], self.decoding):
             for index, image in enumerate(images):
                 # Assigns a row in place; `cache[index].assign` would copy the whole cache.
@@ -178,9 +177,9 @@ def name_bad_files(
     try:
         yield
     except tf.errors.OpError as error:
-        named = re.search(r"InputError: (.*?)\n", error.message or "")
+        _, named, sentence = (error.message or "").partition("InputError: ")
         if named:
-            raise InputError(named[1]) from error
+            raise InputError(sentence.partition("\n")[0]) from error
         for record in records:
             decode_file(record, decoding)
         raise
@@ -212,15 +211,15 @@ def _file_size(path):
 class _SlowProgress:
     """A progress bar that appears only if the work takes long."""
 
-    def __init__(self, target):
+    def __init__(self, target, silent_seconds):
         self._target = target
-        self._started = time.monotonic()
+        self._silent_until = time.monotonic() + silent_seconds
         self._bar, self._done_before = None, 0
 
     def update(self, current):
         if self._bar is not None:
             self._bar.update(current - self._done_before)
-        elif time.monotonic() - self._started > _SILENT_SECONDS and current < self._target:
+        elif time.monotonic() > self._silent_until and current < self._target:
             # The bar takes its own start for that of the work, so it only counts what is left.
             left = self._target - current
             print(f"Decoding images into memory, {left} of {self._target} left:", flush=True)

@@ -6,7 +6,6 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data import pipeline, read_images
-from kerasad.data import source as source_module
 from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
 from kerasad.data.image_files import read_record
@@ -265,13 +264,11 @@ def test_a_picture_of_another_size_but_as_many_bytes_is_named(write_images, tmp_
         collect(dataset)
 
 
-def test_a_slow_filling_of_the_memory_shows_its_progress(write_images, monkeypatch, capsys):
+def test_a_slow_filling_of_the_memory_shows_its_progress(write_images, capsys):
     records = write_images([(16, 16)] * 3)
-    monkeypatch.setattr(source_module, "_SILENT_SECONDS", -1.0)
-    ImageSource(records, SQUARE, cache_bytes=10**6)
+    ImageSource(records, SQUARE, cache_bytes=10**6, silent_seconds=-1.0)
     assert "2 of 3 left" in capsys.readouterr().out
-    monkeypatch.setattr(source_module, "_SILENT_SECONDS", 1e9)
-    ImageSource(records, SQUARE, cache_bytes=10**6)
+    ImageSource(records, SQUARE, cache_bytes=10**6, silent_seconds=1e9)
     assert capsys.readouterr().out == ""
 
 

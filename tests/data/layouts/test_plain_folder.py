@@ -25,6 +25,23 @@ def draw(tmp_path, noise):
     return make
 
 
+def test_a_plain_folder_is_searched_recursively(tmp_path, noise):
+    for number, name in enumerate(["b.png", "a/x.jpg", "a/deep/y.BMP", "z.tif"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(16, 16, number)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not an image, and not reported")
+    index = read_category(tmp_path)
+    assert index.layout == "folder"
+    assert [record.relative_path for record in index.good] == [
+        "a/deep/y.BMP",
+        "a/x.jpg",
+        "b.png",
+        "z.tif",
+    ]
+    assert [record.decoder for record in index.good] == ["graph", "graph", "graph", "pillow"]
+    assert (index.test, index.problems) == ((), ())
+
+
 @pytest.mark.parametrize(
     ("folder", "meaning"),
     [

@@ -1,0 +1,106 @@
+"""MVTec's layout: what is read, and what is reported."""
+
+import hashlib
+import os
+import shutil
+
+import pytest
+from PIL import Image
+
+from kerasad.data import read_category
+from kerasad.errors import InputError
+
+
+def messages(index):
+    return [problem.message for problem in index.problems]
+
+
+def names(records):
+    return [record.relative_path for record in records]
+
+
+def test_mvtec_layout_is_read(category):
+    index = read_category(category)
+    assert (index.name, index.root, index.layout) == ("bolt", str(category), "mvtec")
+    assert names(index.good) == [f"train/good/00{number}.png" for number in range(6)]
+    assert names(index.test) == [
+        "test/good/006.png",
+        "test/good/007.png",
+        "test/scratch/008.png",
+        "test/scratch/009.png",
+    ]
+    assert [record.label for record in index.test] == [0, 0, 1, 1]
+    assert [record.defect for record in index.test] == ["good", "good", "scratch", "scratch"]
+    assert index.problems == ()
+    record = index.test[2]
+    assert record.mask_path == str(category / "ground_truth/scratch/008_mask.png")
+    assert (record.height, record.width, record.decoder) == (32, 24, "graph")
+    content = (category / "test/scratch/008.png").read_bytes()
+    assert record.content_hash == hashlib.sha256(content).hexdigest()
+    assert os.path.getsize(record) == len(content)  # a record is a path
+
+
+def test_a_missing_test_folder_is_fine(category):
+    shutil.rmtree(category / "test")
+    index = read_category(category)
+    assert (index.layout, len(index.good), index.test, index.problems) == ("mvtec", 6, (), ())
+
+
+def test_files_that_are_no_images_are_told_in_class_folders_only(category):
+    (category / "license.txt").write_text("at the root")
+    (category / "test/scratch/Thumbs.db").write_bytes(b"?")
+    (category / "test/scratch/more").mkdir()
+    index = read_category(category, on_bad="raise")
+    assert len(index.test) == 4
+    thumbs, more = messages(index)
+    assert thumbs.endswith("test/scratch/Thumbs.db: this is not an image.")
+    assert more.endswith("test/scratch/more: folders inside a class are not read.")
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_defect_without_a_mask_is_kept_and_told(damage, category):
+    mask = category / "ground_truth/scratch/008_mask.png"
+    mask.unlink()
+    if damage == "empty":
+        Image.new("L", (24, 32)).save(mask)
+    index = read_category(category, on_bad="raise")
+    assert [record.mask_path is not None for record in index.test] == [False, False, False, True]
+    assert ("has no mask" if damage == "missing" else "is empty") in messages(index)[0]
+
+
+def test_a_mask_may_have_its_images_name(category):
+    folder = category / "ground_truth/scratch"
+    (folder / "008_mask.png").rename(folder / "008.png")
+    assert read_category(category).problems == ()
+
+
+def test_names_are_compared_however_an_accent_is_written(category):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    (category / "test/scratch/008.png").rename(category / f"test/scratch/{composed}.png")
+    masks = category / "ground_truth/scratch"
+    (masks / "008_mask.png").rename(masks / f"{decomposed}_mask.png")
+    assert read_category(category).problems == ()
+
+
+def test_masks_without_an_image_are_told(category):
+    (category / "test/scratch/008.png").unlink()
+    assert "masks without an image" in messages(read_category(category, on_bad="raise"))[0]
+
+
+def test_an_empty_class_and_unused_folders_are_told(category):
+    (category / "test/dent").mkdir()
+    (category / "train/bad").mkdir()
+    unused, empty = messages(read_category(category, on_bad="raise"))
+    assert unused.endswith("train/bad: only the images in train/good are used for training.")
+    assert empty.endswith("test/dent: no usable image.")
+
+
+def test_a_folder_of_several_categories_is_refused(category):
+    with pytest.raises(InputError, match="categories bolt"):
+        read_category(category.parent)
+
+
+def test_train_without_good_is_refused(category):
+    (category / "train/good").rename(category / "train/ok")
+    with pytest.raises(InputError, match=r"no folder .*bolt/train/good"):
+        read_category(category)
