@@ -56,9 +56,9 @@ def test_the_two_players_pull_made_logits_apart():
     fake = tf.constant(FAKE)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(fake)
-        judge = discriminator_adversarial_loss(tf.constant(REAL), fake)
+        loss = discriminator_adversarial_loss(tf.constant(REAL), fake)
         maker = generator_adversarial_loss(fake)
-    assert np.all(tape.gradient(judge, fake) > 0)
+    assert np.all(tape.gradient(loss, fake) > 0)
     assert np.all(tape.gradient(maker, fake) < 0)
 
 

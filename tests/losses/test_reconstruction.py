@@ -168,7 +168,7 @@ def test_loss_reloads_from_its_config():
     assert again.get_config() == loss.get_config()
 
 
-def test_half_precision_reconstruction_is_judged_in_float32():
+def test_half_precision_reconstruction_is_compared_in_float32():
     images, reconstruction = similar_images()
     half = reconstruction.astype("float16")
     loss = ReconstructionLoss(0.5).call(images, half)

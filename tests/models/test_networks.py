@@ -68,16 +68,16 @@ def test_noise_starts_small_and_alike_for_all_images():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_discriminator_judges_cells_at_every_size(shape):
+def test_discriminator_classifies_cells_at_every_size(shape):
     discriminator = build_discriminator(shape, 4, 3, 6)
-    judged = discriminator(random_images(shape))
+    outputs = discriminator(random_images(shape))
     quarter, coarsest = halved_sizes(*shape[:2], 3)[2:]
-    assert tuple(judged["logits"].shape) == (2, *coarsest, 1)
-    assert tuple(judged["embedding"].shape) == (2, *quarter, 6)
-    assert tuple(judged["features"].shape) == (2, *quarter, 8 + 16)
+    assert tuple(outputs["logits"].shape) == (2, *coarsest, 1)
+    assert tuple(outputs["embedding"].shape) == (2, *quarter, 6)
+    assert tuple(outputs["features"].shape) == (2, *quarter, 8 + 16)
 
 
-def test_discriminator_judges_an_image_without_its_batch_mates():
+def test_discriminator_classifies_an_image_without_its_batch_mates():
     discriminator, images = build_discriminator((16, 16, 3), 4, 2, 6), random_images((16, 16, 3))
     whole, alone = (discriminator(x) for x in (images, images[:1]))
     np.testing.assert_allclose(whole["logits"][:1], alone["logits"], atol=1e-5)

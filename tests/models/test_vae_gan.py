@@ -39,11 +39,11 @@ def test_tensors_agree_with_predict_and_tell_image_from_reconstruction(trained, 
     model, _ = trained
     tensors = model.tensors(images)
     np.testing.assert_allclose(tensors["reconstruction"], model.predict(images, verbose=0), 1e-5)
-    judged, made = (model.discriminator(x) for x in (images, tensors["reconstruction"]))
-    np.testing.assert_allclose(tensors["embedding"], judged["embedding"], atol=1e-5)
-    np.testing.assert_allclose(tensors["reconstruction_embedding"], made["embedding"], atol=1e-5)
+    real, fake = (model.discriminator(x) for x in (images, tensors["reconstruction"]))
+    np.testing.assert_allclose(tensors["embedding"], real["embedding"], atol=1e-5)
+    np.testing.assert_allclose(tensors["reconstruction_embedding"], fake["embedding"], atol=1e-5)
     np.testing.assert_allclose(
-        tensors["reconstruction_discriminator_features"], made["features"], atol=1e-5
+        tensors["reconstruction_discriminator_features"], fake["features"], atol=1e-5
     )
 
 
