@@ -74,11 +74,11 @@ def build_report(
     models = {facts.title: detector.model, **(beside or {})}
     for title in beside or {}:
         _check_image_size(title, models[title], detector)
-    config = facts.config
+    config, epochs = facts.config, facts.config.training.epochs
     return page.render(
         title=f"{Path(config.data.path).name}, {config.model.name}",
         subtitle=f"{config.data.path}, seed {config.training.seed}, "
-        f"{config.training.epochs} epochs, image size {config.data.image_size}",
+        f"{'' if epochs is None else f'{epochs} epochs, '}image size {config.data.image_size}",
         sections=[
             metrics_section(facts.metrics),
             *_image_sections(detector, load_data, facts.metrics or {}, models),

@@ -85,7 +85,9 @@ def training_section(
         section.notes.append(f"The curves cannot be shown. {error}")
         return section
     if not history:
-        section.notes.append("The run has no history.csv: nothing was trained, or it is gone.")
+        section.notes.append(
+            "There is no history.csv: either nothing was trained, or the file was removed."
+        )
         return section
     if warmup_steps > 0 and "val_encoder_loss" in history:
         section.text = (

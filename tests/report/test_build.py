@@ -89,6 +89,7 @@ def test_a_model_that_trains_nothing_has_no_reconstruction_and_shows_features(
     assert "<th>reconstruction</th>" not in page
     assert "Features of the backbone" in page
     assert "no history.csv" in page
+    assert "None epochs" not in page
 
 
 def test_a_model_without_latent_and_features_has_no_t_sne(make_detector, category):
