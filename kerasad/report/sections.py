@@ -86,7 +86,7 @@ def training_section(
         return section
     if not history:
         section.notes.append(
-            "There is no history.csv: either nothing was trained, or the file was removed."
+            "There is no history.csv: either nothing was trained or the file was removed."
         )
         return section
     if warmup_steps > 0 and "val_encoder_loss" in history:
