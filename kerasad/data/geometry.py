@@ -165,17 +165,17 @@ def pack_inputs(images, valid=None, features=None):
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def without_padding(valid, *pictures):
+def without_padding(valid, *arrays):
     """Returns arrays (height, width, ...) of one image without their padding.
 
     Args:
-        valid: array (height, width, 1), 0 where padded: below and right of the picture; or None.
-        *pictures: arrays whose first two axes are those of `valid`.
+        valid: array (height, width, 1), 0 in the padding below and right of the image; or None.
+        *arrays: arrays whose first two axes are those of `valid`.
     """
     if valid is None:
-        return pictures
+        return arrays
     rows, columns = (int(np.asarray(valid).any(axis).sum()) for axis in ((1, 2), (0, 2)))
-    return tuple(picture[:rows, :columns] for picture in pictures)
+    return tuple(array[:rows, :columns] for array in arrays)
 
 
 def fit_inside(height, width, frame_height: int, frame_width: int):

@@ -20,7 +20,7 @@ def match_masks(
     Args:
         folder: The folder of masks; it may be missing.
         records: The images.
-        reader: `ImageReader`, which is told of masks that belong to no image.
+        reader: `ImageReader`. Masks that belong to no image become a remark.
 
     Returns:
         The masks, by the paths of their images.
@@ -46,7 +46,7 @@ def match_masks(
 def attach_masks(
     records: Sequence[ImageRecord], masks: Mapping[str, Path], reader: ImageReader
 ) -> list[ImageRecord]:
-    """Gives each image its mask if it is usable, and tells the reader if it is not.
+    """Gives each image its mask if it is usable, and a remark if it is not.
 
     Args:
         records: Defective images.

@@ -44,7 +44,7 @@ def write_bad(category, noise, encode, make_bomb):
             "one pixel": encode(noise(1, 1)),
             "animated": encode(frames[0], save_all=True, append_images=frames[1:]),
             "pages": encode(frames[0], "TIFF", save_all=True, append_images=frames[1:]),
-            "text": b"this is no picture",
+            "text": b"this is no image",
             "float": encode(np.zeros((32, 24), "float32"), "TIFF"),
         }
         if kind in contents:
@@ -110,7 +110,7 @@ def test_an_unreadable_file_is_named_and_left_out(category, monkeypatch):
     assert "000.png: the file cannot be read (Permission denied)" in index.problems[0].message
 
 
-def test_a_name_that_is_not_utf8_is_told_and_left_out(category):
+def test_a_name_that_is_not_utf8_is_reported_and_left_out(category):
     source = os.fsencode(category / "train/good/000.png")
     try:
         shutil.copy(source, os.fsencode(category / "train/good") + b"/\xff.png")
@@ -135,7 +135,7 @@ def test_unusual_names_work(name, category):
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "alpha", "16-bit", "palette", "turned", "two colours"])
-def test_unusual_pictures_are_used(kind, category, noise):
+def test_unusual_images_are_used(kind, category, noise):
     folder = category / "train/good"
     image = Image.fromarray(noise(32, 24, seed=99))
     exif = Image.Exif()

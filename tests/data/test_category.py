@@ -1,4 +1,4 @@
-"""A category as datasets: who is in them, what they yield, and what is refused."""
+"""A category as datasets: which images they hold, what they yield, and what is refused."""
 
 from collections import Counter
 
@@ -51,11 +51,11 @@ def collect(dataset):
     return np.concatenate([unpack_inputs(x)[0].numpy() for x in dataset])
 
 
-def pictures(images):
+def count_images(images):
     return Counter(image.tobytes() for image in np.asarray(images))
 
 
-def files(records):
+def count_files(records):
     return Counter(decode_file(record).tobytes() for record in records)
 
 
@@ -75,7 +75,7 @@ def test_the_datasets_hold_the_images_of_the_split_and_of_nothing_else(folder):
     assert (data.name, data.image_shape, data.full_shape) == ("nut", (32, 32, 3), (32, 32, 3))
     assert not data.keep_aspect
     for part in ("train", "validation", "calibration"):
-        assert pictures(collect(getattr(data, part))) == files(getattr(data.split, part))
+        assert count_images(collect(getattr(data, part))) == count_files(getattr(data.split, part))
     assert data.validation_crops is data.validation
     assert data.steps_per_epoch == len(list(data.train)) == 2
     assert data.train.element_spec == tf.TensorSpec((None, 32, 32, 3), tf.float32)
@@ -94,7 +94,7 @@ def test_a_split_file_gives_the_split_of_its_run(folder, tmp_path):
     assert load_category(folder, 32, seed=9, split=tmp_path / "split.json").split == run.split
 
 
-def test_test_images_come_with_what_is_known_of_them(folder):
+def test_test_images_come_with_labels_and_masks(folder):
     data = load_category(folder, "16x16", batch_size=8)
     [(images, targets)] = list(data.test)
     assert images.shape == (4, 16, 16, 3)
@@ -144,7 +144,7 @@ def test_experts_learn_from_each_image_once_or_from_crops(folder):
     data = load_category(folder, (32, 32), batch_size=3)
     assert len(data.split.train) == 7
     assert len(collect(data.train)) == 8  # no batch of one
-    assert pictures(collect(data.train_for_experts)) == files(data.split.train)
+    assert count_images(collect(data.train_for_experts)) == count_files(data.split.train)
     data = load_category(folder, "64x64", batch_size=8, crop_size=32)
     crops = collect(data.train_for_experts)
     assert crops.shape[1:] == (32, 32, 3)
@@ -200,7 +200,7 @@ def test_a_file_that_breaks_during_training_is_named(folder):
 
 
 def test_broken_files_are_skipped_and_named_or_refused(folder):
-    (folder / "train/good/11.png").write_bytes(b"no picture")
+    (folder / "train/good/11.png").write_bytes(b"no image")
     data = load_category(folder, 32)
     assert len(data.index.good) == 10
     assert "11.png" in data.split_table()
@@ -226,7 +226,7 @@ def test_bad_arguments_are_named(folder, arguments, name):
 def test_predicting_names_bad_files_and_goes_on(folder):
     good = folder / "train/good"
     (good / "broken.png").write_bytes(save(good / "9.png").read_bytes()[:-30])
-    (good / "text.png").write_text("no picture")
+    (good / "text.png").write_text("no image")
     stream = load_images([good, good / "missing.png"], Geometry(32, 32), batch_size=4)
     images, numbers = zip(*stream.dataset, strict=True)
     assert [len(part) for part in images] == [4, 4, 3]
@@ -257,14 +257,14 @@ def test_predicting_and_training_see_the_same_pixels(tmp_path):
 def test_good_images_never_hold_the_defects_of_an_mvtec_folder(folder):
     more = load_good_images(folder, Geometry(32, 32), batch_size=4)
     assert len(more.records) == 10
-    assert pictures(collect(more.dataset)) == files(more.records)
+    assert count_images(collect(more.dataset)) == count_files(more.records)
     chosen = load_good_images([folder / "test/good"], Geometry(32, 32))
     assert [record.relative_path for record in chosen.records] == ["0.tiff"]
     one = load_good_images(folder / "test/good/0.tiff", Geometry(32, 32))
     assert collect(one.dataset).shape == (1, 32, 32, 3)
 
 
-def test_no_usable_good_image_is_said(tmp_path):
+def test_no_usable_good_image_is_refused(tmp_path):
     (tmp_path / "note.png").write_text("hello")
     with pytest.raises(InputError, match=r"no usable .* image"):
         load_good_images([tmp_path / "note.png"], Geometry(32, 32))

@@ -56,12 +56,12 @@ def test_aspect_is_kept_only_where_it_varies_by_more_than_a_quarter():
     assert geometry.plan_geometry(records((100, 100), (130, 100)), "64x64").keep_aspect
 
 
-def test_one_odd_picture_among_hundreds_decides_nothing():
+def test_one_odd_image_among_hundreds_decides_nothing():
     data = records(*[(100, 100)] * 99, (100, 300))
     assert geometry.plan_geometry(data, 64) == Geometry(64, 64, keep_aspect=False)
 
 
-def test_a_geometry_is_taken_as_it_is():
+def test_a_geometry_is_returned_unchanged():
     frame = Geometry(48, 80, keep_aspect=True)
     assert geometry.plan_geometry([], frame) is frame
     with pytest.raises(InputError, match="no image"):

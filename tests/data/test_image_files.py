@@ -32,7 +32,7 @@ def test_linked_folders_are_followed(tmp_path, noise):
     assert names(read_category(tmp_path / "data").good) == ["link/x.png"]
 
 
-def test_dot_files_are_passed_over(category):
+def test_dot_files_are_ignored(category):
     (category / "train/good/._000.png").write_bytes(b"what macOS leaves behind")
     (category / "test/.cache").mkdir()
     assert read_category(category).problems == ()

@@ -19,7 +19,7 @@ def names(records):
     return [record.relative_path for record in records]
 
 
-def test_a_picture_of_the_test_set_is_not_trained_on(category):
+def test_a_test_image_is_not_used_for_training(category):
     shutil.copy(category / "test/scratch/009.png", category / "train/good/copy.png")
     index = read_category(category)
     assert len(index.good) == 6
@@ -28,7 +28,7 @@ def test_a_picture_of_the_test_set_is_not_trained_on(category):
         read_category(category, on_bad="raise")
 
 
-def test_a_picture_that_is_good_and_defective_is_told(category):
+def test_an_image_that_is_good_and_defective_is_reported(category):
     shutil.copy(category / "test/good/006.png", category / "test/scratch/008.png")
     message = "the same image is also in the test set as test/good/006.png"
     assert any(message in text for text in messages(read_category(category, on_bad="raise")))
@@ -52,7 +52,7 @@ def test_a_missing_folder_is_refused(tmp_path):
         (60_000, None, None),
     ],
 )
-def test_a_white_that_does_not_fit_is_told(brightest, max_value, message, category):
+def test_an_implausible_white_level_is_reported(brightest, max_value, message, category):
     pixels = np.full((32, 24), brightest, "uint16")
     Image.fromarray(pixels).save(category / "train/good/deep.png")
     found = messages(read_category(category, decoding=Decoding(max_value), on_bad="raise"))
@@ -60,7 +60,7 @@ def test_a_white_that_does_not_fit_is_told(brightest, max_value, message, catego
     assert message is None or message in found[0]
 
 
-def test_an_unknown_way_with_bad_files_is_refused(category):
+def test_an_unknown_on_bad_is_refused(category):
     with pytest.raises(InputError, match="on_bad"):
         read_category(category, on_bad="hope")
 

@@ -99,7 +99,7 @@ def test_labelled_images_stay_out_of_a_test_set_that_split_json_restores(categor
     assert again.index.test == data.index.test
 
 
-def test_labels_say_nothing_of_crops(category):
+def test_labelled_images_are_not_cut_into_crops(category):
     data = load_category(category, image_size=32, crop_size=32, labelled_share=0.02)
     with pytest.raises(InputError, match="cannot be used for training on crops"):
         data.labelled_train_from(0)

@@ -255,7 +255,7 @@ def test_a_file_that_vanishes_is_named(write_images, tmp_path):
         ImageSource(records, SQUARE)
 
 
-def test_a_picture_of_another_size_but_as_many_bytes_is_named(write_images, tmp_path):
+def test_an_image_of_another_size_with_as_many_bytes_is_named(write_images, tmp_path):
     records = write_images([(16, 32)], ".bmp")
     dataset = pipeline.make_dataset(ImageSource(records, SQUARE), 2)
     pixels = np.zeros((32, 16, 3), "uint8")

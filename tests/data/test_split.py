@@ -1,4 +1,4 @@
-"""Who trains, validates and calibrates."""
+"""The split into train, validation and calibration, and its file."""
 
 import dataclasses
 import json
@@ -88,7 +88,7 @@ def test_a_split_depends_on_contents_and_seed_only():
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_few_images_leave_one_out_and_say_so(count):
+def test_with_few_images_one_is_left_out_with_a_note(count):
     split = split_good(make_records(count))
     assert sizes(split) == (count - 1, 1, 1)
     assert split.validation == split.calibration

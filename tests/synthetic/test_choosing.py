@@ -36,7 +36,7 @@ def test_the_images_given_are_left_alone(images):
     np.testing.assert_array_equal(images, before)
 
 
-def test_the_seed_alone_decides(images):
+def test_only_the_seed_decides(images):
     defects = ChoosingDefects()
     first = defects.draw(images, seed=5)
     np.random.default_rng(1).uniform()

@@ -121,7 +121,7 @@ def test_an_interrupted_write_leaves_no_demo(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_in_the_way_is_not_overwritten(tmp_path):
+def test_an_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "brick").mkdir()
     (tmp_path / "brick" / "mine.txt").write_text("keep")
     with pytest.raises(InputError, match="not a complete demo"):

@@ -41,7 +41,7 @@ def test_only_the_family_asked_for_is_drawn(images, family):
     assert set(drawn) <= {0, number}
 
 
-def test_an_image_has_a_family_exactly_if_its_mask_has_pixels(images):
+def test_an_image_has_a_family_if_and_only_if_its_mask_has_pixels(images):
     layer = TrainingDefects(0.5, seed=3)
     for _ in range(5):
         corrupted, mask, family = (np.asarray(part) for part in layer(images))

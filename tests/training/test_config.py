@@ -89,6 +89,8 @@ def test_the_data_settings_have_the_defaults_of_the_python_function():
     for name in shared:
         default = signature[name].default
         assert config[name] == default, name
+    assert DataConfig("photos").decoding == signature["decoding"].default
+    assert RunConfig.from_mapping(FULL).data.decoding.max_value == 4095
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """From image files to pixels: the header is checked first, then one of two decoders runs.
 
-- `settings`: `Decoding`, what a decoder has to be told.
+- `settings`: `Decoding`, the white level and the limits.
 - `header`, `tiff_header`: format, size and depth from the first bytes of a file.
 - `graph`: the decoder in TensorFlow operations, which a SavedModel can hold.
 - `pillow`: the decoder for what TensorFlow cannot read.

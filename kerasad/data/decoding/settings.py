@@ -1,4 +1,4 @@
-"""What a decoder has to be told: the white level, and the limits."""
+"""The settings of decoding: the white level of 16-bit images, and the limits."""
 
 from dataclasses import dataclass
 

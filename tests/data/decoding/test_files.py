@@ -77,7 +77,7 @@ def test_16_bit_colours_in_tiff_are_refused_where_their_lower_bits_count(tmp_pat
         decode_file(tmp_path / "a.tif", Decoding(max_value=4095))
 
 
-def test_8_bit_pictures_do_not_ask_for_max_value(encode):
+def test_8_bit_images_ignore_max_value(encode):
     data = encode(CARD)
     np.testing.assert_array_equal(decode(data, max_value=100), decode(data))
 
@@ -102,7 +102,7 @@ def test_cmyk_becomes_rgb(encode):
     np.testing.assert_allclose(image, np.tile([0, 0.8, 0.8], (8, 8, 1)), atol=0.01)
 
 
-def test_a_picture_of_one_pixel_is_decoded(encode):
+def test_an_image_of_one_pixel_is_decoded(encode):
     for image_format in ("PNG", "BMP", "TIFF"):
         image = decode(encode(np.array([[[51, 102, 255]]], "uint8"), image_format))
         np.testing.assert_allclose(image, [[[0.2, 0.4, 1.0]]], rtol=1e-6)

@@ -42,7 +42,7 @@ def test_orientations_are_honoured_as_outside_of_the_graph(image_format, noise, 
         np.testing.assert_array_equal(in_graph(data), expected)
 
 
-def test_every_kind_of_picture_is_as_outside_of_the_graph(noise, encode, in_graph):
+def test_every_kind_of_image_decodes_as_outside_of_the_graph(noise, encode, in_graph):
     kinds = [("PNG", mode) for mode in ("1", "L", "LA", "P", "RGBA")]
     kinds += [("JPEG", "L"), ("JPEG", "CMYK"), ("BMP", "RGB"), ("BMP", "RGBA")]
     files = [encode(Image.fromarray(noise()).convert(mode), kind) for kind, mode in kinds]
@@ -109,7 +109,7 @@ def test_animations_and_endless_chunks_are_refused(noise, encode, png_chunk, in_
 
 def test_other_files_are_refused(noise, encode, in_graph):
     files = [encode(noise(), kind) for kind in ("TIFF", "GIF", "WEBP")]
-    files += [b"no picture at all", b"", encode(Image.fromarray(noise()).convert("P"), "BMP")]
+    files += [b"no image at all", b"", encode(Image.fromarray(noise()).convert("P"), "BMP")]
     for data in files:
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"neither a PNG|Only BMP"):
             in_graph(data)

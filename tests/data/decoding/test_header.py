@@ -25,13 +25,13 @@ from kerasad.errors import InputError
         ("TIFF", "L", Header("tiff", 13, 9, channels=1, decoder="pillow")),
     ],
 )
-def test_header_says_what_the_picture_is(image_format, mode, expected, noise, encode):
+def test_the_header_describes_the_image(image_format, mode, expected, noise, encode):
     data = encode(Image.fromarray(noise()).convert(mode), image_format)
     assert read_header(data) == expected
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
-def test_header_says_16_bits(image_format, encode):
+def test_the_header_states_16_bits(image_format, encode):
     header = read_header(encode(np.zeros((4, 5), "uint16"), image_format))
     assert (header.height, header.width, header.bits) == (4, 5, 16)
 

@@ -46,7 +46,7 @@ def test_a_missing_test_folder_is_fine(category):
     assert (index.layout, len(index.good), index.test, index.problems) == ("mvtec", 6, (), ())
 
 
-def test_files_that_are_no_images_are_told_in_class_folders_only(category):
+def test_files_that_are_no_images_are_reported_in_class_folders_only(category):
     (category / "license.txt").write_text("at the root")
     (category / "test/scratch/Thumbs.db").write_bytes(b"?")
     (category / "test/scratch/more").mkdir()
@@ -58,7 +58,7 @@ def test_files_that_are_no_images_are_told_in_class_folders_only(category):
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty"])
-def test_a_defect_without_a_mask_is_kept_and_told(damage, category):
+def test_a_defect_without_a_mask_is_kept_and_reported(damage, category):
     mask = category / "ground_truth/scratch/008_mask.png"
     mask.unlink()
     if damage == "empty":
@@ -82,12 +82,12 @@ def test_names_are_compared_however_an_accent_is_written(category):
     assert read_category(category).problems == ()
 
 
-def test_masks_without_an_image_are_told(category):
+def test_masks_without_an_image_are_reported(category):
     (category / "test/scratch/008.png").unlink()
     assert "masks without an image" in messages(read_category(category, on_bad="raise"))[0]
 
 
-def test_an_empty_class_and_unused_folders_are_told(category):
+def test_an_empty_class_and_unused_folders_are_reported(category):
     (category / "test/dent").mkdir()
     (category / "train/bad").mkdir()
     unused, empty = messages(read_category(category, on_bad="raise"))

@@ -13,7 +13,7 @@ from kerasad.errors import InputError
 
 @pytest.fixture
 def draw(tmp_path, noise):
-    """Function of relative paths that writes a picture to each; returns the folder."""
+    """Function of relative paths that writes an image to each; returns the folder."""
 
     def make(*paths):
         for number, name in enumerate(paths):
@@ -57,7 +57,7 @@ def test_a_plain_folder_is_searched_recursively(tmp_path, noise):
         ("predictions", "earlier results"),
     ],
 )
-def test_a_folder_whose_name_says_that_it_is_not_of_good_images_is_refused(draw, folder, meaning):
+def test_an_inner_folder_of_defects_masks_or_results_is_refused(draw, folder, meaning):
     data = draw("a.png", f"{folder}/b.png")
     with pytest.raises(InputError, match=f"holds {meaning}, .*only good images") as caught:
         read_category(data)
@@ -94,11 +94,11 @@ def test_photos_in_the_folder_that_predict_wrote_to_are_refused(draw):
         ("masked_ball/a.png", "okra/b.png", "badge/c.png"),
     ],
 )
-def test_folders_that_say_nothing_of_quality_are_read(draw, paths):
+def test_folder_names_without_a_meaning_are_read(draw, paths):
     assert len(read_category(draw(*paths)).good) == len(paths)
 
 
-def test_the_name_of_the_folder_itself_says_nothing(draw):
+def test_the_name_of_the_folder_itself_does_not_count(draw):
     assert len(read_category(draw("masks/a.png", "masks/b.png") / "masks").good) == 2
 
 
