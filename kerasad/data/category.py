@@ -29,13 +29,9 @@ class Category:
         index: `CategoryIndex`: all images, and the problems found.
         split: `GoodSplit`: what each good image is used for.
         geometry: `Geometry` of whole images.
-        batch_size: int. Images, or crops, in a training batch.
-        seed: int. Of the order and the crops.
         crop_size: (height, width) of training crops, or None for whole images.
-        crops_per_image: int or None. Crops of each image per epoch; None covers its area twice.
-        cache_megabytes: int. Memory (MiB) for decoded images.
-        decoding: `Decoding`.
         labelled: `ImageRecord`s of images labelled defective, which may be used for training.
+        **options: See `load_category`.
     """
 
     def __init__(

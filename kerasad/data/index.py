@@ -95,8 +95,7 @@ def read_category(
     reader = ImageReader(root, decoding, verify)
     layout = find_layout(root)
     found = layout.read(root, reader)
-    good = _without_small(found.good, reader)
-    good = _without_tested(good, found.test, reader)
+    good = _for_training(found.good, found.test, reader)
     _report_contradictions(found.test, reader)
     _report_white_level(found.good, found.good_folder, reader)
     if not good:
@@ -106,10 +105,8 @@ def read_category(
             + next(reasons, "")
         )
     _finish(reader, on_bad)
-    problems = tuple(reader.problems)
-    return CategoryIndex(
-        root.name, str(root), layout.name, tuple(good), tuple(found.test), problems
-    )
+    images = tuple(good), tuple(found.test)
+    return CategoryIndex(root.name, str(root), layout.name, *images, tuple(reader.problems))
 
 
 def read_images(
@@ -224,27 +221,20 @@ def _finish(reader, on_bad):
         raise InputError(broken[0].message + more)
 
 
-def _without_small(good, reader):
-    kept = []
-    for record in good:
-        if min(record.height, record.width) >= MIN_TRAINING_SIDE:
-            kept.append(record)
-        else:
-            size = f"{record.width} x {record.height} pixels"
-            reader.remark(record, f"{size} are too few to learn from.", broken=True)
-    return kept
-
-
-def _without_tested(good, test, reader):
+def _for_training(good, test, reader):
+    """Returns the good images without those that are too small, or also in the test set."""
     tested = {record.content_hash: record.path for record in test}
     kept = []
     for record in good:
         copy = tested.get(record.content_hash)
-        if copy is None:
-            kept.append(record)
-        else:
+        if min(record.height, record.width) < MIN_TRAINING_SIDE:
+            message = f"{record.width} x {record.height} pixels are too few to learn from."
+            reader.remark(record, message, broken=True)
+        elif copy is not None:
             message = f"the same image is in the test set ({copy}); keep only one of them."
             reader.remark(record, message, broken=True)
+        else:
+            kept.append(record)
     return kept
 
 
@@ -263,13 +253,13 @@ def _report_white_level(good, folder, reader):
     max_value = reader.decoding.max_value
     if brightest is None:
         return
-    if max_value is not None and brightest > max_value:
-        message = f"values up to {brightest} in 16-bit images are cut off at max_value={max_value}."
-        reader.remark(folder, message)
-    elif max_value is None and brightest <= 16383:
+    if max_value is None and brightest <= 16383:
         white = next(white for white in (1023, 4095, 16383) if brightest <= white)
         message = (
             f"16-bit images reach only {brightest} of 65535 and are nearly black; if the camera's "
             f"white is {white}, pass max_value={white}."
         )
+        reader.remark(folder, message)
+    elif brightest > reader.decoding.white:
+        message = f"values up to {brightest} in 16-bit images are cut off at max_value={max_value}."
         reader.remark(folder, message)

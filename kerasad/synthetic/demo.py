@@ -133,12 +133,13 @@ def _not_written(directory, error):
 def _write_tree(folder, photograph, name, seed):
     """Writes all images of the demo, and finally the file that marks it as complete."""
     rng = np.random.default_rng([seed, DEMOS.index(name)])
-    for i in range(NUM_TRAIN):
-        image = _crop(photograph, TRAIN_REGIONS, rng)
-        _write_image(folder / "train" / "good" / f"{i:03d}.png", image)
-    for i in range(NUM_TEST_GOOD):
-        image = _crop(photograph, TEST_REGIONS, rng)
-        _write_image(folder / "test" / "good" / f"{i:03d}.png", image)
+    for part, count, regions in (
+        ("train", NUM_TRAIN, TRAIN_REGIONS),
+        ("test", NUM_TEST_GOOD, TEST_REGIONS),
+    ):
+        for i in range(count):
+            image = _crop(photograph, regions, rng)
+            _write_image(folder / part / "good" / f"{i:03d}.png", image)
     for defect in DEFECTS:
         for i in range(NUM_EACH_DEFECT):
             image = _crop(photograph, TEST_REGIONS, rng)

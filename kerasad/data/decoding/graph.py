@@ -32,30 +32,17 @@ def decode_bytes_in_graph(image_bytes, decoding: Decoding = Decoding(), position
     """
     image_bytes = tf.ensure_shape(tf.convert_to_tensor(image_bytes, tf.string), ())
     data = tf.concat([tf.io.decode_raw(image_bytes, tf.uint8), tf.zeros(_MARGIN, tf.uint8)], 0)
-    pixel_limit = decoding.pixel_limit
     which = [] if position is None else ["Position in the batch:", position]
-
-    def decode_png():
-        return _decode_png(image_bytes, data, pixel_limit, decoding.white, which)
-
-    def decode_jpeg():
-        return _decode_jpeg(image_bytes, data, pixel_limit, which)
-
-    def decode_bmp():
-        return _decode_bmp(image_bytes, data, pixel_limit, which)
-
-    def refuse():
-        message = "The image bytes are neither a PNG, nor a JPEG, nor a BMP file."
-        with tf.control_dependencies([tf.debugging.Assert(False, [message, *which])]):
-            return tf.zeros((1, 1, 3)), _zero(), _zero()
-
+    arguments = (image_bytes, data, decoding, which)
     image, start, length = tf.cond(
         _starts_with(data, PNG_SIGNATURE),
-        decode_png,
+        lambda: _decode_png(*arguments),
         lambda: tf.cond(
             _starts_with(data, b"\xff\xd8\xff"),
-            decode_jpeg,
-            lambda: tf.cond(_starts_with(data, b"BM"), decode_bmp, refuse),
+            lambda: _decode_jpeg(*arguments),
+            lambda: tf.cond(
+                _starts_with(data, b"BM"), lambda: _decode_bmp(*arguments), lambda: _refuse(which)
+            ),
         ),
     )
     image = _apply_orientation(image, _read_orientation(data, start, length))
@@ -69,13 +56,13 @@ def scale_pixels(pixels, white: int) -> tf.Tensor:
     return tf.minimum(tf.cast(pixels, tf.float32) * tf.constant(1.0 / white, tf.float32), 1.0)
 
 
-# Each of the next three returns the image as stored, and the start and length of its Exif block.
+# Each of the next four returns the image as stored, and the start and length of its Exif block.
 
 
-def _decode_png(image_bytes, data, pixel_limit, white, which):
+def _decode_png(image_bytes, data, decoding, which):
     width, height, bits = _big_endian(data, 16, 4), _big_endian(data, 20, 4), data[24]
     start, length, animated, pixels_follow = _scan_png(data)
-    checks = _check_size(height, width, pixel_limit, which) + [
+    checks = _check_size(height, width, decoding, which) + [
         tf.debugging.Assert(pixels_follow, ["The start of the PNG is broken.", *which]),
         tf.debugging.Assert(~animated, ["The PNG is animated; send one image.", *which]),
     ]
@@ -83,16 +70,16 @@ def _decode_png(image_bytes, data, pixel_limit, white, which):
         image_bytes = tf.identity(image_bytes)
     image = tf.cond(
         tf.equal(bits, 16),
-        lambda: scale_pixels(tf.io.decode_png(image_bytes, 3, tf.uint16), white),
+        lambda: scale_pixels(tf.io.decode_png(image_bytes, 3, tf.uint16), decoding.white),
         lambda: scale_pixels(tf.io.decode_png(image_bytes, 3), 255),
     )
     return image, start, length
 
 
-def _decode_jpeg(image_bytes, data, pixel_limit, which):
+def _decode_jpeg(image_bytes, data, decoding, which):
     start, length, pixels_follow = _scan_jpeg(data)
     shape = tf.cast(tf.image.extract_jpeg_shape(image_bytes), tf.int64)
-    checks = _check_size(shape[0], shape[1], pixel_limit, which) + [
+    checks = _check_size(shape[0], shape[1], decoding, which) + [
         tf.debugging.Assert(pixels_follow, ["The start of the JPEG is broken.", *which])
     ]
     with tf.control_dependencies(checks):
@@ -101,13 +88,13 @@ def _decode_jpeg(image_bytes, data, pixel_limit, which):
     return scale_pixels(image, 255), start, length
 
 
-def _decode_bmp(image_bytes, data, pixel_limit, which):
+def _decode_bmp(image_bytes, data, decoding, which):
     size, bits = _little_endian(data, 14, 4), _little_endian(data, 28, 2)
     plain = (size >= 40) & ((bits == 24) | (bits == 32)) & (_little_endian(data, 30, 4) == 0)
     sides = tf.bitcast(tf.reshape(data[18:26], (2, 4)), tf.int32)  # (width, height)
     sides = tf.cast(sides, tf.int64)
     message = "Only BMP files with 24 or 32 bits a pixel and no compression can be decoded here."
-    checks = _check_size(tf.abs(sides[1]), sides[0], pixel_limit, which) + [
+    checks = _check_size(tf.abs(sides[1]), sides[0], decoding, which) + [
         tf.debugging.Assert(plain, [message, *which])
     ]
     with tf.control_dependencies(checks):
@@ -116,14 +103,21 @@ def _decode_bmp(image_bytes, data, pixel_limit, which):
     return image, _zero(), _zero()  # no Exif block
 
 
-def _check_size(height, width, pixel_limit, which):
+def _refuse(which):
+    message = "The image bytes are neither a PNG, nor a JPEG, nor a BMP file."
+    with tf.control_dependencies([tf.debugging.Assert(False, [message, *which])]):
+        return tf.zeros((1, 1, 3)), _zero(), _zero()
+
+
+def _check_size(height, width, decoding, which):
     found = ["Received height and width:", height, width, *which]
     empty = ["The image holds no pixels.", *found]
-    large = [f"The image has more pixels than the limit of {pixel_limit}.", *found]
+    limit = decoding.pixel_limit
+    large = [f"The image has more pixels than the limit of {limit}.", *found]
     return [
         tf.debugging.Assert((height > 0) & (width > 0), empty),
         # Divided, since the product of two 32-bit sides may not fit.
-        tf.debugging.Assert(height <= pixel_limit // tf.maximum(width, 1), large),
+        tf.debugging.Assert(height <= limit // tf.maximum(width, 1), large),
     ]
 
 
