@@ -105,7 +105,7 @@ def measure_subsets(model, category, seed, all_experts):
     """Yields names and metrics of the defaults, `RESIDUALS` alone and, if asked, all others."""
     from kerasad import AnomalyDetector, evaluate
     from kerasad.detector.adaptation import draw_fusion_samples
-    from kerasad.detector.expert_inputs import tensor_shapes
+    from kerasad.detector.expert_maps import tensor_shapes
     from kerasad.detector.experts import (
         CellMemory,
         FeatureResidual,

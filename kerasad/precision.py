@@ -1,8 +1,10 @@
-"""The dtype policy that new layers get."""
+"""Dtypes: the policy that new layers get, and state that no policy changes."""
 
 import contextlib
 
 import keras
+import numpy as np
+from keras import ops
 
 
 @contextlib.contextmanager
@@ -14,3 +16,13 @@ def dtype_policy_scope(policy):
         yield
     finally:
         keras.config.set_dtype_policy(previous)
+
+
+def add_state(layer, name: str, shape=(), value=0.0, dtype: str = "float32"):
+    """Returns a new variable of a layer, of one dtype under every policy; arrays are broadcast."""
+
+    def initial(shape, dtype):  # `keras.initializers.Constant` would round a float64
+        return ops.convert_to_tensor(np.broadcast_to(value, shape), dtype)
+
+    options = {"trainable": False, "autocast": False}
+    return layer.add_weight(tuple(shape), initial, dtype=dtype, name=name, **options)

@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad.detector.colour_scale import ColourScale, scale_level
 from kerasad.overlay import (
+    ColourScale,
     draw_colours,
     draw_overlay,
     encode_overlay,
     enlarge,
     enlargement,
     palette,
+    scale_level,
 )
 from kerasad.tracing import compiled
 

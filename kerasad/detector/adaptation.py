@@ -1,78 +1,23 @@
-"""What `AnomalyDetector.adapt` does with good images: fits experts, draws synthetic defects."""
+"""The maps that `AnomalyDetector.adapt` chooses weights on, with synthetic defects."""
 
 import math
-from collections.abc import Callable, Iterable
 
 import numpy as np
-from keras import ops
 
+from kerasad.detector.frames import READ_ONCE, iterate_inputs
 from kerasad.detector.fusion import GOOD, FusionSample
 from kerasad.detector.map_calibration import MapCalibration
-from kerasad.detector.streaming import iterate_inputs
 from kerasad.errors import InputError
-from kerasad.layers.cells import downsampled_cells
 from kerasad.synthetic.choosing import KINDS, ChoosingDefects
 
 MAX_SIDE = 64
 """Longest side of the maps that weights are chosen on; larger ones are thinned."""
+
 MIN_IMAGES = 3
 """Of so many images on, a gain has an error to be compared with."""
+
 MAX_BYTES = 2**28
 """Memory for the images that defects are drawn on."""
-
-READ_ONCE = "The images can be read only once; give a dataset that starts anew when read again."
-
-
-def fit_experts(experts, read: Callable[[str], Iterable]) -> None:
-    """Lets every expert learn from good images, one pass at a time for all experts together.
-
-    Args:
-        experts: list of `Expert`.
-        read: function of a title that returns an iterable of `tensors` and `weights` as of
-            `Expert.update`.
-
-    Raises:
-        InputError: If there is no image, or the second pass finds none.
-    """
-    for index in range(max((expert.passes for expert in experts), default=0)):
-        learning = [expert for expert in experts if index < expert.passes]
-        for expert in learning:
-            expert.start(index)
-        is_empty = True
-        for tensors, weights in read(f"adapting, pass {index + 1}"):
-            for expert in learning:
-                expert.update(tensors, weights, index)
-            is_empty = False
-        if is_empty:
-            raise InputError("There is no training image to adapt to." if index == 0 else READ_ONCE)
-        for expert in learning:
-            expert.finish(index)
-
-
-def check_train_images(images, valid, size, may_be_padded: bool) -> None:
-    """Raises an `InputError` for images of another size than the model's, or with padding."""
-    found = tuple(images.shape[1:3])
-    if found != size:
-        raise InputError(
-            f"`train` must have images of the model's size {size}, crops if the detector cuts "
-            f"tiles. Received: {found}"
-        )
-    if valid is not None and not may_be_padded:
-        raise InputError(
-            "`train` has padded images, where a place means nothing; give the detector "
-            "keep_aspect=True."
-        )
-
-
-def cell_weights(images, valid):
-    """Returns the function from a grid to the weights of its cells, see `Expert.update`."""
-
-    def weights(grid):
-        if valid is None:
-            return ops.ones((len(images), *grid), dtype="float32")
-        return ops.cast(downsampled_cells(valid, *grid)[..., 0] > 0.999, "float32")
-
-    return weights
 
 
 def draw_fusion_samples(

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.detector.conformal import ON_CROPS_NOTE, conformal_rules, largest_first
-from kerasad.detector.state import add_state
+from kerasad.precision import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasad.detector.state import add_state
 from kerasad.layers.cells import downsampled_cells
+from kerasad.precision import add_state
 
 TENSORS = ("features", "encoder_features", "images")
 """What descriptors are made of: the first of these that a model has."""

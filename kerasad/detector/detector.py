@@ -8,20 +8,17 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.data.geometry import Geometry, parse_image_size
-from kerasad.detector.adaptation import (
-    draw_fusion_samples,
-)
-from kerasad.detector.colour_scale import scale_level
+from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.conformal import check_rate, check_rates
 from kerasad.detector.decision import ConformalDecision
-from kerasad.detector.expert_inputs import prepare_images
 from kerasad.detector.expert_maps import ExpertMaps
+from kerasad.detector.frames import iterate_inputs, prepare_images
 from kerasad.detector.fusion import fuse
 from kerasad.detector.map_calibration import build_map_calibration
-from kerasad.detector.state import add_state
-from kerasad.detector.streaming import iterate_inputs
 from kerasad.layers.score_histogram import ScoreHistogram
 from kerasad.models.health import name_failed_checks
+from kerasad.overlay import scale_level
+from kerasad.precision import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

@@ -8,12 +8,11 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
-from kerasad.detector.adaptation import cell_weights, check_train_images, fit_experts
 from kerasad.detector.descriptors import describe_sums, make_descriptors, sum_cells
-from kerasad.detector.expert_inputs import check_experts, tensor_shapes
 from kerasad.detector.experts import default_experts
-from kerasad.detector.frames import make_frame
-from kerasad.detector.streaming import iterate_inputs
+from kerasad.detector.frames import READ_ONCE, iterate_inputs, make_frame
+from kerasad.errors import InputError
+from kerasad.layers.cells import downsampled_cells
 from kerasad.tracing import compiled
 
 
@@ -96,13 +95,78 @@ class ExpertMaps(keras.layers.Layer):
         return describe_sums(self.frame.add_up(add_up, *unpack_inputs(inputs)))
 
     def fit(self, train, verbose: int = 0) -> None:
-        """Lets the experts learn from good images; the first step of `AnomalyDetector.adapt`."""
+        """Lets the experts learn, one pass over good images at a time for all of them together.
 
-        def read(title):
-            for inputs, _ in iterate_inputs(train, verbose, title):
+        Raises:
+            InputError: If there is no image, the second pass finds none, or images have another
+                size than the model's or padding that they may not have.
+        """
+        for index in range(max((expert.passes for expert in self.experts), default=0)):
+            learning = [expert for expert in self.experts if index < expert.passes]
+            for expert in learning:
+                expert.start(index)
+            is_empty = True
+            for inputs, _ in iterate_inputs(train, verbose, f"adapting, pass {index + 1}"):
                 images, valid = unpack_inputs(inputs)
-                check_train_images(images, valid, self.frame.size, self._may_be_padded)
-                weights = cell_weights(images, self.frame.map_valid(valid))
-                yield self._graphs.tensors(self.frame.inputs(images, valid)), weights
+                self._check_train_images(images, valid)
+                tensors = self._graphs.tensors(self.frame.inputs(images, valid))
+                weights = _cell_weights(len(images), self.frame.map_valid(valid))
+                for expert in learning:
+                    expert.update(tensors, weights, index)
+                is_empty = False
+            if is_empty:
+                reason = READ_ONCE if index else "There is no training image to adapt to."
+                raise InputError(reason)
+            for expert in learning:
+                expert.finish(index)
 
-        fit_experts(self.experts, read)
+    def _check_train_images(self, images, valid):
+        found = tuple(images.shape[1:3])
+        if found != self.frame.size:
+            raise InputError(
+                f"`train` must have images of the model's size {self.frame.size}, crops if the "
+                f"detector cuts tiles. Received: {found}"
+            )
+        if valid is not None and not self._may_be_padded:
+            raise InputError(
+                "`train` has padded images, where a place means nothing; give the detector "
+                "keep_aspect=True."
+            )
+
+
+def check_experts(experts, shapes: dict) -> None:
+    """Refuses experts that share a name or read a tensor that is not among those of a model.
+
+    Raises:
+        InputError: If there is no expert, two have one name, or a tensor is missing.
+    """
+    names = [expert.name for expert in experts]
+    if not names or len(set(names)) < len(names):
+        raise InputError(
+            f"`experts` must be at least one layer, each with a name of its own. Received: {names}"
+        )
+    for expert in experts:
+        missing = [name for name in expert.requires if name not in shapes]
+        if missing:
+            raise InputError(
+                f"The expert {expert.name!r} needs the tensor {missing[0]!r}, which this model "
+                f"does not have; it has {', '.join(sorted(shapes))}."
+            )
+
+
+def tensor_shapes(model) -> dict:
+    """Returns the shapes of the model's tensors, batch as None, without running it."""
+    spec = tf.TensorSpec((None, *model.image_shape), "float32")
+    traced = compiled(model.tensors).get_concrete_function(spec)
+    return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}
+
+
+def _cell_weights(count, valid):
+    """Returns the function from a grid to the weights of its cells, see `Expert.update`."""
+
+    def weights(grid):
+        if valid is None:
+            return ops.ones((count, *grid), dtype="float32")
+        return ops.cast(downsampled_cells(valid, *grid)[..., 0] > 0.999, "float32")
+
+    return weights

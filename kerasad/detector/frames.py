@@ -7,15 +7,73 @@ tiles, whose maps of pixels are merged (`TileFrame`). None of them has state.
 
 import math
 
+import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import pack_inputs
-from kerasad.detector.expert_inputs import to_grid, to_size
+from kerasad.data.geometry import pack_inputs, resize_image, unpack_inputs
 from kerasad.detector.tiling import TileGrid
-from kerasad.errors import check_at_least
+from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
+from kerasad.layers.cells import averaged_cells
 from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
+from kerasad.models.health import assert_unit_range
+
+READ_ONCE = "The images can be read only once; give a dataset that starts anew when read again."
+
+
+def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
+    """Yields `(inputs, targets)` of a dataset, with a progress bar if asked.
+
+    Args:
+        dataset: iterable of inputs (a tensor, or a dict of `images` and `valid`), or of tuples
+            that begin with inputs and targets.
+        verbose: 0 or 1.
+        title: str. Shown above the progress bar.
+
+    Yields:
+        inputs, targets: as in the dataset; targets are None where there are none.
+    """
+    progress = None
+    if verbose:
+        try:
+            count = len(dataset)
+        except TypeError:  # a generator, or a dataset of unknown length
+            count = None
+        print(title)
+        progress = keras.utils.Progbar(count, unit_name="batch")
+    for element in dataset:
+        if isinstance(element, tuple):
+            yield element[0], element[1] if len(element) > 1 else None
+        else:
+            yield element, None
+        if progress is not None:
+            progress.add(1)
+
+
+def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
+    """Returns images of a size, and their validity or None; see `AnomalyDetector`.
+
+    Raises:
+        InputError: If images have no three channels or are no floats in [0, 1], or padded ones
+            have another size.
+    """
+    images, valid = unpack_inputs(inputs)
+    if images.shape[-1] != 3:
+        raise InputError(
+            f"Images must be (batch, height, width, 3). Received: {tuple(images.shape)}; "
+            "repeat a grey channel three times."
+        )
+    with tf.control_dependencies([assert_unit_range(images)]):
+        images = tf.identity(images)
+    if tuple(images.shape[1:3]) == size:
+        return images, valid
+    if valid is not None:
+        raise InputError(
+            f"Padded images must have the detector's size {size}. "
+            f"Received: {tuple(images.shape[1:3])}"
+        )
+    return resize_image(images, *size, keep_aspect=keep_aspect)
 
 
 def make_frame(model, image_size, overlap: int, smoothing: float | None) -> "PixelFrame":
@@ -139,3 +197,22 @@ class TileFrame(PixelFrame):
         tiles = ops.unstack(self.tiles.cut(images), len(self.tiles.starts))
         made = [super(TileFrame, self).reconstruct(model, tile, None) for tile in tiles]
         return None if made[0] is None else self.tiles.merge(ops.stack(made))
+
+
+def to_size(maps, size, interpolation: str = "bicubic"):
+    """Returns maps `(batch, h, w, channels)` resized to `(height, width)`, if they have another."""
+    if tuple(maps.shape[1:3]) == tuple(size):
+        return maps
+    return ops.image.resize(maps, size, interpolation=interpolation)
+
+
+def to_grid(maps, grid):
+    """Returns maps `(batch, h, w, channels)` of cells on a finer or coarser grid of cells."""
+    height, width = maps.shape[1:3]
+    if (height, width) == tuple(grid):
+        return maps
+    if height >= grid[0] and width >= grid[1]:
+        return averaged_cells(maps, grid)
+    # Unless the grid is a multiple of the coarse one, the last coarse cells reach beyond it.
+    covered = tuple(side * -(-of // side) for side, of in zip((height, width), grid, strict=True))
+    return enlarge_maps(maps, covered)[:, : grid[0], : grid[1]]

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasad.detector.state import add_state
 from kerasad.errors import InputError
+from kerasad.precision import add_state
 
 SCALE_FLOOR = 0.3
 """The scale at a place never falls below this share of the scale over all places."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.geometry import pack_inputs
-from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import FailedError
 from kerasad.export import execution
 from kerasad.export.samples import Sample
 from kerasad.export.signatures import OUTPUTS, SERVING_BYTES, SERVING_DEFAULT
+from kerasad.overlay import ColourScale
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a share of the scale of what is compared."""

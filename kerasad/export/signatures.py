@@ -4,8 +4,7 @@ import tensorflow as tf
 
 from kerasad.data.decoding import Decoding, decode_bytes_in_graph
 from kerasad.data.geometry import make_valid, pack_inputs
-from kerasad.detector.colour_scale import ColourScale
-from kerasad.overlay import encode_overlay
+from kerasad.overlay import ColourScale, encode_overlay
 from kerasad.tracing import compiled
 
 SERVING_DEFAULT = "serving_default"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerasad.data.category import Category
-from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
+from kerasad.overlay import ColourScale
 from kerasad.report import page
 from kerasad.report.collect import collect
 from kerasad.report.image_sections import decision_section, examples_section

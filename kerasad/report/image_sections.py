@@ -5,9 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.detector.colour_scale import ColourScale
 from kerasad.metrics.curves import pro_curve, roc_curve
-from kerasad.overlay import draw_colours, draw_overlay, enlarge, enlargement, palette, to_uint8
+from kerasad.overlay import (
+    ColourScale,
+    draw_colours,
+    draw_overlay,
+    enlarge,
+    enlargement,
+    palette,
+    to_uint8,
+)
 from kerasad.report import figures
 from kerasad.report.collect import Collected
 from kerasad.report.examples import Example, Group

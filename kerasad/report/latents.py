@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
-from kerasad.detector.expert_inputs import tensor_shapes
+from kerasad.detector.expert_maps import tensor_shapes
 from kerasad.tracing import compiled
 
 MAX_POINTS = 1000

@@ -13,10 +13,9 @@ from keras.utils import Progbar
 from kerasad.data import read_images
 from kerasad.data.geometry import unpack_inputs, whole_batch_size, without_padding
 from kerasad.data.loading import ImageStream
-from kerasad.detector.colour_scale import ColourScale
 from kerasad.errors import InputError
 from kerasad.files import replace_file
-from kerasad.overlay import encode_overlay
+from kerasad.overlay import ColourScale, encode_overlay
 from kerasad.runs.boxes import add_places_in_file, find_regions
 from kerasad.runs.run import Run
 from kerasad.training.locations import resolve_data

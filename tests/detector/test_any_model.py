@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasad import AnomalyDetector
-from kerasad.detector.colour_scale import ColourScale
+from kerasad.overlay import ColourScale
 
 SHAPE = (32, 48, 3)
 TILED = {"image_size": (48, 80), "overlap": 8}

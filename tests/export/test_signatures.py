@@ -10,10 +10,9 @@ from PIL import Image
 
 from kerasad.data.decoding import decode_bytes, read_header
 from kerasad.data.geometry import pack_inputs, unpack_inputs
-from kerasad.detector.colour_scale import ColourScale
 from kerasad.export.execution import LoadedModel
 from kerasad.export.signatures import OUTPUTS
-from kerasad.overlay import encode_overlay
+from kerasad.overlay import ColourScale, encode_overlay
 from kerasad.runs.predict import read_prediction
 
 NAMES = ["plain", "tiled", "padded"]

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from kerasad.detector.experts.base import Expert
-from kerasad.detector.state import add_state
 from kerasad.errors import check_whole
+from kerasad.precision import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

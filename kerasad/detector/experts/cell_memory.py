@@ -9,8 +9,8 @@ from keras import ops
 
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.coreset import CellReservoir, greedy_k_center
-from kerasad.detector.state import add_state
 from kerasad.errors import InputError, check_at_least, check_choice, check_whole
+from kerasad.precision import add_state
 
 # Half the squared distance of a row that holds no cell.
 _ABSENT = 1e30

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerasad.detector.experts.base import Expert
-from kerasad.detector.state import add_state
+from kerasad.precision import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

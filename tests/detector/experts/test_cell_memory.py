@@ -18,7 +18,7 @@ def draw_features(count=6, height=3, width=4, channels=5, seed=0):
 
 
 def adapt(expert, features, weights=None, batch=None):
-    """Feeds features in batches, as `fit_experts` does."""
+    """Feeds features in batches, as `ExpertMaps.fit` does."""
     if weights is None:
         weights = np.ones(features.shape[:3], "float32")
     if not expert.built:
