@@ -279,7 +279,7 @@ def export(
 
     The version appears only if its answers in a fresh process are those of RUN's detector.
     """
-    from kerasad.export.model_card import describe_parity
+    from kerasad.export.saved_model import describe_parity
     from kerasad.runs.export import export_run
     from kerasad.runs.run import open_run
 

@@ -1,8 +1,10 @@
-"""From a detector to a version folder that TensorFlow Serving can load."""
+"""From a detector to a version folder for TensorFlow Serving, and what `model_card.json` says."""
 
 import math
 import os
+import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,6 @@ import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
 from kerasad.errors import InputError, check_at_least
-from kerasad.export.model_card import MODEL_CARD, make_model_card
 from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
 from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
@@ -21,7 +22,30 @@ from kerasad.export.server_files import (
     write_warmup,
 )
 from kerasad.export.signatures import build_served
-from kerasad.files import write_json
+from kerasad.files import read_json, write_json
+from kerasad.version import __version__
+
+MODEL_CARD = "model_card.json"
+FORMAT = 1
+_MEANINGS = {
+    "images": "RGB in [0, 1], exactly this height and width",
+    "image_bytes": "one PNG, JPEG or plain BMP file each, of any size; base64 in JSON",
+    "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold",
+    "anomaly_score": "unbounded; defective is strictly above threshold",
+    "p_value": "in (0, 1]; share of calibration images and this image with at least "
+    "this score; rounded to 6 digits, p_value <= a is the decision at the false-alarm rate a",
+    "is_anomalous": "the decision: defective",
+    "needs_review": "not defective, but to be reviewed; never true without a review band",
+    "threshold": "of anomaly_score, the same for every image",
+    "review_threshold": "of anomaly_score, the same for every image; an image that is not "
+    "defective needs review strictly above it; without a review band, it equals threshold",
+    "pixel_threshold": "of anomaly_map, the same for every image",
+    "attention_map": "in [0, 1], high where the model looks; of a model without attention, "
+    "anomaly_map on the colour scale, pixel_threshold at 0.5",
+    "overlay_bytes": "a PNG file: the image under its map, on one colour scale for all images",
+    "image_size": "height and width of the picture in the maps, at their top left; the rest is "
+    "padding, where anomaly_map is never above pixel_threshold",
+}
 
 
 def export_saved_model(
@@ -95,3 +119,97 @@ def export_saved_model(
         # Before the version is there: whoever sees it can serve it.
         write_server_files(draft.base, detector.image_size)
         return draft.publish()
+
+
+def make_model_card(
+    detector,
+    name: str,
+    signatures: dict,
+    decoding: Decoding,
+    parity: dict[str, Any],
+    warmup_batch_sizes: list[int] | None,
+    details: dict[str, Any],
+) -> dict[str, Any]:
+    """Returns the content of `model_card.json`.
+
+    Args:
+        detector: a calibrated `AnomalyDetector`.
+        name: str. The model's name.
+        signatures: dict of concrete functions.
+        decoding: Decoding.
+        parity: dict. What was compared, and the result.
+        warmup_batch_sizes: list of int, or None without warm-up requests.
+        details: dict. Entries from the caller: `data`, `metrics`, `data_licence`.
+    """
+    import keras
+    import tensorflow as tf
+
+    summary = detector.calibration_summary()
+    return {
+        "format": FORMAT,
+        "name": name,
+        "task": "anomaly localization in images, learned from good images alone",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "kerasad": __version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+        },
+        "model": type(detector.model).__name__,
+        "image_size": [int(side) for side in detector.image_size],
+        "keep_aspect": bool(detector.keep_aspect),
+        "tile_size": None if detector.tiles is None else [int(s) for s in detector.tiles.tile_size],
+        "pixel_limit": decoding.pixel_limit,
+        "max_value": decoding.max_value,
+        "signatures": {key: _describe(function) for key, function in signatures.items()},
+        "threshold": summary["threshold"],
+        "review_threshold": summary["review_threshold"],
+        "pixel_threshold": summary["pixel_threshold"],
+        "pixel_rate": summary["pixel_rate"],
+        "false_alarm_rate": summary["false_alarm_rate"],
+        "review_rate": summary["review_rate"],
+        "num_calibration_images": summary["num_images"],
+        "calibration_note": summary["note"],
+        "experts": summary["experts"],
+        "parity": parity,
+        "warmup_batch_sizes": warmup_batch_sizes,
+        "data": None,
+        "metrics": None,
+        "data_licence": "not known",
+        **details,
+    }
+
+
+def describe_parity(version: Path) -> str:
+    """Returns a sentence on a version: what it was compared on, and the largest difference."""
+    parity = read_json(version / MODEL_CARD)["parity"]
+    counts = parity["images"]
+    found = [
+        signature["anomaly_map"]
+        for execution in parity["largest_difference"].values()
+        for signature in execution.values()
+    ]
+    return (
+        f"Compared on {counts['files']} images ({parity['compared_on']}), the same with synthetic "
+        f"defects and {counts['encodings']} odd encodings: the maps differ by at most "
+        f"{max(found):.1e} (allowed: {parity['tolerance'] * parity['map_scale']:.1e})."
+    )
+
+
+def _describe(function):
+    inputs = {spec.name: spec for spec in function.structured_input_signature[0]}
+    outputs = function.structured_outputs
+    return {"inputs": _tensors(inputs), "outputs": _tensors(outputs)}
+
+
+def _tensors(tensors):
+    # None is the batch.
+    return {
+        name: {
+            "dtype": tensor.dtype.name,
+            "shape": tensor.shape.as_list(),
+            "meaning": _MEANINGS[name],
+        }
+        for name, tensor in sorted(tensors.items())
+    }

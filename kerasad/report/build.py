@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from kerasad.data.category import Category
 from kerasad.errors import InputError
 from kerasad.overlay import ColourScale
-from kerasad.report import page
 from kerasad.report.collect import collect
-from kerasad.report.image_sections import decision_section, examples_section
 from kerasad.report.latents import MAX_POINTS, VectorReader, embed
 from kerasad.report.sections import (
+    Section,
+    decision_section,
+    examples_section,
     latent_section,
     metric_tiles,
     metrics_section,
@@ -75,7 +77,7 @@ def build_report(
     for title in beside or {}:
         _check_image_size(title, models[title], detector)
     config, epochs = facts.config, facts.config.training.epochs
-    return page.render(
+    return render(
         title=f"{Path(config.data.path).name}, {config.model.name}",
         subtitle=f"{config.data.path}, seed {config.training.seed}, "
         f"{'' if epochs is None else f'{epochs} epochs, '}image size {config.data.image_size}",
@@ -102,11 +104,11 @@ def _check_image_size(title: str, model, detector) -> None:
         )
 
 
-def _image_sections(detector, load_data, metrics: Mapping, models: Mapping) -> list[page.Section]:
+def _image_sections(detector, load_data, metrics: Mapping, models: Mapping) -> list[Section]:
     try:
         category = load_data()
     except InputError as error:
-        return [page.Section("Images", notes=[f"Images cannot be shown. {error}"])]
+        return [Section("Images", notes=[f"Images cannot be shown. {error}"])]
     readers = {title: VectorReader(model) for title, model in models.items()}
     readers = {title: reader for title, reader in readers.items() if reader.meaning}
     train_images = category.train if category.split.train else ()
@@ -122,7 +124,7 @@ def _image_sections(detector, load_data, metrics: Mapping, models: Mapping) -> l
     ]
     if not readers:
         text = "The model has neither a latent nor features: there is no t-SNE."
-        sections.append(page.Section("Latent space", text))
+        sections.append(Section("Latent space", text))
     else:
         embedded = {title: embed(np.concatenate(parts)) for title, parts in vectors.items()}
         num_train = sum(map(len, next(iter(vectors.values()))[:-1]))
@@ -136,3 +138,24 @@ def _latent_text(readers: Mapping[str, VectorReader], category) -> str:
     if tuple(category.image_shape) != tuple(category.full_shape):
         text += " Of a test image, the crop around the peak of its map; of training images, crops."
     return text
+
+
+def check_report_possible() -> None:
+    """Raises an `InputError` unless the packages of the extra `report` are installed."""
+    try:
+        import jinja2  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"The report needs {error.name}: install it with `pip install 'kerasad[report]'`."
+        ) from error
+
+
+def render(title: str, subtitle: str, sections: Sequence[Section], **values: Any) -> str:
+    """Fills the template; all text is escaped, and nothing is fetched from anywhere."""
+    import jinja2
+
+    text = resources.files("kerasad.report").joinpath("template.html").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(text)
+    return template.render(title=title, subtitle=subtitle, sections=sections, **values)

@@ -5,8 +5,7 @@ from pathlib import Path
 from kerasad.data import Category
 from kerasad.data.split import LABELLED, read_split
 from kerasad.files import replace_file
-from kerasad.report.build import RunFacts, build_report
-from kerasad.report.page import check_report_possible
+from kerasad.report.build import RunFacts, build_report, check_report_possible
 from kerasad.runs.evaluate import open_test_data
 from kerasad.runs.run import HISTORY, REPORT, SPLIT, Run, read_thresholds
 from kerasad.training.history import read_history

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.report.build import RunFacts, build_report
-from kerasad.report.page import check_report_possible
+from kerasad.report.build import RunFacts, build_report, check_report_possible
 from kerasad.training.config import DataConfig, RunConfig
 
 METRICS = {

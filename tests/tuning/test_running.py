@@ -9,10 +9,10 @@ import pytest
 
 from kerasad import VAEGAN, InputError
 from kerasad.tuning import running
-from kerasad.tuning.messages import format_trials
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
 from kerasad.tuning.running import MOST_ATTEMPTS, read_trials, run_trials
+from kerasad.tuning.search import format_trials
 
 
 class Counter:
