@@ -72,8 +72,7 @@ def measure(arguments, name, shared):
     import keras
 
     from kerasad import evaluate
-    from kerasad.training.building import build_model, make_detector
-    from kerasad.training.category import open_category
+    from kerasad.training.building import build_model, make_detector, open_category
     from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
     from kerasad.training.fitting import fit
 

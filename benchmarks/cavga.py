@@ -90,7 +90,7 @@ def measure_alone(path, seed):
     """Returns the fusion weights of a run, and the metrics of its attention alone."""
     from kerasad import evaluate
     from kerasad.runs.run import open_run
-    from kerasad.training.category import open_category
+    from kerasad.training.building import open_category
 
     run = open_run(path)
     detector = run.load_detector()

@@ -66,8 +66,7 @@ def parse_arguments():
 def measure(arguments, variant, shared):
     import keras
 
-    from kerasad.training.building import build_model, choose_epochs, compile_model
-    from kerasad.training.category import open_category
+    from kerasad.training.building import build_model, choose_epochs, compile_model, open_category
     from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
     from kerasad.training.fitting import fit
     from kerasad.training.recipes import resolve_training

@@ -41,11 +41,10 @@ def measure(arguments):
     import tensorflow as tf
 
     from kerasad.models import VAEGAN
-    from kerasad.training.callbacks import CollapseNotice
-    from kerasad.training.category import open_category
+    from kerasad.training.building import open_category
+    from kerasad.training.callbacks import CollapseNotice, HistoryWriter, read_history
     from kerasad.training.config import DataConfig
     from kerasad.training.fitting import fit
-    from kerasad.training.history import HistoryWriter, read_history
 
     category = open_category(DataConfig(path=arguments.data, image_size=arguments.image_size), 0)
     model = VAEGAN(category.image_shape, seed=0)

@@ -129,8 +129,7 @@ def measure(arguments, values, seed):
     import keras
 
     from kerasad import evaluate
-    from kerasad.training.building import build_model, compile_model, make_detector
-    from kerasad.training.category import open_category
+    from kerasad.training.building import build_model, compile_model, make_detector, open_category
     from kerasad.training.config import RunConfig, merge
     from kerasad.training.fitting import fit
     from kerasad.training.recipes import resolve_training

@@ -240,7 +240,7 @@ def check(run: str, data: str, level: float, as_json: bool) -> None:
     Nothing is changed. Exit code 0: no drift found; 3: drift; 2: it cannot be told.
     """
     from kerasad.detector.drift import describe_drift
-    from kerasad.runs.check import check_run
+    from kerasad.runs.calibrate import check_run
     from kerasad.runs.run import open_run
 
     found = check_run(open_run(run), data, level, verbose=not as_json)

@@ -10,7 +10,6 @@ ROOMS = (
     "version",
     "errors",
     "files",
-    "work_folder",
     "memory",
     "precision",
     "tracing",

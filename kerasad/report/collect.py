@@ -1,4 +1,4 @@
-"""One pass over the test set that keeps what the report shows, the best and worst examples first."""
+"""One pass over the test set, and the examples of it that the report shows."""
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""The RUN folder, and one file for each verb of the command line."""
+"""The RUN folder, and the verbs of the command line."""

@@ -16,7 +16,7 @@ from typing import Any
 from kerasad.data import read_category
 from kerasad.data.split import PARTS
 from kerasad.errors import InputError
-from kerasad.files import read_json, replace_file, write_json
+from kerasad.files import read_json, refuse_other_work, replace_file, work_folder, write_json
 from kerasad.memory import peak_memory_mb
 from kerasad.runs.benchmark_table import DONE, FAILED, build_table, format_table
 from kerasad.runs.evaluate import evaluate_run
@@ -27,7 +27,6 @@ from kerasad.training.config import DataConfig, RunConfig
 from kerasad.training.locations import find_categories, resolve_data, with_full_paths
 from kerasad.training.recipes import drop_training, find_recipe, resolve_arguments
 from kerasad.version import __version__
-from kerasad.work_folder import refuse_other_work, work_folder
 
 ROWS = "rows.jsonl"
 TABLE = "benchmark.json"

@@ -1,11 +1,16 @@
-"""The verb `calibrate`: new thresholds for a run."""
+"""The verbs `calibrate` and `check`: what good images that a run has not seen say of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from kerasad.data.split import LABELLED, replace_calibration
+from kerasad.data.geometry import whole_batch_size
+from kerasad.data.loading import GoodImages, load_good_images
+from kerasad.data.split import LABELLED, PARTS, refuse_overlap, replace_calibration
+from kerasad.detector import AnomalyDetector
+from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
-from kerasad.runs.new_images import load_new_images
 from kerasad.runs.run import SPLIT, Run, save_detector
+from kerasad.training.locations import resolve_data
 
 
 def calibrate_run(
@@ -60,6 +65,30 @@ def calibrate_run(
     return save_detector(detector, run.path, split)
 
 
+def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dict[str, Any]:
+    """Tells whether new good images still look like those that calibrated a run.
+
+    Nothing is changed.
+
+    Args:
+        run: Run.
+        data: str. Good images that the run has not seen; all of them are used.
+        level: float. Upper limit of the probability of finding drift where there is none.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        The result of `kerasad.detector.drift.measure_drift`.
+
+    Raises:
+        InputError: The run has seen an image, there are too few, or the level is out of range.
+    """
+    check_level(level)
+    detector = run.load_detector()
+    reason = "images that it has seen say nothing about new ones"
+    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason)
+    return measure_drift(detector, good.dataset, level, verbose)
+
+
 def describe_calibration(summary: dict[str, Any]) -> str:
     """Returns the thresholds and what they guarantee, in a sentence or two.
 
@@ -81,3 +110,30 @@ def describe_calibration(summary: dict[str, Any]) -> str:
 def _describe_rate(rate: dict[str, Any]) -> str:
     promise = "nothing" if rate["guaranteed"] is None else f"{rate['guaranteed']:.1%}"
     return f"requested {rate['requested']:.1%}, guaranteed {promise}"
+
+
+def load_new_images(
+    run: Run, detector: AnomalyDetector, data: str, unseen: Sequence[str], reason: str
+) -> GoodImages:
+    """Loads good images as those of the run were loaded.
+
+    Args:
+        run: Run.
+        detector: AnomalyDetector. The detector of the run.
+        data: str. The images.
+        unseen: names of parts of `split.json`, none of whose images may be among them.
+        reason: str. Why not; a part of the error message.
+
+    Raises:
+        InputError: There is no image, or the run has seen one.
+    """
+    config = run.config.data
+    good = load_good_images(
+        resolve_data(data),
+        detector.geometry,
+        whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
+        on_bad=config.on_bad,
+        decoding=config.decoding,
+    )
+    refuse_overlap(good.records, run.part(SPLIT), unseen, reason)
+    return good

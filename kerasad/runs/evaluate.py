@@ -19,7 +19,7 @@ from kerasad.evaluation import evaluate
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
 from kerasad.runs.run import HISTORY, METRICS, SPLIT, Run
-from kerasad.training.history import read_history
+from kerasad.training.callbacks import read_history
 from kerasad.training.locations import full_path, resolve_data
 from kerasad.training.recipes import find_recipe
 

@@ -16,7 +16,6 @@ from kerasad.data.loading import ImageStream
 from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.overlay import ColourScale, encode_overlay
-from kerasad.runs.boxes import add_places_in_file, find_regions
 from kerasad.runs.run import Run
 from kerasad.training.locations import resolve_data
 
@@ -48,7 +47,7 @@ def predict_files(
 
     Each line is an object with `path`, `anomaly_score`, `threshold`, `review_threshold` (the
     threshold again without a review band), `p_value`, `is_anomalous`, `decision` ("good", "look"
-    or "defective"), `defect_area` and `boxes` (see `kerasad.runs.boxes`), `image_size` (height and
+    or "defective"), `defect_area` and `boxes` (see `find_regions`), `image_size` (height and
     width of the image as the model sees it, the pixels of areas and boxes), `file_size` (height
     and width of the photo, EXIF orientation applied) and `overlay` (a path below `output`). The
     object of a file that cannot be used has `path` and `error`.
@@ -154,3 +153,74 @@ def overlay_names(relative_paths: Sequence[str]) -> list[PurePosixPath]:
         path.with_name((path.stem if count[path.with_suffix("")] == 1 else path.name) + OVERLAY)
         for path in paths
     ]
+
+
+EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+"""Pixels that touch at a corner belong to one region."""
+
+
+def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, Any]]:
+    """Returns the connected regions of a map strictly above a threshold.
+
+    Args:
+        anomaly_map: float array (height, width).
+        threshold: float. The detector's `pixel_threshold`.
+
+    Returns:
+        One dict for each region, largest first: `x` and `y` of the top-left corner, `width` and
+        `height` of its box, its `area`, all in pixels of the map, and `peak`, its largest value.
+        Regions are 8-connected.
+    """
+    from scipy import ndimage
+
+    labels, count = ndimage.label(anomaly_map > threshold, structure=EIGHT_NEIGHBOURS)
+    regions = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), start=1):
+        inside = labels[rows, columns] == number
+        regions.append(
+            {
+                "x": int(columns.start),
+                "y": int(rows.start),
+                "width": int(columns.stop - columns.start),
+                "height": int(rows.stop - rows.start),
+                "area": int(inside.sum()),
+                "peak": float(anomaly_map[rows, columns][inside].max()),
+            }
+        )
+    return sorted(regions, key=lambda region: -region["area"])
+
+
+def add_places_in_file(prediction: dict[str, Any], file_size: tuple[int, int]) -> dict[str, Any]:
+    """Adds where the boxes of a prediction lie in the photo.
+
+    Height and width of the photo were scaled independently, and padding was added only below and
+    to the right. A box in the photo is the smallest box of whole pixels that covers the box in the
+    map. Its area is the area in the map times the ratio of the sizes.
+
+    Args:
+        prediction: dict with `boxes` and `image_size`, see `read_prediction`.
+        file_size: height and width of the photo, EXIF orientation applied.
+
+    Returns:
+        The dict with `file_size`, and each box with `in_file`: `x`, `y`, `width`, `height` and
+        `area`, in pixels of the photo.
+    """
+    (height, width), (file_height, file_width) = prediction["image_size"], file_size
+    ratio = file_height * file_width / (height * width)
+
+    def place(box):
+        left, across = _stretch(box["x"], box["width"], file_width, width)
+        top, down = _stretch(box["y"], box["height"], file_height, height)
+        area = max(1, round(box["area"] * ratio))
+        in_file = {"x": left, "y": top, "width": across, "height": down, "area": area}
+        return {**box, "in_file": in_file}
+
+    boxes = [place(box) for box in prediction["boxes"]]
+    return {**prediction, "boxes": boxes, "file_size": list(file_size)}
+
+
+def _stretch(start: int, length: int, file_side: int, side: int) -> tuple[int, int]:
+    """Returns start and length of the whole pixels of a photo that cover an interval of the map."""
+    first = start * file_side // side
+    last = -(-(start + length) * file_side // side)
+    return first, last - first

@@ -8,7 +8,7 @@ from kerasad.files import replace_file
 from kerasad.report.build import RunFacts, build_report, check_report_possible
 from kerasad.runs.evaluate import open_test_data
 from kerasad.runs.run import HISTORY, REPORT, SPLIT, Run, read_thresholds
-from kerasad.training.history import read_history
+from kerasad.training.callbacks import read_history
 
 
 def report_run(run: Run, beside: Run | None = None) -> Path:

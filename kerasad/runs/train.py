@@ -10,8 +10,14 @@ import keras
 from kerasad.data.category import Category
 from kerasad.data.split import write_split
 from kerasad.runs.run import CONFIG, HISTORY, MODEL, SPLIT, Run, create_run, open_run, save_detector
-from kerasad.training.building import build_model, choose_epochs, compile_model, make_detector
-from kerasad.training.category import check_before_training, open_category
+from kerasad.training.building import (
+    build_model,
+    check_before_training,
+    choose_epochs,
+    compile_model,
+    make_detector,
+    open_category,
+)
 from kerasad.training.config import RunConfig
 from kerasad.training.fitting import fit
 from kerasad.training.locations import with_full_paths

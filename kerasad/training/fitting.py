@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.models.base import AnomalyModel
-from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
-from kerasad.training.history import HistoryWriter
+from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
 
 WATCHED_EPOCHS = 10
 """Number of epochs, at most, after which validation images are looked at."""

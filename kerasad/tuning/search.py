@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
-from kerasad.files import read_json, write_json
-from kerasad.training.category import check_before_training, open_category
+from kerasad.files import read_json, refuse_other_work, work_folder, write_json
+from kerasad.training.building import check_before_training, open_category
 from kerasad.training.config import RunConfig
 from kerasad.training.locations import with_full_paths
 from kerasad.tuning.hypermodel import DetectorHyperModel
@@ -25,7 +25,6 @@ from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import BayesianOracle, HyperbandOracle, RandomOracle
 from kerasad.tuning.running import TRIALS, WEIGHTS, read_trials, run_trials
 from kerasad.version import __version__
-from kerasad.work_folder import refuse_other_work, work_folder
 
 SEARCH = "search.json"
 BEST = "best_config.json"

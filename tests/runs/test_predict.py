@@ -10,8 +10,7 @@ from PIL import Image
 from kerasad.data.decoding import decode_file
 from kerasad.data.geometry import Geometry
 from kerasad.data.image_files import read_record
-from kerasad.runs.boxes import add_places_in_file, find_regions
-from kerasad.runs.predict import overlay_names, read_prediction
+from kerasad.runs.predict import add_places_in_file, find_regions, overlay_names, read_prediction
 
 
 def test_overlays_mirror_the_relative_paths():

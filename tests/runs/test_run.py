@@ -5,8 +5,7 @@ import keras
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.runs.keras_file import load_keras
-from kerasad.runs.run import create_run, open_run
+from kerasad.runs.run import create_run, load_keras, open_run
 
 
 def make_run(path, text="{}"):
