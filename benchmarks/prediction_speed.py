@@ -51,7 +51,7 @@ def measure(detectors, batch, repeats):
 
     first, *others = detectors.values()
     for detector in detectors.values():
-        if detector.cell_grid is None:
+        if detector.frame.cell_grid is None:
             raise SystemExit("The runs must be of a model on a backbone, without tiles.")
     if any(other.image_size != first.image_size for other in others):
         raise SystemExit("The runs must have images of one size.")

@@ -55,22 +55,20 @@ class ConformalDecision(keras.layers.Layer):
         reached = ops.sum(
             ops.cast(ops.expand_dims(self.scores, 0) >= score[:, None], "float32"), axis=-1
         )
-        threshold, review_threshold, pixel_threshold = (
-            ops.broadcast_to(value, ops.shape(score))
-            for value in (self.threshold, self.review_threshold, self.pixel_threshold)
-        )
+        thresholds = {
+            state.name: ops.broadcast_to(state, ops.shape(score))
+            for state in (self.threshold, self.review_threshold, self.pixel_threshold)
+        }
         # Not "not <=": a graph turns that into ">", which is false for NaN.
-        is_anomalous = ops.logical_or(score > threshold, ops.isnan(score))
+        is_anomalous = ops.logical_or(score > self.threshold, ops.isnan(score))
         return {
             # A score of -inf (an image without a real pixel) also reaches the padding.
             "p_value": ops.minimum((1.0 + reached) / (self.count + 1.0), 1.0),
             "is_anomalous": is_anomalous,
             "needs_review": ops.logical_and(
-                score > review_threshold, ops.logical_not(is_anomalous)
+                score > self.review_threshold, ops.logical_not(is_anomalous)
             ),
-            "threshold": threshold,
-            "review_threshold": review_threshold,
-            "pixel_threshold": pixel_threshold,
+            **thresholds,
         }
 
     def calibrate(

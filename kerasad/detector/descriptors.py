@@ -47,17 +47,15 @@ class CalibrationDescriptors(keras.layers.Layer):
 
     def keep(self, descriptors: np.ndarray) -> None:
         """Replaces the stored descriptors by `choose` of others."""
-        self._set_values(self.choose(descriptors))
-
-    def forget(self) -> None:
-        """Drops the stored descriptors."""
-        self._set_values(self.stored()[:0])
-
-    def _set_values(self, kept):
+        kept = self.choose(descriptors)
         padded = np.zeros(self.values.shape, "float32")
         padded[: len(kept)] = kept
         self.values.assign(padded)
         self.count.assign(float(len(kept)))
+
+    def forget(self) -> None:
+        """Drops the stored descriptors."""
+        self.count.assign(0.0)
 
     def stored(self) -> np.ndarray:
         """Returns the stored descriptors, float32 `(images, numbers)`."""

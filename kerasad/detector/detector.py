@@ -118,11 +118,6 @@ class AnomalyDetector(keras.Model):
         """`TileGrid`, or None if images are not cut."""
         return self.frame.tiles
 
-    @property
-    def cell_grid(self):
-        """`(h, w)` of the cells that maps live on, or None where they live on pixels."""
-        return self.frame.cell_grid
-
     def call(self, inputs):
         """Returns map, score and decision; see the class."""
         images, valid = self.prepare(inputs)

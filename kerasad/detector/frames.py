@@ -96,6 +96,7 @@ class PixelFrame:
     """
 
     cell_grid: tuple[int, int] | None = None
+    """`(h, w)` of the cells that maps live on, or None where they live on pixels."""
     tiles: TileGrid | None = None
 
     def __init__(self, size, smoothing=None):

@@ -120,7 +120,7 @@ def test_tiles_are_put_together_pixel_by_pixel():
     detector = AnomalyDetector(
         CellModel(), [Brightness(name="one")], image_size=(16, 40), overlap=8, smoothing=0.0
     )
-    assert detector.cell_grid is None
+    assert detector.frame.cell_grid is None
     assert detector.expert_maps.position_free
     image = np.full((1, 16, 40, 3), 0.25, "float32")
     outputs = detector.predict(image, verbose=0)
@@ -140,7 +140,7 @@ def test_a_detector_on_cells_comes_back_the_same(tmp_path):
     expected = detector.predict(images_of(CELLS), verbose=0)
     for name, value in loaded.predict(images_of(CELLS), verbose=0).items():
         np.testing.assert_array_equal(value, expected[name], name)
-    assert loaded.cell_grid == GRID
+    assert loaded.frame.cell_grid == GRID
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(
             AnomalyDetector(CellModel(), [Brightness(name="one")]).predict(

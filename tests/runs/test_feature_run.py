@@ -67,7 +67,7 @@ def test_it_is_measured_and_shown_on_padded_pictures(run):
 def test_its_experts_know_places_though_pictures_are_padded(run):
     detector = run.load_detector()
     assert detector.keep_aspect
-    assert detector.cell_grid == (8, 8)
+    assert detector.frame.cell_grid == (8, 8)
     position_free = [expert.name for expert in detector.experts if expert.position_free]
     assert position_free == ["residual_gaussian"]  # the same at all places, aligned or not
 
@@ -86,7 +86,7 @@ def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
     )
     run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
     detector = run.load_detector()
-    assert detector.cell_grid is None
+    assert detector.frame.cell_grid is None
     assert detector.expert_maps.position_free
     assert json.loads((run.path / CALIBRATION).read_text())["threshold"] is not None
 
