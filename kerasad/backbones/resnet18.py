@@ -6,10 +6,9 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.backbones.torch_file import TORCHVISION_RESNET18, read_torch_tensors
 from kerasad.backbones.torch_weights import assign_torch_weights
-from kerasad.errors import check_choice
+from kerasad.errors import check_choice, checked_image_shape
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

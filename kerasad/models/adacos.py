@@ -11,9 +11,9 @@ from keras import ops
 from kerasad.layers import AdaCos, InstanceAdaCos
 from kerasad.layers.cells import downsampled_cells, real_cells, valid_cells
 from kerasad.losses.means import weighted_mean
+from kerasad.models.base import TrainingBatch
 from kerasad.models.cell_clusters import CellClusters
 from kerasad.models.networks import seed_weights
-from kerasad.models.training_batch import TrainingBatch
 
 # A cell with more than this share of defective pixels counts as defective. With fewer, but some,
 # it is neither good nor defective and teaches nothing.

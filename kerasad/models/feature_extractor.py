@@ -2,8 +2,8 @@
 
 import keras
 
-from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import checked_image_shape
 from kerasad.models.arguments import SMALLEST_SIDE
 from kerasad.models.base import AnomalyModel
 from kerasad.models.feature_view import FeatureView

@@ -10,6 +10,7 @@ from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
 from kerasad.layers.content_grid import align_cells, enlarge_maps
 from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
+from kerasad.models.base import TrainingBatch
 from kerasad.models.feature_networks import (
     build_feature_decoder,
     build_feature_discriminator,
@@ -18,7 +19,6 @@ from kerasad.models.feature_networks import (
 )
 from kerasad.models.feature_view import FeatureView
 from kerasad.models.networks import seed_weights
-from kerasad.models.training_batch import TrainingBatch
 from kerasad.models.vae_gan import VAEGAN
 
 PIXEL_ARGUMENTS = ("latent", "depth", "ssim_weight", "attention_layer")

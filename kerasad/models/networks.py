@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from kerasad.layers.gradient_attention import linear_head_attention, tape_attention
+
 # Encoder and decoder train together; the usual .99 would outlast a short training.
 BATCH_NORM_MOMENTUM = 0.9
 
@@ -258,3 +260,39 @@ def seed_weights(network: keras.layers.Layer, seed: int) -> None:
         if variable.name == "vector_u":
             initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed + index)
             variable.assign(initializer(variable.shape, dtype=variable.dtype))
+
+
+class LatentAttention:
+    """Grad-CAM from the latent mean to the activations `features_<level>` of an encoder.
+
+    For the last level it has a closed form, because the latent mean is linear in the activations.
+
+    Args:
+        encoder: keras.Model, as of `build_encoder`.
+        level: int. The halving whose activations are explained.
+        depth: int. The encoder's last level.
+
+    Call arguments:
+        encoded: dict, the encoder's outputs.
+
+    Returns:
+        attention_map: float32 tensor `(batch, h, w, 1)` in [0, 1].
+    """
+
+    def __init__(self, encoder: keras.Model, level: int, depth: int):
+        self.encoder = encoder
+        self.name = f"features_{level}"
+        self.head = None if level == depth else self._build_head()
+
+    def _build_head(self):
+        layer = self.encoder.get_layer(self.name)
+        # A ResNet's features are named by activations beside its trunk; the latent code hangs on
+        # the trunk.
+        features = layer.input if isinstance(layer, keras.layers.Activation) else layer.output
+        return keras.Model(features, self.encoder.get_layer("z_mean").output, name="attention_head")
+
+    def __call__(self, encoded: dict):
+        """Returns the attention map; see the class."""
+        if self.head is None:
+            return linear_head_attention(latent_kernel(self.encoder), encoded[self.name])
+        return tape_attention(lambda x: self.head(x, training=False), encoded[self.name])

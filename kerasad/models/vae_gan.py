@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasad.backbones.image_shape import checked_image_shape
 from kerasad.data.geometry import unpack_inputs
+from kerasad.errors import checked_image_shape
 from kerasad.layers import Sampling
 from kerasad.layers.cells import real_cells, valid_cells
 from kerasad.losses import (
@@ -17,16 +17,16 @@ from kerasad.losses import (
 )
 from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes
 from kerasad.models.arguments import SMALLEST_SIDE, check_arguments
+from kerasad.models.base import TrainingBatch
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
-from kerasad.models.latent_attention import LatentAttention
 from kerasad.models.networks import (
+    LatentAttention,
     build_decoder,
     build_discriminator,
     build_encoder,
     default_depth,
     seed_weights,
 )
-from kerasad.models.training_batch import TrainingBatch
 from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
 from kerasad.precision import dtype_policy_scope
 from kerasad.synthetic.training import TrainingDefects

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasad.backbones.folding import fold_batch_normalization
+from kerasad.backbones.backbone import fold_batch_normalization
 
 GENERATOR = np.random.default_rng(0)
 

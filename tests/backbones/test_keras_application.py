@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from keras.src.utils import file_utils
 
-from kerasad.backbones.folding import fold_batch_normalization
+from kerasad.backbones.backbone import fold_batch_normalization
 from kerasad.backbones.keras_application import (
     _preprocessed,
     application_names,

@@ -4,8 +4,7 @@ import pytest
 from helpers import check_layer
 
 from kerasad import InputError
-from kerasad.layers.adacos import fixed_adacos_scale
-from kerasad.layers.instance_adacos import InstanceAdaCos
+from kerasad.layers.adacos import InstanceAdaCos, fixed_adacos_scale
 
 
 def random_pair(count=4, dim=3):

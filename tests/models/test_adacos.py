@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasad.layers.adacos import fixed_adacos_scale
 from kerasad.layers.cells import real_cells
 from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes, weighted_cross_entropy
-from kerasad.models.training_batch import TrainingBatch
+from kerasad.models.base import TrainingBatch
 
 SHAPE = (3, 4, 4, 5)
 

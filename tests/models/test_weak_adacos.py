@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasad.models.adacos import WeakClasses, build_adacos_classes, weighted_cross_entropy
-from kerasad.models.training_batch import TrainingBatch
+from kerasad.models.base import TrainingBatch
 
 GRID = (5, 10)  # 50 cells, of which 2 % are one
 

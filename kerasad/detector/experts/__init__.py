@@ -1,3 +1,137 @@
-"""Anomaly-map experts, one concept a file; `registry` says which a detector has."""
+"""Which experts a detector has: lists by name, each made of the tensors that a model offers.
 
-from kerasad.detector.experts.registry import *  # noqa: F403
+To add an expert, write its file and add its class here: to `MODEL_EXPERTS` if every model that has
+its tensors should have it, else to a list of its own. A recipe of `kerasad.training` names the
+list that it wants; a detector that is given no experts takes `default_experts`.
+
+Every list is a function of `shapes`, a dict from names of tensors to their shapes (batch
+included), and `position_free` (see `Expert`).
+"""
+
+import math
+
+from kerasad.detector.experts.adacos_distance import (
+    DefectLogit,
+    EmbeddingResidual,
+    PrototypeDistance,
+)
+from kerasad.detector.experts.attention import AnomalousAttention, Inattention
+from kerasad.detector.experts.base import Expert
+from kerasad.detector.experts.cell_gaussian import CellGaussian
+from kerasad.detector.experts.cell_memory import CellMemory
+from kerasad.detector.experts.discriminator_residual import DiscriminatorResidual
+from kerasad.detector.experts.feature_residual import FeatureResidual
+from kerasad.detector.experts.latent_kl import LatentKL
+from kerasad.detector.experts.pixel_residual import PixelResidual
+from kerasad.detector.experts.ssim_residual import SSIMResidual
+
+MODEL_EXPERTS = {
+    "pixel_residual": (PixelResidual, {}),
+    "ssim_residual": (SSIMResidual, {}),
+    "discriminator_residual": (DiscriminatorResidual, {}),
+    "latent_kl": (LatentKL, {}),
+    "inattention": (Inattention, {}),
+    "anomalous_attention": (AnomalousAttention, {}),
+    "prototype_distance": (PrototypeDistance, {}),
+    "defect_logit": (DefectLogit, {}),
+    "embedding_residual": (EmbeddingResidual, {}),
+    "latent_gaussian": (CellGaussian, {"tensor": "z_mean"}),
+    "encoder_gaussian": (CellGaussian, {"tensor": "encoder_features"}),
+    "discriminator_gaussian": (CellGaussian, {"tensor": "discriminator_features"}),
+    "embedding_gaussian": (CellGaussian, {"tensor": "embedding"}),
+}
+"""Class and arguments of the experts that any model with their tensors can have, by name."""
+
+_OF_FEATURES = {"max_channels": 96, "counts": True}
+
+
+def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns the experts of a detector that is given none.
+
+    `feature_experts` for a model that restores the features of a pretrained network. For any other,
+    `model_experts`, after `feature_statistics_experts` if it has `features`.
+    """
+    if FeatureResidual.scales_of(shapes):
+        return feature_experts(shapes, position_free)
+    experts = model_experts(shapes, position_free)
+    if CellMemory("features").available(shapes):
+        experts = feature_statistics_experts(shapes, position_free) + experts
+    return experts
+
+
+def feature_gaussian_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns one Gaussian at each place of all taps together, on the grid of the coarsest tap."""
+    options = {"max_side": 256, "pool": _pool(shapes), **_OF_FEATURES}
+    return [
+        CellGaussian("features", position_free=position_free, name="feature_gaussian", **options)
+    ]
+
+
+def feature_memory_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns one memory of good cells of all taps together, on the grid of the coarsest tap."""
+    options = {"capacity": 3000, "query_stride": _pool(shapes), **_OF_FEATURES}
+    return [CellMemory("features", position_free=position_free, name="feature_memory", **options)]
+
+
+def feature_statistics_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns the Gaussian and the memory of all taps together.
+
+    They know best whether something is wrong: the Gaussian where places mean something, the memory
+    where they don't.
+    """
+    gaussian = feature_gaussian_experts(shapes, position_free)
+    return gaussian + feature_memory_experts(shapes, position_free)
+
+
+def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns the experts of a model that restores the features of a pretrained network.
+
+    These are a Gaussian of what the model fails to restore, the same at all places, of the tap
+    whose grid is nearest to that of the cells; `feature_statistics_experts`; and a Gaussian for
+    each tap that is finer than the coarsest one, which know best where something is wrong.
+    """
+    options = {"max_side": 256, **_OF_FEATURES}
+    grid, sides = shapes["features"][1], _tap_sides(shapes)
+    own = min(sides, key=lambda scale: abs(math.log(sides[scale] / grid)))
+    residual = CellGaussian(
+        f"residual_features_{own}", position_free=True, name="residual_gaussian", **options
+    )
+    experts = [residual, *feature_statistics_experts(shapes, position_free)]
+    for scale, side in sides.items():
+        if side > min(sides.values()):
+            # A place is no smaller than a cell: finer ones show nearly the same, and noise.
+            tensor = f"features_{scale}" if side >= grid else f"tap_{scale}"
+            name = f"feature_gaussian_{scale}"
+            experts.append(CellGaussian(tensor, position_free=position_free, name=name, **options))
+    return experts
+
+
+def model_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns every one of `MODEL_EXPERTS` whose tensors there are.
+
+    These are the defaults of a model from scratch. On pretrained features they are off, and
+    `benchmarks/feature_ablation.py` measures what they would add.
+    """
+    experts = [
+        expert_class(position_free=position_free, name=name, **arguments)
+        for name, (expert_class, arguments) in MODEL_EXPERTS.items()
+    ]
+    return [expert for expert in experts if expert.available(shapes)]
+
+
+def feature_residual_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns the angle between features and restored features, over all scales."""
+    scales = FeatureResidual.scales_of(shapes)
+    return [FeatureResidual(scales, position_free=position_free, name="feature_residual")]
+
+
+def _tap_sides(shapes):
+    """Returns the number of rows of each tap's own grid by scale, none if a model has no taps."""
+    scales = [int(name.removeprefix("tap_")) for name in shapes if name.startswith("tap_")]
+    return {scale: shapes[f"tap_{scale}"][1] for scale in sorted(scales)}
+
+
+def _pool(shapes):
+    """Returns how many cells of `features` a cell of the coarsest tap covers, down and across."""
+    grid = shapes["features"][1]
+    return max(1, round(grid / min(_tap_sides(shapes).values(), default=grid)))
