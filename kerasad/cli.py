@@ -84,7 +84,13 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
 @main.command()
 @click.argument("data")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the search.")
-@click.option("--trials", type=int, default=10, show_default=True, help="Failed ones included.")
+@click.option(
+    "--trials",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Number of trials, failed ones included.",
+)
 @click.option(
     "--tuner",
     type=click.Choice(["random", "bayesian", "hyperband"]),
@@ -92,7 +98,9 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     show_default=True,
     help="How trials are chosen.",
 )
-@click.option("--overwrite", is_flag=True, help="Delete an earlier search; else it continues.")
+@click.option(
+    "--overwrite", is_flag=True, help="Delete an existing search instead of continuing it."
+)
 @MODEL_OPTIONS
 @section_options(DataConfig)
 @section_options(TrainingConfig, "epochs", "seed")
@@ -122,7 +130,9 @@ def tune(
 @click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
 @click.option("--models", help=f"Names, with commas. [default: {ModelConfig().name}]")
 @click.option("--seeds", help=f"Numbers, with commas. [default: {TrainingConfig().seed}]")
-@click.option("--overwrite", is_flag=True, help="Delete an earlier benchmark; else it continues.")
+@click.option(
+    "--overwrite", is_flag=True, help="Delete an existing benchmark instead of continuing it."
+)
 @click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
 @CONFIG_OPTION
 @ARGUMENT_OPTIONS
@@ -265,7 +275,11 @@ def report(run: str, beside: str | None) -> None:
 @click.option("--output", required=True, type=FOLDER, help="Folder of the model: saved_models/NAME")
 @click.option("--data", help="Images to compare on. [default: the run's calibration images]")
 @click.option("--no-warmup", is_flag=True, help="Leave out the warm-up requests.")
-@click.option("--data-licence", default="not known", help="Of the images, for the model card.")
+@click.option(
+    "--data-licence",
+    default="not known",
+    help="Licence of the training images, for the model card.",
+)
 @click.option("--pixel-limit", type=int, help="Larger files are refused. [default: the run's]")
 def export(
     run: str,

@@ -20,7 +20,7 @@ class InputError(ValueError):
 
 
 class FailedError(RuntimeError):
-    """Work that came to nothing with good input; the message says why.
+    """The work failed although the input was valid; the message says why.
 
     The command line prints it and exits with code 1.
     """
@@ -47,7 +47,7 @@ def describe_machine_failure(error: BaseException) -> str | None:
         return str(error)
     return (
         f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): make room "
-        "and see to its permissions, or name another folder."
+        "and check its permissions, or name another folder."
     )
 
 
@@ -90,7 +90,7 @@ def checked_image_shape(
         if smallest_side is not None:
             hint = (
                 f" with sides of at least {smallest_side} pixels; on the command line --image-size "
-                "says it, or --tile where there are tiles"
+                "sets it, or --tile when training on crops"
             )
         raise InputError(f"`image_shape` must be (height, width, 3){hint}. Received: {image_shape}")
     return image_shape

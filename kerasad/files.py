@@ -107,7 +107,7 @@ def locked(folder: str | Path) -> Iterator[bool]:
 
 
 def lock_folder(folder: str | Path) -> int | None:
-    """Locks a folder until the process ends or closes the handle; None if that cannot be had."""
+    """Locks a folder until the process ends or closes the handle; None if another has it."""
     handle, _ = _flock(folder)
     if handle is None:
         return None
@@ -119,7 +119,7 @@ def lock_folder(folder: str | Path) -> int | None:
 
 
 def can_lock(folder: str | Path) -> bool:
-    """Whether the file system knows locks, whoever holds that of `folder`."""
+    """Whether the file system supports locks, regardless of who holds that of `folder`."""
     handle, error = _flock(folder)
     if handle is not None:
         os.close(handle)
@@ -127,7 +127,7 @@ def can_lock(folder: str | Path) -> bool:
 
 
 def _flock(folder: str | Path) -> tuple[int | None, int | None]:
-    """A handle of a locked folder and None, or None and why not."""
+    """Returns `(handle, None)` if the folder is locked now, else `(None, errno)`."""
     try:
         import fcntl
 

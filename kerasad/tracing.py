@@ -1,4 +1,4 @@
-"""Functions as graphs, made of what is written: this package writes its control flow as operations.
+"""`tf.function` and `Dataset.map` without AutoGraph: control flow is written as operations here.
 
 AutoGraph would rewrite every function that they call, Keras' own included, to find Python's `if`
 and `for` over tensors. There are none, and looking for them would take time in every process.

@@ -91,8 +91,8 @@ def build_efficientnet_lite0_classifier(
     """Builds all of EfficientNet-Lite0, from an image to the probabilities of ImageNet's classes.
 
     Args:
-        image_shape: as of `build_efficientnet_lite0`. The weights were trained at 224 x 224.
-        weights: as of `build_efficientnet_lite0`.
+        image_shape: as in `build_efficientnet_lite0`. The weights were trained at 224 x 224.
+        weights: as in `build_efficientnet_lite0`.
         name: str. Name of the model.
 
     Returns:

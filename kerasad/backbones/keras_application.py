@@ -88,7 +88,7 @@ def last_at_strides(
     Branches inside a block do not count, only tensors that all later ones depend on.
 
     Args:
-        network, tensors: as of `build_keras_application`.
+        network, tensors: as in `build_keras_application`.
         strides: whole numbers.
 
     Raises:

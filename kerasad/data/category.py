@@ -143,7 +143,7 @@ class Category:
 
     @cached_property
     def validation(self) -> tf.data.Dataset:
-        """Whole images that set scales and weights, or windows of one photo if images are few."""
+        """Whole images that set scales and weights; of fewer than 5, windows of one left out."""
         return self._whole(self._validation_source, _VALIDATION_WINDOWS)
 
     @cached_property
@@ -155,7 +155,7 @@ class Category:
 
     @cached_property
     def calibration(self) -> tf.data.Dataset:
-        """Whole images that set thresholds, or windows of one photo if images are few."""
+        """Whole images that set thresholds; of fewer than 5, windows of one left out."""
         if self.split.calibration_on_crops:  # the photo that validation already holds in memory
             return self._whole(self._validation_source, _CALIBRATION_WINDOWS)
         return self._whole(self._source(self.split.calibration), _CALIBRATION_WINDOWS)

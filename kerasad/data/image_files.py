@@ -13,7 +13,7 @@ from kerasad.data.decoding import Decoding, decode_pixels, read_checked
 from kerasad.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-# These are images too: to skip them silently would surprise.
+# Image formats that are not supported: they are reported, not skipped silently.
 _OTHER_SUFFIXES = frozenset(
     (".webp", ".gif", ".jp2", ".j2k", ".jxl", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".pbm")
     + (".pnm", ".tga", ".exr", ".hdr", ".svg", ".psd", ".dng", ".raw", ".ico", ".jfif", ".dib")

@@ -160,7 +160,7 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
         `tf.data.Dataset` of (x, targets); x is a model input and targets a dict of
         `mask`: float32 (batch, height, width, 1), 1 = defective;
         `has_mask`: bool (batch,), whether pixels may be compared with `mask`: always for a good
-        image, for a defective one if it has a mask of which this size leaves a pixel;
+        image, for a defective one if it has a mask that keeps a pixel at this size;
         `label`: int32 (batch,), 0 = good, 1 = defective;
         `index`: int32 (batch,), the position in `source.records`.
     """

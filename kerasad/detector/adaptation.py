@@ -14,7 +14,7 @@ MAX_SIDE = 64
 """Longest side of the maps that weights are chosen on; larger ones are thinned."""
 
 MIN_IMAGES = 3
-"""Of so many images on, a gain has an error to be compared with."""
+"""From this number of images on, the standard error of a gain can be estimated."""
 
 MAX_BYTES = 2**28
 """Memory for the images that defects are drawn on."""
@@ -37,7 +37,7 @@ def draw_fusion_samples(
     and equally many of each kind.
 
     Args:
-        detector, validation, seed, on_crops: as of `AnomalyDetector.adapt`.
+        detector, validation, seed, on_crops: as in `AnomalyDetector.adapt`.
         calibrations: list of `MapCalibration`. Each standardizes the maps of one sample; all
             samples share images and defects.
         num_defects: int. At least so many defects are drawn, on at most half as many images.

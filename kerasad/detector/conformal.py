@@ -104,7 +104,7 @@ def conformal_rules(
     rule's guaranteed rate. It is called defective or to be reviewed with at most the second's.
 
     Args:
-        scores, false_alarm_rate: as of `conformal_rule`.
+        scores, false_alarm_rate: as in `conformal_rule`.
         review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
         strict: bool. Whether it is an error that a rate cannot be guaranteed.
         on_crops: bool. Whether the scores are of crops of one photo, which guarantee nothing.

@@ -86,7 +86,7 @@ class ConformalDecision(keras.layers.Layer):
 
         Args:
             scores: float array `(n,)` of good images.
-            false_alarm_rate, review_rate, strict, on_crops: as of `conformal_rules`.
+            false_alarm_rate, review_rate, strict, on_crops: as in `conformal_rules`.
             pixel_threshold: float. Pixels above it are marked.
             pixel_rate: float. Share of the good images' pixels above it.
         """

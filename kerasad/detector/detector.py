@@ -201,7 +201,7 @@ class AnomalyDetector(keras.Model):
 
         Args:
             train: dataset of inputs of the model's size (crops, if the detector cuts tiles).
-            validation: dataset of inputs as of `call` that trained nothing.
+            validation: dataset of inputs as in `call` that trained nothing.
             on_crops: bool. Whether all validation images are crops of one photo, as
                 `category.split.calibration_on_crops` says. No gain is then known to be sure.
             num_defects: int. About how many synthetic defects the weights are chosen on; fewer on
@@ -309,7 +309,7 @@ class AnomalyDetector(keras.Model):
         """Returns what `adapt` and `calibrate` found, ready for JSON.
 
         Returns:
-            dict as of `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
+            dict as in `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
             `score_weight`, `mean` and `scale`.
         """
         calibration = self.map_calibration

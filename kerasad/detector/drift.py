@@ -24,7 +24,7 @@ def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> d
         verbose: 0 or 1. Whether to show progress.
 
     Returns:
-        dict: as of `compare_images`, and `tensor` (what the descriptors are made of) and
+        dict: as in `compare_images`, and `tensor` (what the descriptors are made of) and
         `false_alarms` (the share of the new images that is called defective).
 
     Raises:

@@ -20,7 +20,7 @@ class ExpertMaps(keras.layers.Layer):
     """A model and its experts: one forward pass, one map of each expert.
 
     Args:
-        model, experts, overlap, keep_aspect, smoothing: as of `AnomalyDetector`.
+        model, experts, overlap, keep_aspect, smoothing: as in `AnomalyDetector`.
         image_size: `(height, width)` of the images.
 
     Call arguments:

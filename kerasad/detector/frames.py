@@ -55,7 +55,7 @@ def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
     """Returns images of a size, and their validity or None; see `AnomalyDetector`.
 
     Raises:
-        InputError: If images have no three channels or are no floats in [0, 1], or padded ones
+        InputError: If images do not have three channels or are not floats in [0, 1], or padded ones
             have another size.
     """
     images, valid = unpack_inputs(inputs)
@@ -125,7 +125,7 @@ class PixelFrame:
         return maps
 
     def run(self, function, images, valid, channels):
-        """Returns the list of maps, of so many channels each, that a function makes of inputs."""
+        """Returns the list of maps that a function makes of inputs, with these channels."""
         return function(self.inputs(images, valid))
 
     def add_up(self, function, images, valid):

@@ -13,7 +13,7 @@ STEPS = 15
 GROUPS = 10
 """Groups of images that the standard error of a gain is measured with."""
 SURE = 2.0
-"""A gain of more standard errors than these is not taken for chance."""
+"""A gain of more standard errors than this counts as significant."""
 GOOD = -1
 """Stands in `FusionSample.kinds` for an image without a defect."""
 # Weight of the distance from the prior: so small that it only decides between equal objectives.

@@ -111,7 +111,7 @@ class AdaCos(keras.layers.Layer):
     Call arguments:
         embeddings: float tensor `(..., dim)`; any length, only directions count.
         labels: int tensor `(...)` or None. Needed for the scale to follow the batch.
-        sample_weight: float tensor `(...)` or None. Examples of weight 0 count nowhere.
+        sample_weight: float tensor `(...)` or None. Examples of weight 0 are ignored.
         training: bool.
 
     Returns:

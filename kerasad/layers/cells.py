@@ -49,7 +49,7 @@ def real_cells(mask, valid, grid):
 
     Args:
         mask: float tensor `(batch, H, W, 1)`, above 0 where an image is defective.
-        valid: as of `valid_cells`.
+        valid: as in `valid_cells`.
         grid: `(h, w)`.
     """
     untouched = downsampled_cells(mask, *grid) == 0

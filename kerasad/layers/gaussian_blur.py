@@ -66,7 +66,7 @@ def filter_axis(maps, window: np.ndarray, axis: int, mode: str):
         maps: float tensor `(batch, height, width, channels)`.
         window: float array of odd length.
         axis: 1 (down) or 2 (across).
-        mode: `"reflect"` or `"symmetric"`, the mirror at the border, as of `keras.ops.pad`.
+        mode: `"reflect"` or `"symmetric"`, the mirror at the border, as in `keras.ops.pad`.
 
     Returns:
         filtered: float tensor of the same shape.

@@ -70,7 +70,7 @@ def linear_head_attention(kernel, features):
 
 
 def classifier_attention(latent_kernel, classifier_kernel, features):
-    """Returns one attention map a class, for a linear classifier on a linear latent mean.
+    """Returns one attention map per class, for a linear classifier on a linear latent mean.
 
     The attended score of class `c` is its logit at the latent mean. Both maps from features to
     latent mean to logit are linear, so the gradient is the product of their kernels: the same

@@ -14,7 +14,7 @@ def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None, 
         real_logits: float tensor of any shape.
         fake_logits: float tensor of any shape.
         real_weights: float tensor with as many elements as `real_logits`, >= 0, or None. Logits
-            of weight 0 count nowhere.
+            of weight 0 are ignored.
         fake_weights: the same for `fake_logits`.
 
     Returns:

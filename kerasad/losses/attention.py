@@ -11,7 +11,7 @@ def attention_expansion_loss(attention_map, weights=None):
 
     Args:
         attention_map: float tensor `(batch, h, w, 1)` in [0, 1].
-        weights: float tensor `(batch, h, w, 1)`, >= 0, or None. Cells of weight 0 count nowhere.
+        weights: float tensor `(batch, h, w, 1)`, >= 0, or None. Cells of weight 0 are ignored.
 
     Returns:
         loss: float32 tensor `(batch,)` in [0, 1]; 0 for an image without a cell that counts.
@@ -31,7 +31,7 @@ def complementary_guided_attention_loss(normal_attention, anomalous_attention, w
     Args:
         normal_attention: float tensor `(batch, h, w, 1)` in [0, 1].
         anomalous_attention: float tensor of the same shape in [0, 1].
-        weights: as of `attention_expansion_loss`.
+        weights: as in `attention_expansion_loss`.
 
     Returns:
         loss: float32 tensor `(batch,)` in [0, 2].

@@ -54,9 +54,9 @@ def area_under_pro(normal, region_shares, num_regions, fpr_limit: float):
     Lines between the points are straight, and the last one is cut by interpolation at `fpr_limit`.
 
     Args:
-        normal: as of `pro_curve`.
-        region_shares: as of `pro_curve`.
-        num_regions: as of `pro_curve`.
+        normal: as in `pro_curve`.
+        region_shares: as in `pro_curve`.
+        num_regions: as in `pro_curve`.
         fpr_limit: float in (0, 1].
 
     Returns:

@@ -201,9 +201,9 @@ class AUPRO(HistogramMetric):
 
     Args:
         fpr_limit: float in (0, 1]. Right end of the area.
-        capacity: as of `HistogramMetric`.
-        name: as of `HistogramMetric`.
-        dtype: as of `HistogramMetric`.
+        capacity: as in `HistogramMetric`.
+        name: as in `HistogramMetric`.
+        dtype: as in `HistogramMetric`.
 
     Reference: Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021, section 4.2.
     """

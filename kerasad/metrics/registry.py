@@ -54,6 +54,11 @@ class Measure:
     per_defect: bool = False
 
     @property
+    def heading(self) -> str:
+        """The title, with an arrow that points to the better side."""
+        return f"{self.title} {'↑' if self.larger_is_better else '↓'}"
+
+    @property
     def at_threshold(self) -> bool:
         """Whether it depends on the detector's threshold."""
         return self.metric is not None and issubclass(self.metric, ThresholdMetric)

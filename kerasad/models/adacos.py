@@ -16,7 +16,7 @@ from kerasad.models.cell_clusters import CellClusters
 from kerasad.models.networks import seed_weights
 
 # A cell with more than this share of defective pixels counts as defective. With fewer, but some,
-# it is neither good nor defective and teaches nothing.
+# the loss ignores it.
 DEFECTIVE_COVERAGE = 0.25
 
 

@@ -65,7 +65,7 @@ class AnomalyModel(keras.Model):
         """Returns the reconstruction as a picture, `(batch, h, w, 3)`, or None.
 
         Args:
-            inputs: as of `tensors`.
+            inputs: as in `tensors`.
         """
         return None
 
@@ -75,7 +75,7 @@ class AnomalyModel(keras.Model):
         That is the mean over channels of `|x - r|`, unless a subclass has a better measure.
 
         Args:
-            inputs: as of `tensors`.
+            inputs: as in `tensors`.
         """
         reconstruction = self.reconstruct(inputs)
         if reconstruction is None:
@@ -87,7 +87,7 @@ class AnomalyModel(keras.Model):
         """Measures statistics of good images that gradients do not learn; most models have none.
 
         Args:
-            data: inputs as of `tensors`, or a dataset of batches of them.
+            data: inputs as in `tensors`, or a dataset of batches of them.
             max_images: int. Images to read at most, approximately.
         """
 

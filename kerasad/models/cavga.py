@@ -35,7 +35,7 @@ class CAVGA(VAEGAN):
         encoder_weights: str or None. A local file of torchvision's ResNet-18 to start from; None
             starts from random weights. Not part of `get_config`: a saved model has its own.
         attention_weight: float >= 0.
-        **kwargs: as of `VAEGAN`, with the defaults given here.
+        **kwargs: as in `VAEGAN`, with the defaults given here.
 
     Raises:
         InputError: For an argument outside its range, or weights for a DCGAN.
@@ -122,7 +122,7 @@ def attention_loss(loss, batch, *attention_maps, chosen=None):
         loss: function of maps and cell weights to float32 `(batch,)`.
         batch: `TrainingBatch`.
         attention_maps: float tensors `(batch, h, w, 1)`.
-        chosen: float tensor `(batch,)` or None. Images of weight 0 count nowhere.
+        chosen: float tensor `(batch,)` or None. Images of weight 0 are ignored.
 
     Returns:
         loss: float32 tensor `()`; 0 if no image counts.

@@ -115,7 +115,7 @@ class CellClusters(keras.layers.Layer):
         store["seed_state"] = self.seed_generator.state.numpy()
 
     def load_own_variables(self, store):
-        """Takes up centers, counts and the generator's state."""
+        """Restores centers, counts and the state of the random generator."""
         self.centers.assign(store["0"])
         self.counts.assign(store["1"])
         self.seed_generator.state.assign(store["seed_state"])

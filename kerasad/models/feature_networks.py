@@ -69,7 +69,7 @@ def build_feature_decoder(view_shape, latent_dim: int, width: int) -> keras.Mode
     """Builds the network from a latent code to the features of a good image.
 
     Args:
-        view_shape: as of `build_feature_encoder`.
+        view_shape: as in `build_feature_encoder`.
         latent_dim: int.
         width: int.
 
@@ -100,7 +100,7 @@ def build_feature_discriminator(view_shape, width: int, embedding_dim: int) -> k
     already knows its surroundings, so there is no convolution over neighbours.
 
     Args:
-        view_shape: as of `build_feature_encoder`.
+        view_shape: as in `build_feature_encoder`.
         width: int.
         embedding_dim: int.
 

@@ -22,7 +22,7 @@ from kerasad.models.networks import seed_weights
 from kerasad.models.vae_gan import VAEGAN
 
 PIXEL_ARGUMENTS = ("latent", "depth", "ssim_weight", "attention_layer")
-"""Arguments of `VAEGAN` that mean nothing on features."""
+"""Arguments of `VAEGAN` that do not apply to features."""
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -44,11 +44,11 @@ class FeatureVAEGAN(VAEGAN):
         taps: names of the backbone's features, or None for its own choice.
         backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
             reads no file.
-        **kwargs: as of `VAEGAN`, without those in `PIXEL_ARGUMENTS`. `filters` is half of the
+        **kwargs: as in `VAEGAN`, without those in `PIXEL_ARGUMENTS`. `filters` is half of the
             channels of hidden layers.
 
     Call arguments:
-        inputs: as of `VAEGAN`.
+        inputs: as in `VAEGAN`.
         training: bool.
 
     Returns:

@@ -85,7 +85,7 @@ class FeatureView(keras.layers.Layer):
         backbone: str, see `build_backbone`.
         image_shape: `(height, width, 3)`.
         taps: names of the backbone's features, or None for its own choice.
-        weights: as of `build_backbone`.
+        weights: as in `build_backbone`.
 
     Call arguments:
         images: float tensor `(batch, height, width, 3)` in [0, 1].
@@ -131,11 +131,11 @@ class FeatureView(keras.layers.Layer):
         """Returns the features under the names that the experts of a detector read.
 
         Args:
-            images: as of `call`.
-            valid: as of `call`.
+            images: as in `call`.
+            valid: as in `call`.
 
         Returns:
-            tensors: dict of float32 tensors: `features` as of `call`; `features_1`, ..., the
+            tensors: dict of float32 tensors: `features` as in `call`; `features_1`, ..., the
             channels of each tap among them; `tap_1`, ..., the features of each tap on its own
             grid, `(batch, h_1, w_1, channels_1)`, standardized with the means and deviations of
             the common grid.
@@ -170,7 +170,7 @@ class FeatureView(keras.layers.Layer):
 
         Args:
             mask: float tensor `(batch, height, width, 1)`, 0 or 1.
-            valid: as of `call`.
+            valid: as in `call`.
         """
         return align_cells(downsampled_cells(ops.cast(mask, "float32"), *self.grid), valid)
 

@@ -1,4 +1,4 @@
-"""Stops a training that diverges, and says what became of which term."""
+"""Stops a training that diverges, and names the term that became NaN or infinite."""
 
 import math
 
@@ -15,7 +15,7 @@ class LossGuard(keras.callbacks.Callback):
     """Stops `fit` when a loss or a weight is no longer finite; `TwoPlayerModel.fit` adds it.
 
     Losses are checked after every batch: one step later all weights, and with them all terms, are
-    NaN, and nothing tells any more which of them came first. Weights are checked once, after the
+    NaN, and nothing can tell which of them came first. Weights are checked once, after the
     last step, which may break some that no loss has seen yet.
 
     Raises:

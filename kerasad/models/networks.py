@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from kerasad.layers.gradient_attention import linear_head_attention, tape_attention
 
-# Encoder and decoder train together; the usual .99 would outlast a short training.
+# With the default of .99, running averages would not settle in a short training.
 BATCH_NORM_MOMENTUM = 0.9
 
 LOG_VAR_BOUND = 4.0
@@ -50,7 +50,7 @@ def build_encoder(
 
     Args:
         image_shape: `(height, width, channels)`.
-        latent: `"conv"` (one code a cell, by 1x1 convolutions) or `"dense"` (one code an image).
+        latent: `"conv"` (one code per cell, by 1x1 convolutions) or `"dense"` (one code an image).
         latent_dim: int. Channels of the code.
         filters: int. Channels after the first halving; doubled at each further one, up to 8x.
         depth: int. Number of halvings.
@@ -82,7 +82,7 @@ def latent_heads(features, latent: str, latent_dim: int) -> dict:
 
     Args:
         features: Keras tensor `(batch, h, w, channels)`.
-        latent: `"conv"` or `"dense"`, as of `build_encoder`.
+        latent: `"conv"` or `"dense"`, as in `build_encoder`.
         latent_dim: int. Channels of the code.
     """
     if latent == "dense":
@@ -96,7 +96,7 @@ def latent_heads(features, latent: str, latent_dim: int) -> dict:
     else:
         head = layers.Conv2D
         options = {"kernel_size": 1}
-    # Half precision is too coarse for exp(z_log_var), and a cold start keeps the noise small.
+    # Half precision is too coarse for exp(z_log_var), and a low start keeps the noise small.
     z_mean = head(latent_dim, name="z_mean", dtype="float32", **options)(features)
     z_log_var = head(
         latent_dim,
@@ -268,7 +268,7 @@ class LatentAttention:
     For the last level it has a closed form, because the latent mean is linear in the activations.
 
     Args:
-        encoder: keras.Model, as of `build_encoder`.
+        encoder: keras.Model, as in `build_encoder`.
         level: int. The halving whose activations are explained.
         depth: int. The encoder's last level.
 

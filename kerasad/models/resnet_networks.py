@@ -18,7 +18,7 @@ def build_resnet_encoder(
 
     Args:
         image_shape: `(height, width, 3)`.
-        latent: `"conv"` or `"dense"`, as of `build_encoder`.
+        latent: `"conv"` or `"dense"`, as in `build_encoder`.
         latent_dim: int. Channels of the code.
         depth: int in 2..5. Number of halvings, see `build_resnet18`.
 

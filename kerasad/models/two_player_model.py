@@ -33,7 +33,7 @@ class TwoPlayerModel(AnomalyModel):
                 `Adam(1e-3, beta_1=0.5)`.
             discriminator_optimizer: optimizer of the discriminator. Defaults to
                 `Adam(2e-4, beta_1=0.5)`.
-            **kwargs: as of `keras.Model.compile`, without losses and metrics, which are built in;
+            **kwargs: as in `keras.Model.compile`, without losses and metrics, which are built in;
                 `jit_compile` defaults to `False`.
 
         Raises:

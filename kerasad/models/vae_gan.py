@@ -86,8 +86,8 @@ class VAEGAN(TwoPlayerModel):
     Raises:
         InputError: For an argument outside its range.
 
-    The logged `encoder_loss` is `R + KL` and `decoder_loss` is `R + A + S`, each term with its
-    weight: what the reference gives to either. Here both minimize `loss`, the sum of all terms.
+    The logged `encoder_loss` is `R + KL` and auxiliary losses, `decoder_loss` is `R + A + S`, each
+    term with its weight, as in the reference. Here both minimize `loss`, the sum of all terms.
 
     Reference: Larsen et al., "Autoencoding beyond pixels using a learned similarity metric",
     ICML 2016, algorithm 1. Departures: cross-entropy of pixels instead of discriminator features,
@@ -176,12 +176,12 @@ class VAEGAN(TwoPlayerModel):
         )
 
     def build_coders(self):
-        """Returns encoder and decoder, as of `build_encoder` and `build_decoder`."""
+        """Returns encoder and decoder, as in `build_encoder` and `build_decoder`."""
         options = (self.image_shape, self.latent, self.latent_dim, self.filters, self.depth)
         return build_encoder(*options), build_decoder(*options)
 
     def build_discriminator(self):
-        """Returns the discriminator, as of `build_discriminator`."""
+        """Returns the discriminator, as in `build_discriminator`."""
         return build_discriminator(self.image_shape, self.filters, self.depth, self.embedding_dim)
 
     def train_step(self, data):
@@ -214,7 +214,7 @@ class VAEGAN(TwoPlayerModel):
         logs["reconstruction_loss"] = mean_over_images(error, valid)
         logs["kl_loss"] = latent_kl_loss(encoded["z_mean"], encoded["z_log_var"], target, valid)
         if self.has_discriminator:
-            # The discriminator stands still here: no step of its power iteration.
+            # Without training, spectral normalization makes no step of its power iteration.
             fake = self.discriminator(reconstruction, training=False)
             if self.adversarial_weight > 0:
                 cells = valid_cells(valid, fake["logits"])
@@ -276,8 +276,8 @@ class VAEGAN(TwoPlayerModel):
 
     def current_kl_weight(self, training: bool):
         """Returns the weight of the KL term at this step."""
-        # A latent code that costs before it is useful collapses, and stays so. Validation losses
-        # have the whole weight from the start, so that they compare over epochs.
+        # Without a warm-up the KL term drives the code to the prior before it carries any
+        # information. Validation losses have the whole weight, so that they compare over epochs.
         if not self.kl_warmup_steps or not training:
             return self.kl_weight
         step = ops.cast(self.optimizer.iterations, "float32")
@@ -339,7 +339,7 @@ class VAEGAN(TwoPlayerModel):
         """Returns tensors with those of the code and of AdaCos, all in float32."""
         tensors |= {name: encoded[name] for name in ("z_mean", "z_log_var")}
         tensors["attention_map"] = self.attention(encoded)
-        if self.has_adacos:  # centers that were never trained say nothing
+        if self.has_adacos:  # untrained centers are meaningless
             tensors |= self.adacos_classes.tensors(tensors["embedding"])
         return {name: ops.cast(value, "float32") for name, value in tensors.items()}
 

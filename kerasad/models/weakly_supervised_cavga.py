@@ -35,8 +35,8 @@ class WeaklySupervisedCAVGA(CAVGA):
         classification_weight: float >= 0.
         guidance_weight: float >= 0.
         attention_weight: float >= 0, see `CAVGA`; 0 in the paper.
-        adacos: as of `VAEGAN`, or `"weak"`.
-        **kwargs: as of `CAVGA`.
+        adacos: as in `VAEGAN`, or `"weak"`.
+        **kwargs: as in `CAVGA`.
 
     Raises:
         InputError: For an argument outside its range, or a training without labels.

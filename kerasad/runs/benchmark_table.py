@@ -121,7 +121,7 @@ def _join_names(values, sign):
 
 def format_table(table: Mapping[str, Any]) -> str:
     """Returns the table and its notes as Markdown."""
-    header = ["category", "model", *(measure.title for measure in SHOWN)]
+    header = ["category", "model", *(measure.heading for measure in SHOWN)]
     lines = []
     for row in table["rows"]:
         images = size = ""
@@ -137,7 +137,7 @@ def format_table(table: Mapping[str, Any]) -> str:
     several = len(table["seeds"]) > 1
     head = f"Mean over the seeds {seeds} (lowest..highest). " if several else f"Seed {seeds}. "
     legend = " ".join(f"{measure.title}: {measure.meaning}." for measure in SHOWN)
-    legend += " trained on: so many of the good images; the others choose scales and thresholds."
+    legend += " trained on: good images used for training, of all good images; the others set scales and thresholds."
     parts = [markdown_table([*header, "trained on", "image size"], lines), head + legend]
     parts += ["\n".join(f"- {note}" for note in table["notes"])] if table["notes"] else []
     return "\n\n".join(parts) + "\n"

@@ -97,7 +97,9 @@ def open_test_data(
             f"{data} has no image that the run has not seen: name test images or more good "
             "images with --data, or look at single images with `kerasad predict`."
         )
-    refuse_overlap(index.test, split_path, PARTS, "it measures nothing on what it has seen")
+    refuse_overlap(
+        index.test, split_path, PARTS, "metrics on images that a run has seen mean nothing"
+    )
     try:
         split = restore_split(split_path, index.good, ("train", "validation"))
     except InputError:

@@ -1,7 +1,7 @@
 """Calls a function in a process of its own, which may die.
 
 The peak of memory is that of a whole process, TensorFlow gives back neither memory nor traced
-graphs, and a process that the system kills takes its work along.
+graphs, and a process that the system kills must not end the others.
 """
 
 import multiprocessing

@@ -99,7 +99,7 @@ def predict_files(
         for problem in failures:
             lines.write(json.dumps({"path": problem.path, "error": problem.message}) + "\n")
     if scored == 0:
-        reason = failures[0].message if failures else "There is no image in what was named."
+        reason = failures[0].message if failures else "No image was found at the given paths."
         raise InputError(f"None of {len(failures)} files could be scored. {reason}")
     if detector.decision.review_rate is None:
         look = None

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.layouts import category_folders
+from kerasad.data.layouts import category_folders, is_category
 from kerasad.errors import InputError
 from kerasad.synthetic.demo import resolve_demo
 from kerasad.training.config import RunConfig
@@ -46,8 +46,7 @@ def find_categories(data: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in data:
         folder = resolve_data(text)
-        is_category = (folder / "train" / "good").is_dir()
-        paths = [text] if is_category else category_folders(folder)
+        paths = [text] if is_category(folder) else category_folders(folder)
         if not paths:
             raise InputError(
                 f"{text} is neither a category in MVTec layout (train/good, test/<defect>) nor a "

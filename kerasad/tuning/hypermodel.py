@@ -28,7 +28,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         model: ModelConfig. Arguments that it names are kept, the rest of the space is searched.
         training: TrainingConfig. Number of epochs, seed and default learning rates.
         overlap: int. Pixels by which tiles overlap, where the data has crops.
-        **kwargs: as of `keras_tuner.HyperModel`.
+        **kwargs: as in `keras_tuner.HyperModel`.
 
     Example:
     >>> hypermodel = DetectorHyperModel(data, training=TrainingConfig(epochs=20))

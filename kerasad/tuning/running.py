@@ -183,7 +183,7 @@ def _delete_weights(folder, rows):
 
 
 def _epoch_bar(first: int, last: int) -> keras.callbacks.Callback:
-    """One progress bar for a training, a step an epoch."""
+    """One progress bar per training, one step per epoch."""
     bar = keras.utils.Progbar(last - first, unit_name="epoch")
     return keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: bar.update(

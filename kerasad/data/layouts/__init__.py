@@ -11,7 +11,7 @@ from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.errors import InputError
 
-__all__ = ["LAYOUTS", "FoundImages", "Layout", "category_folders", "find_layout"]
+__all__ = ["LAYOUTS", "FoundImages", "Layout", "category_folders", "find_layout", "is_category"]
 
 # The first one that recognizes a folder reads it.
 LAYOUTS: tuple[Layout, ...] = (MVTec(),)
@@ -41,6 +41,9 @@ def find_layout(root: Path) -> Layout:
 
 def category_folders(folder: Path) -> list[Path]:
     """Returns the folders directly inside a folder that a layout recognizes, sorted by name."""
-    return [
-        inner for inner in subfolders(folder) if any(layout.recognizes(inner) for layout in LAYOUTS)
-    ]
+    return [inner for inner in subfolders(folder) if is_category(inner)]
+
+
+def is_category(folder: Path) -> bool:
+    """Returns whether a layout recognizes a folder as one category."""
+    return any(layout.recognizes(folder) for layout in LAYOUTS)

@@ -50,7 +50,7 @@ class Expert(keras.layers.Layer):
         """Takes in a batch of good images.
 
         Args:
-            tensors: as of `call`.
+            tensors: as in `call`.
             weights: function from a grid `(h, w)` to float32 `(batch, h, w)`, 1 for cells of
                 real pixels and 0 for those with padding.
             pass_index: int, from 0.

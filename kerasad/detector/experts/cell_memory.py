@@ -42,7 +42,7 @@ class CellMemory(Expert):
         pool: int, odd. Cells down and across that are averaged before comparing.
         query_stride: int >= 1. Cells from one compared cell to the next; windows are widened to
             `pool + query_stride - 1`, so that none is left out.
-        neighbors: int >= 1. The root mean square distance of so many nearest cells is returned.
+        neighbors: int >= 1. Number of nearest cells whose root mean square distance is returned.
         counts: bool. Whether `degrees` is the number of channels: the fusion then weights the
             expert by it.
         sample_cells: int. Most cells that the stored ones are chosen from.
