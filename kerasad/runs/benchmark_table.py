@@ -137,7 +137,7 @@ def format_table(table: Mapping[str, Any]) -> str:
     several = len(table["seeds"]) > 1
     head = f"Mean over the seeds {seeds} (lowest..highest). " if several else f"Seed {seeds}. "
     legend = " ".join(f"{measure.title}: {measure.meaning}." for measure in SHOWN)
-    legend += " trained on: good images used for training, of all good images; the others set scales and thresholds."
+    legend += " trained on: images used for training, of all good ones; others set thresholds."
     parts = [markdown_table([*header, "trained on", "image size"], lines), head + legend]
     parts += ["\n".join(f"- {note}" for note in table["notes"])] if table["notes"] else []
     return "\n\n".join(parts) + "\n"
