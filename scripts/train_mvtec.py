@@ -24,6 +24,7 @@ def parse_arguments(argv=None):
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--defects", type=int, default=128, help="synthetic ones that set weights")
     return parser.parse_args(argv)
 
 
@@ -56,7 +57,13 @@ def main(argv=None):
         model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
     )
     on_crops = data.split.calibration_on_crops  # True if there are fewer than 5 good images
-    detector.adapt(data.train_for_experts, data.validation, on_crops=on_crops, seed=arguments.seed)
+    detector.adapt(
+        data.train_for_experts,
+        data.validation,
+        on_crops=on_crops,
+        seed=arguments.seed,
+        num_defects=arguments.defects,
+    )
     detector.calibrate(data.calibration, false_alarm_rate=0.05, on_crops=on_crops)
 
     output = Path(arguments.output)

@@ -30,6 +30,7 @@ def parse_arguments(argv=None):
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--filters", type=int, default=32, help="kept in all trials")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--defects", type=int, default=128, help="synthetic ones that set weights")
     return parser.parse_args(argv)
 
 
@@ -44,7 +45,9 @@ def main(argv=None):
     hypermodel = DetectorHyperModel(
         data,
         ModelConfig("vae_gan", {"filters": arguments.filters}),
-        TrainingConfig(epochs=arguments.epochs, seed=arguments.seed),
+        TrainingConfig(
+            epochs=arguments.epochs, seed=arguments.seed, synthetic_defects=arguments.defects
+        ),
     )
     # The objective is how well the detector finds synthetic defects, which no training sees, on
     # validation images. Test images are not looked at.
@@ -76,7 +79,13 @@ def main(argv=None):
         model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
     )
     on_crops = data.split.calibration_on_crops  # True if there are fewer than 5 good images
-    detector.adapt(data.train_for_experts, data.validation, on_crops=on_crops, seed=arguments.seed)
+    detector.adapt(
+        data.train_for_experts,
+        data.validation,
+        on_crops=on_crops,
+        seed=arguments.seed,
+        num_defects=arguments.defects,
+    )
     detector.calibrate(data.calibration, false_alarm_rate=0.05, on_crops=on_crops)
     detector.save(Path(arguments.output) / "detector.keras")
     if data.index.test:

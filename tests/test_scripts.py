@@ -31,7 +31,9 @@ def data(tmp_path):
 @pytest.mark.slow
 def test_the_recipe_trains_measures_and_saves_both_files(data, tmp_path, capsys):
     arguments = [str(data), "--output", str(tmp_path / "out")]
-    load_script("train_mvtec").main([*arguments, "--image-size", "32x32", "--epochs", "1"])
+    load_script("train_mvtec").main(
+        [*arguments, "--image-size", "32x32", "--epochs", "1", "--defects", "8"]
+    )
 
     output = capsys.readouterr().out
     assert "image_auroc" in output
@@ -44,6 +46,7 @@ def test_the_recipe_trains_measures_and_saves_both_files(data, tmp_path, capsys)
 @pytest.mark.slow
 def test_the_tuning_recipe_searches_and_saves_the_detector_of_the_best(data, tmp_path, capsys):
     arguments = [str(data), "--output", str(tmp_path / "out"), "--trials", "1", "--epochs", "1"]
+    arguments += ["--defects", "8"]
     load_script("tune_mvtec").main([*arguments, "--image-size", "16x16", "--filters", "2"])
 
     output = capsys.readouterr().out

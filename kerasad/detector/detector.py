@@ -37,7 +37,7 @@ class AnomalyDetector(keras.Model):
 
     Args:
         model: trained `AnomalyModel`. The detector keeps a copy, so that further training changes
-            nothing that was calibrated.
+            nothing that was calibrated, unless `copy_model` is False.
         experts: list of `Expert` layers; or a function of `(shapes, position_free)` that makes one,
             such as `feature_memory_experts`. Defaults to `default_experts`.
         image_size: `(height, width)` that images are brought to. Defaults to the model's. If it
@@ -46,6 +46,7 @@ class AnomalyDetector(keras.Model):
         keep_aspect: bool. Whether images are padded instead of stretched, see `resize_image`.
         smoothing: float or None. Sigma of the Gaussian that smooths maps, in pixels. Defaults to
             a 64th of the side of a tile's area, or to 0.6 cells.
+        copy_model: bool. Without a copy, the model belongs to the detector from now on.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1] of any size; or a dict
@@ -72,6 +73,7 @@ class AnomalyDetector(keras.Model):
         overlap=32,
         keep_aspect=False,
         smoothing=None,
+        copy_model=True,
         **kwargs,
     ):
         # Images in half precision would lose digits that distances need.
@@ -80,6 +82,10 @@ class AnomalyDetector(keras.Model):
         self.image_size = size = parse_image_size(size)
         self.overlap = overlap
         self.keep_aspect = keep_aspect
+        if copy_model:
+            copy = model.__class__.from_config(model.get_config())
+            copy.set_weights(model.get_weights())
+            model = copy
         self.expert_maps = ExpertMaps(model, experts, size, overlap, keep_aspect, smoothing)
         self.smoothing = self.frame.smoothing
         count = len(self.experts)
@@ -325,7 +331,8 @@ class AnomalyDetector(keras.Model):
     def get_config(self):
         """Returns the arguments of `__init__`, model and experts serialized."""
         own = inspect.signature(AnomalyDetector.__init__).parameters
-        config = {name: getattr(self, name) for name in own if name not in ("self", "kwargs")}
+        left_out = ("self", "copy_model", "kwargs")
+        config = {name: getattr(self, name) for name in own if name not in left_out}
         config["model"] = keras.saving.serialize_keras_object(self.model)
         config["experts"] = [keras.saving.serialize_keras_object(e) for e in self.experts]
         return {**super().get_config(), **config}
@@ -336,4 +343,4 @@ class AnomalyDetector(keras.Model):
         config = dict(config)
         config["model"] = keras.saving.deserialize_keras_object(config["model"])
         config["experts"] = [keras.saving.deserialize_keras_object(e) for e in config["experts"]]
-        return cls(**config)
+        return cls(**config, copy_model=False)

@@ -35,8 +35,7 @@ class ExpertMaps(keras.layers.Layer):
 
     def __init__(self, model, experts, image_size, overlap, keep_aspect, smoothing, **kwargs):
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
-        self.model = model.__class__.from_config(model.get_config())
-        self.model.set_weights(model.get_weights())
+        self.model = model
         self.frame = make_frame(self.model, image_size, overlap, smoothing)
         # Tiles show other things at the same place; so do padded images, unless cells follow them.
         is_tiled = self.frame.tiles is not None

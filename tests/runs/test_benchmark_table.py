@@ -118,19 +118,19 @@ def test_the_page_shows_means_with_ranges_and_leaves_undefined_cells_empty():
         ("mean of 2", "b"),
     ]
     first = rows["bottle", "a"]
-    assert first["AUPRO"] == "0.875 (0.750..1.000)"
-    assert first["fit s"] == "1.5"
-    assert first["model MB"] == "2.2"
+    assert first["AUPRO ↑"] == "0.875 (0.750..1.000)"
+    assert first["fit s ↓"] == "1.5"
+    assert first["model MB ↓"] == "2.2"
     assert first["trained on"] == "7 of 10"
     assert first["image size"] == "32x64"
-    assert rows["plate", "b"]["AUPRO"] == ""
-    assert rows["mean of 2", "a"]["AUPRO"] == "0.688 (0.625..0.750)"
+    assert rows["plate", "b"]["AUPRO ↑"] == ""
+    assert rows["mean of 2", "a"]["AUPRO ↑"] == "0.688 (0.625..0.750)"
 
 
 def test_one_seed_has_no_range():
     table = build_table({("plate", "a", 3): done()})
     page = format_table(table)
-    assert cells(page)["plate", "a"]["AUPRO"] == "0.500"
+    assert cells(page)["plate", "a"]["AUPRO ↑"] == "0.500"
     assert "Seed 3." in page
     assert ".." not in page
 
