@@ -8,5 +8,5 @@ prepare_venv "all,dev"
 
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
-# A file is one process's: what its tests share is made once. Three processes keep two cores busy while some wait.
-.venv/bin/python -m pytest --numprocesses 3 --dist loadfile "$@"
+# A file is one process's: what its tests share is made once. Most of the time is tracing, on one core.
+.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"
