@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that a machine can check."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,17 @@ def test_no_object_is_asked_by_name_what_it_is(function):
         and ast.unparse(node.args[0]) not in ("signal",)
     ]
     assert not wrong
+
+
+def test_every_file_that_the_page_names_exists():
+    page = PACKAGE.parent / "docs" / "architecture.md"
+    names = set(re.findall(r"`([\w/]+\.(?:py|html|md))`", page.read_text(encoding="utf-8")))
+    # A name without its room stands in the row or the sentence of that room.
+    known = {path.as_posix() for path in PACKAGE.parent.rglob("*.*") if ".venv" not in path.parts}
+    missing = {
+        name
+        for name in names
+        if "NAME" not in name and not any(path.endswith(f"/{name}") for path in known)
+    }
+    assert len(names) > 30
+    assert not missing
