@@ -60,7 +60,8 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
         seed: int.
     """
     from kerasad.data import read_category
-    from kerasad.data.decoding import decode_file, decode_mask
+    from kerasad.data.decoding import decode_file
+    from kerasad.data.masks import read_mask
     from kerasad.training.locations import resolve_data
 
     output = Path(output)
@@ -73,7 +74,7 @@ def copy_category(data, output, turn="any", zoom=(1.0, 1.0), shift=0.0, max_trai
         path = (output / record.relative_path).with_suffix(".png")
         if path.exists():
             raise SystemExit(f"Two files of the category would become {path}: rename one.")
-        mask = None if record.mask_path is None else decode_mask(record.mask_path)
+        mask = read_mask(record) if record.mask_paths else None
         for _ in range(TRIES):
             move, scale = draw_move(generator, turn, zoom, shift)
             moved_mask = None if mask is None else move(mask, mask=True)

@@ -100,9 +100,9 @@ def write_category(target, data, image_size, stretch, max_train):
     for record in (*choose(index.good, max_train), *index.test):
         path = target / record.relative_path
         put_image(record, path, size)
-        if record.mask_path is not None:
+        if record.mask_paths:
             mask = target / "ground_truth" / record.defect / f"{path.stem}_mask.png"
-            put_mask(record.mask_path, mask, size)
+            put_mask(record, mask, size)
     return image_size if size is None else size
 
 
@@ -137,14 +137,14 @@ def put_image(record, path, size):
     Image.fromarray(np.uint8(np.round(255 * pixels))).save(path)
 
 
-def put_mask(source, path, size):
+def put_mask(record, path, size):
     from PIL import Image
 
-    from kerasad.data.decoding import decode_mask
     from kerasad.data.geometry import resize_mask
+    from kerasad.data.masks import read_mask
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    mask = decode_mask(source)
+    mask = read_mask(record)
     if size is not None:
         mask = resize_mask(mask, *size).numpy()
     Image.fromarray(np.uint8(255 * mask[..., 0])).save(path)

@@ -7,10 +7,11 @@ from functools import cached_property
 import tensorflow as tf
 
 from kerasad.data import pipeline
-from kerasad.data.decoding import Decoding, decode_mask
+from kerasad.data.decoding import Decoding
 from kerasad.data.geometry import Geometry, count_vanished_regions, whole_batch_size
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
+from kerasad.data.masks import read_mask
 from kerasad.data.source import ImageSource, count_cacheable, image_bytes, name_bad_files
 from kerasad.data.split import GoodSplit, format_split_table
 from kerasad.errors import InputError
@@ -214,8 +215,8 @@ class Category:
     def count_vanished_regions(self) -> int:
         """Counts the regions of test masks of which this image size leaves no pixel."""
         frame = (self.geometry.height, self.geometry.width, self.geometry.keep_aspect)
-        paths = (record.mask_path for record in self.index.test if record.mask_path)
-        masks = (decode_mask(path, self.decoding) for path in paths)
+        masked = (record for record in self.index.test if record.mask_paths)
+        masks = (read_mask(record, self.decoding) for record in masked)
         return sum(count_vanished_regions(mask, *frame) for mask in masks)
 
     def split_table(self) -> str:

@@ -1,5 +1,6 @@
 """The image files of a folder: which there are, what each is, and what is wrong with the rest."""
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,26 @@ _OTHER_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True)
+class FoundImage:
+    """An image file as a layout lists it, before it is read.
+
+    Args:
+        path: Path. The file.
+        defect: str or None. `"good"`, or the kind of defect; None if nothing says which.
+        masks: tuple of Path. The masks of its defects; their union counts.
+        part: `"train"`, `"validation"` or `"test"`, as the data set or its user split it. None
+            leaves the split to kerasad.
+        group: str or None. Images of one group, such as views of one item, stay in one part.
+    """
+
+    path: Path
+    defect: str | None = "good"
+    masks: tuple[Path, ...] = ()
+    part: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One usable image. It may be passed wherever a path is accepted.
 
@@ -29,24 +50,29 @@ class ImageRecord:
         relative_path: str. Path below the data folder, with forward slashes.
         label: int. 0 good, 1 defective.
         defect: str. `"good"`, or the kind of defect.
-        mask_path: str or None. Absolute path of the mask of its defects, if a usable one exists.
+        mask_paths: tuple of str. Absolute paths of the usable masks of its defects; a pixel is
+            defective if one of them marks it.
         height: int. Pixels, after the Exif orientation is applied.
         width: int. Pixels, after the Exif orientation is applied.
         content_hash: str. SHA-256 of the file's bytes, hexadecimal.
         decoder: str. `"graph"` or `"pillow"`; see `kerasad.data.decoding`.
         brightest: int or None. The largest value of a 16-bit image, if it was decoded.
+        part: str or None. See `FoundImage`, also for `group`.
+        group: str or None.
     """
 
     path: str
     relative_path: str
     label: int
     defect: str
-    mask_path: str | None
     height: int
     width: int
     content_hash: str
     decoder: str
     brightest: int | None = None
+    mask_paths: tuple[str, ...] = ()
+    part: str | None = None
+    group: str | None = None
 
     def __fspath__(self) -> str:
         return self.path
@@ -119,33 +145,31 @@ class ImageReader:
                 paths.append(entry)
         return paths
 
-    def read(self, paths: Sequence[Path], defect: str = "good") -> list[ImageRecord]:
-        """Reads image files, in parallel; a file that cannot be used becomes a problem."""
+    def read(self, images: Sequence[FoundImage]) -> list[ImageRecord]:
+        """Reads image files, in parallel; a file that cannot be used becomes a problem.
 
-        def read_one(path):
+        Masks are for `attach_masks`.
+        """
+
+        def read_one(image):
             try:
-                return read_record(
-                    path, self.root, defect=defect, decoding=self.decoding, verify=self.verify
-                )
+                record = read_record(image.path, self.root, self.decoding, self.verify)
             except InputError as error:
-                return Problem(str(path), str(error))
+                return Problem(str(image.path), str(error))
+            label = int(image.defect != "good")
+            about = {"defect": image.defect, "part": image.part, "group": image.group}
+            return dataclasses.replace(record, label=label, **about)
 
         # Reading, hashing and decoding all release Python's lock.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            results = list(pool.map(read_one, paths))
+            results = list(pool.map(read_one, images))
         self.problems += [result for result in results if isinstance(result, Problem)]
         return [result for result in results if isinstance(result, ImageRecord)]
-
-    def read_folder(self, folder: Path, defect: str = "good") -> list[ImageRecord]:
-        """Reads the images directly inside a folder."""
-        return self.read(self.list_images(folder), defect)
 
 
 def read_record(
     path: str | os.PathLike,
     root: str | os.PathLike | None = None,
-    *,
-    defect: str = "good",
     decoding: Decoding = Decoding(),
     verify: bool = True,
 ) -> ImageRecord:
@@ -154,13 +178,12 @@ def read_record(
     Args:
         path: The file.
         root: The folder that `relative_path` starts from. Defaults to the file's own folder.
-        defect: str. Its kind of defect; any but `"good"` is labelled 1.
         decoding: `Decoding`.
         verify: bool. Decode it once, so that a broken file is found now; takes about 5 ms for 384 x
             384 pixels. Defaults to `True`.
 
     Returns:
-        Its `ImageRecord`, without a mask.
+        Its `ImageRecord`, labelled good, without a mask.
 
     Raises:
         InputError: If the file cannot be used; the message names it.
@@ -174,9 +197,8 @@ def read_record(
     return ImageRecord(
         path=str(path),
         relative_path=path.relative_to(path.parent if root is None else root).as_posix(),
-        label=int(defect != "good"),
-        defect=defect,
-        mask_path=None,
+        label=0,
+        defect="good",
         height=header.height,
         width=header.width,
         content_hash=hashlib.sha256(data).hexdigest(),

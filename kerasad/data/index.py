@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.decoding import Decoding
-from kerasad.data.image_files import ImageReader, ImageRecord, Problem
+from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
 from kerasad.data.layouts import find_layout
+from kerasad.data.masks import attach_masks
 from kerasad.errors import InputError, check_choice
 
 # A training image with a shorter side shows no structure; it is an icon, or a mistake.
@@ -94,19 +95,21 @@ def read_category(
     root = _absolute(data)
     reader = ImageReader(root, decoding, verify)
     layout = find_layout(root)
-    found = layout.read(root, reader)
-    good = _for_training(found.good, found.test, reader)
-    _report_contradictions(found.test, reader)
-    _report_white_level(found.good, found.good_folder, reader)
+    images = layout.find(root, reader)
+    records = attach_masks(reader.read(images), images, reader)
+    test = [record for record in records if record.label or record.part == "test"]
+    found = [record for record in records if not (record.label or record.part == "test")]
+    good = _for_training(found, test, reader)
+    _report_contradictions(test, reader)
+    _report_white_level(found, root, reader)
     if not good:
         reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
         raise InputError(
-            f"{found.good_folder}: no usable good image (PNG, JPEG, BMP or TIFF)."
-            + next(reasons, "")
+            f"{root}: no usable good image (PNG, JPEG, BMP or TIFF)." + next(reasons, "")
         )
     _finish(reader, on_bad)
-    images = tuple(good), tuple(found.test)
-    return CategoryIndex(root.name, str(root), layout.name, *images, tuple(reader.problems))
+    problems = tuple(reader.problems)
+    return CategoryIndex(root.name, str(root), layout.name, tuple(good), tuple(test), problems)
 
 
 def read_images(
@@ -139,11 +142,11 @@ def read_images(
         raise InputError("`paths` is empty; give image files or folders.")
     root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths]))
     reader = ImageReader(root, decoding, verify)
-    files = []
+    files: list[Path] = []
     for path in paths:
         files += reader.list_images(path, recursive=True) if path.is_dir() else [path]
     # A file may be named twice, alone and by its folder.
-    records = reader.read(list(dict.fromkeys(files)))
+    records = reader.read([FoundImage(path) for path in dict.fromkeys(files)])
     _finish(reader, on_bad)
     return tuple(records), tuple(reader.problems)
 

@@ -13,13 +13,12 @@ Steps 2 to 4 run in the graph, in parallel and in order.
 """
 
 import itertools
-import os
 
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding import decode_mask
 from kerasad.data.geometry import pack_inputs, reflect_to, resize_mask, unpack_inputs
+from kerasad.data.masks import read_mask
 from kerasad.data.plans import (
     CROPS_PER_VISIT,
     default_crops_per_image,
@@ -165,22 +164,24 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
         `index`: int32 (batch,), the position in `source.records`.
     """
     count = len(source)
-    masks = [os.fsencode(record.mask_path or "") for record in source.records]
-    masks = tf.constant(masks, tf.string, (count,))
+    masked = tf.constant([bool(record.mask_paths) for record in source.records], tf.bool, (count,))
     labels = tf.constant([record.label for record in source.records], tf.int32, (count,))
     height, width, _ = source.geometry.image_shape
 
-    def read_mask(path):
-        mask = tf.numpy_function(_decode_mask(source.decoding), [path], tf.float32)
+    def decode(index):
+        return read_mask(source.records[index], source.decoding)
+
+    def load_mask(index):
+        mask = tf.numpy_function(decode, [index], tf.float32)
         mask = tf.ensure_shape(mask, (None, None, 1))
         return resize_mask(mask, height, width, source.geometry.keep_aspect)
 
     def load(index):
         image, valid = source.load(index)
-        path, label = tf.gather(masks, index), tf.gather(labels, index)
+        label = tf.gather(labels, index)
         mask = tf.cond(
-            tf.strings.length(path) > 0,
-            lambda: read_mask(path),
+            tf.gather(masked, index),
+            lambda: load_mask(index),
             lambda: tf.zeros((height, width, 1)),
         )
         mask = tf.ensure_shape(mask, (height, width, 1))
@@ -271,7 +272,3 @@ def _mirrorer(source):
         return pack_inputs(image[None], None if valid is None else valid[None])
 
     return cut
-
-
-def _decode_mask(decoding):
-    return lambda path: decode_mask(os.fsdecode(path), decoding)

@@ -219,7 +219,7 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     else:
         rows.append(("validation", "good", len(split.validation), ""))
         rows.append(("calibration", "good", len(split.calibration), ""))
-    masks = Counter(record.defect for record in index.test if record.mask_path)
+    masks = Counter(record.defect for record in index.test if record.mask_paths)
     classes = Counter((record.label, record.defect) for record in index.test)
     for (label, name), count in sorted(classes.items()):
         rows.append(("test", name, count, f"{masks[name]} with a mask" if label else ""))

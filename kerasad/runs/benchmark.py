@@ -179,7 +179,7 @@ def _hash_images(config: DataConfig, path: str) -> str:
         )
     lines = [f"train {record.content_hash}" for record in index.good]
     for record in index.test:
-        mask = b"" if record.mask_path is None else Path(record.mask_path).read_bytes()
+        mask = b"".join(Path(path).read_bytes() for path in record.mask_paths)
         lines.append(f"{record.defect} {record.content_hash} {hashlib.sha256(mask).hexdigest()}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 

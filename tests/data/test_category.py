@@ -282,7 +282,7 @@ def test_real_photos_fill_all_parts(shared_data):
     _, targets = next(iter(data.test))
     for index, usable in zip(targets["index"], targets["has_mask"], strict=True):
         record = data.index.test[index]
-        assert bool(usable) == (record.label == 0 or record.mask_path is not None)
+        assert bool(usable) == (record.label == 0 or bool(record.mask_paths))
 
 
 def test_an_image_size_above_the_pixel_limit_is_refused_before_any_work(folder):

@@ -55,8 +55,8 @@ def test_a_format_goes_by_content_and_not_by_suffix(category):
 
 
 def test_one_record_is_read(category):
-    record = read_record(category / "test/scratch/008.png", category, defect="scratch")
-    assert (record.relative_path, record.label) == ("test/scratch/008.png", 1)
+    record = read_record(category / "test/scratch/008.png", category)
+    assert (record.relative_path, record.label) == ("test/scratch/008.png", 0)
     assert read_record(category / "test/good/006.png").relative_path == "006.png"
 
 

@@ -15,7 +15,7 @@ from kerasad.errors import InputError
 def record(name, defect="good", content=None):
     label = int(defect != "good")
     return ImageRecord(
-        f"/data/{name}", name, label, defect, None, 9, 9, content or f"hash of {name}", "graph"
+        f"/data/{name}", name, label, defect, 9, 9, content or f"hash of {name}", "graph"
     )
 
 

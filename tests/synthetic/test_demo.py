@@ -36,7 +36,7 @@ def test_the_tree_reads_as_a_category_without_problems(brick):
     for record in index.test:
         counts[record.defect] = counts.get(record.defect, 0) + 1
     assert counts == {"good": 20, "scratch": 10, "stain": 10, "thread": 10, "hole": 10}
-    assert all(record.mask_path for record in index.test if record.label)
+    assert all(record.mask_paths for record in index.test if record.label)
     assert len({record.content_hash for record in (*index.good, *index.test)}) == 120
 
 

@@ -6,12 +6,12 @@ A new layout is a file with a subclass of `Layout`, and one line in `LAYOUTS`.
 from pathlib import Path
 
 from kerasad.data.image_files import subfolders
-from kerasad.data.layouts.base import FoundImages, Layout
+from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.errors import InputError
 
-__all__ = ["LAYOUTS", "FoundImages", "Layout", "category_folders", "find_layout", "is_category"]
+__all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category"]
 
 # The first one that recognizes a folder reads it.
 LAYOUTS: tuple[Layout, ...] = (MVTec(),)

@@ -7,9 +7,9 @@
 
 from pathlib import Path
 
-from kerasad.data.image_files import ImageReader, subfolders
-from kerasad.data.layouts.base import FoundImages, Layout
-from kerasad.data.masks import attach_masks, match_masks
+from kerasad.data.image_files import FoundImage, ImageReader, subfolders
+from kerasad.data.layouts.base import Layout
+from kerasad.data.masks import match_masks
 
 
 class MVTec(Layout):
@@ -21,19 +21,21 @@ class MVTec(Layout):
         """Returns whether there is a folder `train/good`."""
         return (root / "train" / "good").is_dir()
 
-    def read(self, root: Path, reader: ImageReader) -> FoundImages:
-        """Reads the three folders; only `train/good` is required."""
-        good = reader.read_folder(root / "train" / "good")
+    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
+        """Lists the three folders; only `train/good` is required."""
+        good = reader.list_images(root / "train" / "good")
+        images = [FoundImage(path, part="train") for path in good]
         for folder in subfolders(root / "train"):
             if folder.name != "good":
                 reader.remark(folder, "only the images in train/good are used for training.")
-        test = []
         for folder in subfolders(root / "test"):
-            records = reader.read_folder(folder, folder.name)
-            if not records:
+            paths = reader.list_images(folder)
+            if not paths:
                 reader.remark(folder, "no usable image.")
+            masks = {}
             if folder.name != "good":
-                masks = match_masks(root / "ground_truth" / folder.name, records, reader)
-                records = attach_masks(records, masks, reader)
-            test += records
-        return FoundImages(good, test, root / "train" / "good")
+                masks = match_masks(root / "ground_truth" / folder.name, paths, reader)
+            images += [
+                FoundImage(path, folder.name, masks.get(path, ()), part="test") for path in paths
+            ]
+        return images

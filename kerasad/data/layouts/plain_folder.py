@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.image_files import ImageReader
-from kerasad.data.layouts.base import FoundImages, Layout
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.base import Layout
 from kerasad.errors import InputError
 
 GOOD_WORDS = frozenset({"good", "ok", "pass", "passed", "normal", "nominal", "io", "gut"})
@@ -36,8 +36,8 @@ class PlainFolder(Layout):
         """Returns `True`: any folder may hold images."""
         return True
 
-    def read(self, root: Path, reader: ImageReader) -> FoundImages:
-        """Reads all images of the folder as good ones.
+    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
+        """Lists all images of the folder as good ones.
 
         Raises:
             InputError: If the folder is an incomplete MVTec layout, or names in it say that not
@@ -50,7 +50,7 @@ class PlainFolder(Layout):
             )
         paths = reader.list_images(root, recursive=True)
         refuse_mixed_folder(root, paths)
-        return FoundImages(reader.read(paths), [], root)
+        return [FoundImage(path) for path in paths]
 
 
 def refuse_mixed_folder(root: Path, images: Sequence[Path]) -> None:
