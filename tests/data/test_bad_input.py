@@ -193,7 +193,7 @@ def test_no_good_images_are_refused(kind, layout, tmp_path):
         (folder / "x.png").write_bytes(b"")
     with pytest.raises(InputError, match="no usable good image") as error:
         read_category(tmp_path)
-    assert str(error.value).startswith(f"{folder}: ")
+    assert str(error.value).startswith(f"{tmp_path}: ")
     assert ("x.png: the file is empty" in str(error.value)) == (kind == "only broken ones")
 
 
