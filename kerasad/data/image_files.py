@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasad.data.decoding import Decoding, decode_pixels, read_checked
+from kerasad.data.decoding import Decoding, decode_mask, decode_pixels, read_checked
 from kerasad.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -145,6 +145,14 @@ class ImageReader:
                 paths.append(entry)
         return paths
 
+    def is_mask_empty(self, path: Path) -> bool:
+        """Returns whether a mask marks nothing, for data sets in which only masks tell the label.
+
+        Raises:
+            InputError: If the file cannot be used.
+        """
+        return not decode_mask(path, self.decoding).any()
+
     def read(self, images: Sequence[FoundImage]) -> list[ImageRecord]:
         """Reads image files, in parallel; a file that cannot be used becomes a problem.
 
@@ -196,7 +204,7 @@ def read_record(
         brightest = int(pixels.max()) if pixels.dtype == np.uint16 else None
     return ImageRecord(
         path=str(path),
-        relative_path=path.relative_to(path.parent if root is None else root).as_posix(),
+        relative_path=_relative_path(path, path.parent if root is None else Path(root)),
         label=0,
         defect="good",
         height=header.height,
@@ -234,6 +242,14 @@ def subfolders(folder: Path) -> list[Path]:
         return []
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     return sorted(entry for entry in entries if entry.is_dir())
+
+
+def _relative_path(path: Path, root: Path) -> str:
+    """Returns a path below a folder; a list may name images elsewhere, with `..` or in full."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
 
 
 def _walk(top: Path, recursive: bool) -> Iterator[Path]:

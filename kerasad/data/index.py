@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasad.data.decoding import Decoding
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
-from kerasad.data.layouts import find_layout
+from kerasad.data.layouts import find_layout, is_manifest
 from kerasad.data.masks import attach_masks
 from kerasad.errors import InputError, check_choice
 
@@ -25,9 +25,9 @@ class CategoryIndex:
     """The images of one category.
 
     Args:
-        name: str. The folder's name.
-        root: str. Absolute path of the folder.
-        layout: str. Name of its layout: `"mvtec"` or `"folder"`.
+        name: str. The folder's name, or that of the list of images without its suffix.
+        root: str. Absolute path of the folder or list.
+        layout: str. Name of its layout, such as `"mvtec"` or `"folder"`.
         good: tuple of `ImageRecord`. The good images, for training and calibration.
         test: tuple of `ImageRecord`. Empty if there are no test images.
         problems: tuple of `Problem`. What was left out, and other remarks.
@@ -73,10 +73,11 @@ def read_category(
 
     Images are PNG, JPEG, BMP or TIFF. A good image that is also a test image, by content, is left
     out, since a test on a training image proves nothing. A defective image without a usable mask
-    stays a test image.
+    stays a test image. Images without a label, and defective images that the data set counts as
+    training images, are left out: they are neither training nor test images.
 
     Args:
-        data: The folder.
+        data: The folder, or a file that lists the images.
         on_bad: str. `"skip"` leaves out broken files and lists them in `problems`; `"raise"`
             refuses them.
         decoding: `Decoding`.
@@ -93,9 +94,9 @@ def read_category(
     """
     check_choice("on_bad", on_bad, ON_BAD)
     root = _absolute(data)
-    reader = ImageReader(root, decoding, verify)
     layout = find_layout(root)
-    images = layout.find(root, reader)
+    reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
+    images = _usable(layout.find(root, reader), root, reader)
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
     found = [record for record in records if not (record.label or record.part == "test")]
@@ -109,7 +110,8 @@ def read_category(
         )
     _finish(reader, on_bad)
     problems = tuple(reader.problems)
-    return CategoryIndex(root.name, str(root), layout.name, tuple(good), tuple(test), problems)
+    name = root.stem if root.is_file() else root.name
+    return CategoryIndex(name, str(root), layout.name, tuple(good), tuple(test), problems)
 
 
 def read_images(
@@ -122,7 +124,7 @@ def read_images(
     """Reads images that a user names: files, and folders searched recursively.
 
     Args:
-        paths: One path, or several.
+        paths: One path, or several; a file that lists images stands for these.
         on_bad: See `read_category`, also for the other arguments.
         decoding: `Decoding`.
         verify: bool.
@@ -144,7 +146,12 @@ def read_images(
     reader = ImageReader(root, decoding, verify)
     files: list[Path] = []
     for path in paths:
-        files += reader.list_images(path, recursive=True) if path.is_dir() else [path]
+        if path.is_dir():
+            files += reader.list_images(path, recursive=True)
+        elif is_manifest(path):
+            files += [image.path for image in find_layout(path).find(path, reader)]
+        else:
+            files.append(path)
     # A file may be named twice, alone and by its folder.
     records = reader.read([FoundImage(path) for path in dict.fromkeys(files)])
     _finish(reader, on_bad)
@@ -214,6 +221,26 @@ def choose_labelled(
 
 def _absolute(path):
     return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _usable(images, root, reader):
+    """Returns the images without those that can neither train nor test."""
+    unlabelled = [image for image in images if image.defect is None]
+    if unlabelled:
+        message = (
+            f"{len(unlabelled)} images without a label, such as {unlabelled[0].path.name}, are "
+            "left out; `kerasad predict` takes them."
+        )
+        reader.remark(root, message)
+    labelled = [image for image in images if image.defect is not None]
+    kept = [image for image in labelled if image.defect == "good" or image.part != "train"]
+    if len(kept) < len(labelled):
+        message = (
+            f"{len(labelled) - len(kept)} defective images among the training images are left "
+            "out; they neither train nor test."
+        )
+        reader.remark(root, message)
+    return kept
 
 
 def _finish(reader, on_bad):

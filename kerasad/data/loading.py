@@ -20,6 +20,7 @@ from kerasad.data.index import (
     read_images,
     read_labelled,
 )
+from kerasad.data.layouts import is_manifest
 from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
 from kerasad.data.source import ImageSource
 from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
@@ -48,7 +49,8 @@ def load_category(
     """Opens one category of images.
 
     Args:
-        data: Folder: a category in MVTec layout, or a plain folder of good images.
+        data: Folder of one category, in any layout of `kerasad.data.layouts`; or a file that
+            lists its images.
         image_size: Size of whole images: `256`, `"256x640"`, `(256, 640)` (see
             `parse_image_size`), or the `Geometry` of an existing run. Defaults to `256`.
         batch_size: int. Images, or crops, in a training batch; whole images come in batches of
@@ -201,6 +203,10 @@ def load_images(
     return ImageStream(records, problems, geometry, batch_size, decoding=decoding)
 
 
+def _is_data_set(path):
+    return not path.is_file() or is_manifest(path)
+
+
 @dataclass(frozen=True)
 class GoodImages:
     """Good images beyond those of a run; made by `load_good_images`.
@@ -228,8 +234,9 @@ def load_good_images(
     """Opens good images to calibrate a run with.
 
     Args:
-        paths: One folder, read as `read_category` reads it, so that the defective images of a
-            category never count as good; or a list of files and folders, all good.
+        paths: One folder, or one file that lists images, read as `read_category` reads it, so that
+            the defective images of a category never count as good; or a list of files and folders,
+            all good.
         geometry: `Geometry` of the run.
         batch_size: int. Defaults to `16`.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
@@ -241,7 +248,7 @@ def load_good_images(
     Raises:
         InputError: If there is no usable image, or with `on_bad="raise"` a broken one.
     """
-    if isinstance(paths, (str, os.PathLike)) and not Path(paths).expanduser().is_file():
+    if isinstance(paths, (str, os.PathLike)) and _is_data_set(Path(paths).expanduser()):
         index = read_category(paths, on_bad=on_bad, decoding=decoding)
         records, problems = index.good, index.problems
     else:

@@ -38,7 +38,7 @@ def find_categories(data: Sequence[str]) -> dict[str, str]:
     """Returns the path of each category that `data` names, by the name of its folder.
 
     Args:
-        data: Each is a category in MVTec layout, `demo/NAME`, or a folder of categories.
+        data: Each is one category, `demo/NAME`, or a folder of categories.
 
     Raises:
         InputError: One of `data` is none of these, or two categories have the same name.
@@ -49,11 +49,12 @@ def find_categories(data: Sequence[str]) -> dict[str, str]:
         paths = [text] if is_category(folder) else category_folders(folder)
         if not paths:
             raise InputError(
-                f"{text} is neither a category in MVTec layout (train/good, test/<defect>) nor a "
-                "folder of such categories."
+                f"{text} is neither one category (such as train/good and test/<defect>, or a CSV "
+                "manifest) nor a folder of categories."
             )
         for path in map(full_path, paths):
-            name = Path(os.path.abspath(resolve_data(path))).name
+            folder = Path(os.path.abspath(resolve_data(path)))
+            name = folder.stem if folder.is_file() else folder.name
             other = found.setdefault(name, path)
             if resolve_data(other).resolve() != resolve_data(path).resolve():
                 raise InputError(

@@ -7,30 +7,33 @@ from pathlib import Path
 
 from kerasad.data.image_files import subfolders
 from kerasad.data.layouts.base import Layout
+from kerasad.data.layouts.csv_manifest import CSVManifest
 from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.errors import InputError
 
-__all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category"]
+__all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category", "is_manifest"]
 
 # The first one that recognizes a folder reads it.
-LAYOUTS: tuple[Layout, ...] = (MVTec(),)
+LAYOUTS: tuple[Layout, ...] = (CSVManifest(), MVTec())
 # What no layout recognizes is a plain folder of good images, or refused.
 _OTHERWISE = PlainFolder()
 
 
 def find_layout(root: Path) -> Layout:
-    """Returns the layout of a folder.
+    """Returns the layout of a folder or of a file that lists images.
 
     Raises:
-        InputError: If it is not a folder, or holds several categories.
+        InputError: If there is no such folder, a file is no list of images, or a folder holds
+            several categories.
     """
-    if not root.is_dir():
-        found = "it is a file" if root.exists() else "there is no such folder"
-        raise InputError(f"{root}: {found}; give the folder of one category.")
+    if not root.exists():
+        raise InputError(f"{root}: there is no such folder; give the folder of one category.")
     for layout in LAYOUTS:
         if layout.recognizes(root):
             return layout
+    if not root.is_dir():
+        raise InputError(f"{root}: it is a file; give the folder of one category.")
     categories = [folder.name for folder in category_folders(root)]
     if categories:
         raise InputError(
@@ -44,6 +47,11 @@ def category_folders(folder: Path) -> list[Path]:
     return [inner for inner in subfolders(folder) if is_category(inner)]
 
 
-def is_category(folder: Path) -> bool:
-    """Returns whether a layout recognizes a folder as one category."""
-    return any(layout.recognizes(folder) for layout in LAYOUTS)
+def is_category(root: Path) -> bool:
+    """Returns whether a layout recognizes a folder, or a list of images, as one category."""
+    return any(layout.recognizes(root) for layout in LAYOUTS)
+
+
+def is_manifest(path: Path) -> bool:
+    """Returns whether a path is a file that lists the images of one category."""
+    return path.is_file() and is_category(path)

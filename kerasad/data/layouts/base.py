@@ -17,14 +17,21 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def recognizes(self, root: Path) -> bool:
-        """Returns whether a folder has this layout, without reading any image."""
+        """Returns whether a folder, or a file that lists images, has this layout.
+
+        It is asked about any path that a user gives: it looks at names only, opens no image and
+        walks through no tree.
+        """
 
     @abc.abstractmethod
     def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
         """Lists the images of a folder that has this layout, with what is known of each.
 
+        It states what the data set says. What may be used is decided later: images without a
+        label, and defective ones among the training images, are left out by `read_category`.
+
         Args:
-            root: The folder.
+            root: The folder, or the file that lists the images.
             reader: `ImageReader`. It lists folders, and collects remarks on what is left out.
 
         Raises:

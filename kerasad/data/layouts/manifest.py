@@ -1,0 +1,156 @@
+"""Manifests: files whose lines list images. What their lines mean, whatever the format."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.errors import InputError
+
+GOOD_LABELS = frozenset(
+    ("good", "ok", "pass", "passed", "normal", "nominal", "io", "gut", "negative", "0", "0.0")
+)
+# Either nobody has looked at the image, or one person's yes is another's no.
+_UNCLEAR_LABELS = frozenset(
+    ("", "-", "-1", "?", "na", "n/a", "nan", "none", "null", "unknown", "unlabelled", "unlabeled")
+    + ("true", "false", "yes", "no")
+)
+_PARTS = {
+    "": None,
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class ManifestLine:
+    """What one line of a manifest says, as it is written there.
+
+    Args:
+        number: int. The line, from 1.
+        path: str. The image file, in full or from the manifest's folder.
+        label: str. `"good"` or a word for it, or the kind of defect.
+        masks: tuple of str. Mask files, written as `path` is.
+        split: str. `"train"`, `"val"`, `"validation"`, `"test"`, or empty.
+        group: str. Images of one group stay in one part; may be empty.
+    """
+
+    number: int
+    path: str
+    label: str
+    masks: tuple[str, ...] = ()
+    split: str = ""
+    group: str = ""
+
+
+def find_images(
+    manifest: Path, lines: Iterable[ManifestLine], reader: ImageReader
+) -> list[FoundImage]:
+    """Returns the images that a manifest lists.
+
+    Args:
+        manifest: The file.
+        lines: Its lines.
+        reader: `ImageReader`. If it verifies, the masks of good images are decoded: they have to be
+            empty.
+
+    Raises:
+        InputError: If a file is missing or listed twice, a mask belongs to two images, or a label
+            or split is not understood; the message names the file and the line.
+    """
+    images, owners, places = [], {}, {}
+    for line in lines:
+        path = _find_file(manifest, line.number, line.path, "image")
+        other = places.setdefault(os.path.realpath(path), line.number)
+        if other != line.number:
+            raise refusal(
+                manifest,
+                line.number,
+                f"{line.path} is already in line {other}; keep one of the two lines",
+            )
+        image = _describe(manifest, line, path)
+        for mask in image.masks:
+            other = owners.setdefault(os.path.realpath(mask), line.number)
+            if other != line.number:
+                raise refusal(
+                    manifest,
+                    line.number,
+                    f"the mask {mask.name} belongs to the image of line {other}; give each image "
+                    "a mask of its own",
+                )
+        if image.defect == "good":
+            _refuse_marked_mask(manifest, line, image.masks, reader)
+        images.append(image)
+    for mask in owners.keys() & places.keys():
+        raise refusal(
+            manifest,
+            places[mask],
+            f"{Path(mask).name} is an image here and the mask of line {owners[mask]}; correct one "
+            "of them",
+        )
+    return images
+
+
+def refusal(manifest: Path, number: int, message: str) -> InputError:
+    """Returns the error about a line; the message ends without a full stop."""
+    return InputError(f"{manifest}, line {number}: {message}.")
+
+
+def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
+    label = line.label.strip()
+    if label.lower() in _UNCLEAR_LABELS:
+        found = f"the label {label!r} does not say what the image is" if label else "no label"
+        raise refusal(
+            manifest,
+            line.number,
+            f"{found}; write good or the kind of defect, or remove the line",
+        )
+    split = line.split.strip()
+    if split.lower() not in _PARTS:
+        raise refusal(
+            manifest,
+            line.number,
+            f"the split {split!r} is not known; write train, val or test, or leave it empty",
+        )
+    return FoundImage(
+        path,
+        "good" if label.lower() in GOOD_LABELS else label,
+        tuple(_find_file(manifest, line.number, mask, "mask") for mask in line.masks),
+        _PARTS[split.lower()],
+        line.group.strip() or None,
+    )
+
+
+def _find_file(manifest: Path, number: int, name: str, kind: str) -> Path:
+    """Returns the file that a line names. Backslashes of Windows are read as slashes."""
+    name = name.strip()
+    if not name:
+        raise refusal(manifest, number, f"no path of the {kind}; write it, or remove the line")
+    for spelling in (name, name.replace("\\", "/")):
+        path = Path(os.path.abspath(manifest.parent / spelling))
+        if path.is_file():
+            return path
+    raise refusal(
+        manifest,
+        number,
+        f"there is no {kind} {path}; correct the path, which starts from the folder of the list, "
+        "or remove the line",
+    )
+
+
+def _refuse_marked_mask(manifest, line, masks, reader):
+    """A data set may give each image a mask; that of a good one is empty."""
+    for mask in masks:
+        if reader.verify and not reader.is_mask_empty(mask):
+            raise refusal(
+                manifest,
+                line.number,
+                f"the label is {line.label.strip()}, but the mask {mask.name} marks a defect; "
+                "correct one of them",
+            )
