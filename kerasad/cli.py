@@ -20,6 +20,7 @@ from kerasad.cli_options import (
     resolve_config,
     section_options,
 )
+from kerasad.console import show_every_text
 from kerasad.errors import FailedError, InputError, describe_machine_failure
 from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
 from kerasad.version import __version__
@@ -55,6 +56,7 @@ def _fail(context: click.Context, error: Exception | str, code: int) -> None:
 @click.version_option(__version__, prog_name="kerasad")
 def main() -> None:
     """Anomaly localization: train on good images, find what is wrong in new ones."""
+    show_every_text()
     # A warning is a sentence for the user, who need not know where in the code it arose.
     restore = functools.partial(setattr, warnings, "formatwarning", warnings.formatwarning)
     click.get_current_context().call_on_close(restore)

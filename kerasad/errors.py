@@ -1,5 +1,6 @@
 """Errors that the command line turns into one sentence, and checks of arguments."""
 
+import errno
 import math
 import numbers
 import os
@@ -38,16 +39,37 @@ def describe_machine_failure(error: BaseException) -> str | None:
     """Returns a sentence if the disk or the memory was not sufficient, else None."""
     # Only where TensorFlow is loaded can it have failed; nobody else waits for its import.
     tensorflow = sys.modules.get("tensorflow")
-    exhausted = () if tensorflow is None else (tensorflow.errors.ResourceExhaustedError,)
-    if isinstance(error, (MemoryError, *exhausted)):
+    if tensorflow is not None and isinstance(error, tensorflow.errors.OpError):
+        refused = _find_refused_file(str(error))
+        if refused is not None:
+            return _describe_refused_file(*refused)
+        if not isinstance(error, tensorflow.errors.ResourceExhaustedError):
+            return None
+        return OUT_OF_MEMORY
+    if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
     if not isinstance(error, OSError):
         return None
     if error.filename is None or error.strerror is None:
         return str(error)
+    return _describe_refused_file(os.fsdecode(error.filename), error.strerror)
+
+
+def _find_refused_file(message: str) -> tuple[str, str] | None:
+    """Returns the file that TensorFlow could not write and the system's reason, if that is it."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    for reason in map(os.strerror, numbers):
+        # {{an operation}} the path; the reason [an operation]
+        name, found, _ = message.rpartition(f"; {reason}")
+        if found:
+            return name.rpartition("}} ")[2], reason
+    return None
+
+
+def _describe_refused_file(name: str, reason: str) -> str:
     return (
-        f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): make room "
-        "and check its permissions, or name another folder."
+        f"{name} cannot be read or written ({reason}): make room and check its permissions, or "
+        "name another folder."
     )
 
 

@@ -30,7 +30,10 @@ def replace_file(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(work, path)
     except OSError as error:
-        if error.filename is not None and os.fspath(error.filename) == os.fspath(work):
+        if error.errno is None:  # of a library, with a text only
+            raise OSError(errno.EIO, str(error), os.fspath(path)) from error
+        # A full disk fails a write, which knows the number of an open file and not its name.
+        if error.filename is None or os.fspath(error.filename) == os.fspath(work):
             error.filename = os.fspath(path)
         raise
     finally:
@@ -43,6 +46,33 @@ def write_json(path: str | Path, values: Any) -> None:
     text = json.dumps(values, indent=2, allow_nan=False) + "\n"
     with replace_file(path) as work:
         work.write_text(text, encoding="utf-8")
+
+
+MAX_DEPTH = 100
+"""Objects and lists inside each other that JSON may have; no file of ours has ten."""
+
+
+def parse_json(text: str) -> Any:
+    """Returns the values in a JSON text.
+
+    Raises:
+        ValueError: It is not JSON, or is nested so deeply that whoever walks through it would fail.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from error
+    level = [values]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return values
+    raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
 
 
 def read_json(
@@ -60,7 +90,7 @@ def read_json(
     """
     problem = None
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
     except ValueError as error:

@@ -46,6 +46,12 @@ def test_help_and_refused_words_do_not_wait_for_tensorflow(words):
             OSError(28, "No space left on device", "/disk/run"),
             "/disk/run cannot be read or written",
         ),
+        (
+            tf.errors.ResourceExhaustedError(
+                None, None, "{{node a}} /disk/x.data; No space left on device [Op:SaveV2]"
+            ),
+            "/disk/x.data cannot be read or written (No space left on device)",
+        ),
     ],
 )
 def test_a_machine_that_is_not_sufficient_is_one_sentence(error, part, monkeypatch):
@@ -54,6 +60,32 @@ def test_a_machine_that_is_not_sufficient_is_one_sentence(error, part, monkeypat
 
     monkeypatch.setattr("kerasad.runs.train.train_run", fail)
     assert part in refused("train", "demo", "--output", "run", code=1)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_console_of_any_encoding_shows_every_name(encoding):
+    program = (
+        "import click, keras\n"
+        "from kerasad.cli import main\n"
+        "@main.command()\n"
+        "def show():\n"
+        "    click.echo('Größe 部品 \\udcff')\n"
+        "    print('Größe 部品 \\udcff')\n"
+        "    keras.utils.Progbar(1).update(1)\n"
+        "main(['show'])\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONIOENCODING": encoding,
+        "PYTHONUTF8": "0",
+    }
+    command = [sys.executable, "-X", "utf8=0", "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    name = "Größe 部品 \udcff".encode(encoding, "backslashreplace")
+    assert name + b"\n" in result.stdout
+    assert ("━" * 20 if encoding == "utf-8" else "=" * 20).encode() in result.stdout
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate", "report", "predict"])

@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, describe_machine_failure
 from kerasad.files import (
     describe_difference,
+    read_json,
     refuse_other_work,
     replace_file,
     work_folder,
@@ -47,6 +48,44 @@ def test_a_folder_that_refuses_is_told_by_the_name_of_the_file(tmp_path):
     with pytest.raises(PermissionError) as caught:
         refused()
     assert caught.value.filename == str(tmp_path / "values.json")
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_file(tmp_path):
+    path = tmp_path / "values.json"
+
+    def write_to_a_full_disk():
+        with replace_file(path), open("/dev/full", "w") as full:
+            full.write("more than fits")  # fails without a name
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_to_a_full_disk()
+    assert caught.value.filename == str(path)
+    sentence = describe_machine_failure(caught.value)
+    assert sentence.startswith(f"{path} cannot be read or written (No space left on device)")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_of_a_library_without_a_number_is_told_with_the_file_too(tmp_path):
+    with pytest.raises(OSError, match="write failed") as caught, replace_file(tmp_path / "a.keras"):
+        raise OSError("write failed")
+    sentence = describe_machine_failure(caught.value)
+    assert sentence.startswith(f"{tmp_path}/a.keras cannot be read or written (write failed)")
+
+
+@pytest.mark.parametrize("depth", [100, 100_000])
+@pytest.mark.parametrize("brackets", ["[]", ('{"a":', "}")])
+def test_json_nested_too_deeply_is_one_sentence(tmp_path, depth, brackets):
+    path = tmp_path / "config.json"
+    opening, closing = brackets
+    path.write_text(opening * depth + "1" + closing * depth)
+    if depth == 100:
+        read_json(path)
+    else:
+        with pytest.raises(InputError, match=r"config\.json is not valid JSON \(it is nested"):
+            read_json(path)
+    path.write_text(opening * 101 + "1" + closing * 101)
+    with pytest.raises(InputError, match="more than 100 deep"):
+        read_json(path)
 
 
 def begin(path, overwrite=False):

@@ -16,7 +16,14 @@ from typing import Any
 from kerasad.data import read_category
 from kerasad.data.split import PARTS
 from kerasad.errors import InputError
-from kerasad.files import read_json, refuse_other_work, replace_file, work_folder, write_json
+from kerasad.files import (
+    parse_json,
+    read_json,
+    refuse_other_work,
+    replace_file,
+    work_folder,
+    write_json,
+)
 from kerasad.memory import peak_memory_mb
 from kerasad.runs.benchmark_table import DONE, FAILED, build_table, format_table
 from kerasad.runs.evaluate import evaluate_run
@@ -204,7 +211,7 @@ def _read_rows(path: Path) -> dict[Key, Row]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             rows[row["category"], row["model"], row["seed"]] = {"status": row["status"], **row}
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from kerasad.console import show_every_text
 from kerasad.errors import InputError, TrainingDivergedError, describe_machine_failure
 
 
@@ -57,6 +58,7 @@ def _work(connection: Connection, log: Path, function: Callable, arguments: tupl
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    show_every_text()
     try:
         answer = function(*arguments), None
     except Exception as error:

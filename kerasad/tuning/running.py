@@ -1,6 +1,5 @@
 """Runs the trials of a search; killed at any moment, it continues from the file of trials."""
 
-import json
 import shutil
 import tempfile
 import time
@@ -13,7 +12,7 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from kerasad.errors import InputError
-from kerasad.files import write_json
+from kerasad.files import parse_json, write_json
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import ReplayableOracle
@@ -94,7 +93,7 @@ def read_trials(folder: Path) -> list[Row]:
     if not path.exists():
         return []
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = parse_json(path.read_text(encoding="utf-8"))
         if not all({"trial", "status", "values"} <= row.keys() for row in rows):
             raise ValueError("it lacks a key")
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,0 +1,29 @@
+"""A console that shows every text: no name of a file ends a training, whatever the encoding."""
+
+import codecs
+import io
+import sys
+
+HANDLER = "kerasad.console"
+SUBSTITUTES = {"━": "="}
+"""Keras draws its progress bars with the first sign, and falls back to the second."""
+
+
+def show_every_text() -> None:
+    """Makes standard output and error write `\\xe4` for a letter that the console cannot show.
+
+    Python's default for output is an error, and file names may hold letters of any language, or
+    bytes that are no letters at all.
+    """
+    codecs.register_error(HANDLER, _substitute)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=HANDLER)
+
+
+def _substitute(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeEncodeError):
+        part = error.object[error.start : error.end]
+        if set(part) <= SUBSTITUTES.keys():
+            return "".join(SUBSTITUTES[sign] for sign in part), error.end
+    return codecs.backslashreplace_errors(error)
