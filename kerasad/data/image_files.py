@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +118,9 @@ class ImageReader:
         name = os.fspath(path)
         self.problems.append(Problem(name, f"{name}: {message}", broken))
 
-    def list_images(self, folder: Path, recursive: bool = False) -> list[Path]:
+    def list_images(
+        self, folder: Path, recursive: bool = False, elsewhere: Collection[str] = ()
+    ) -> list[Path]:
         """Lists the image files of a folder by their suffix, sorted by name.
 
         Names that begin with a dot are ignored. Links to folders are followed, each folder once,
@@ -128,12 +130,17 @@ class ImageReader:
             folder: The folder.
             recursive: bool. Also search the folders inside. Only images of unsupported types are
                 then problems; otherwise everything that is not an image is.
+            elsewhere: Names directly in the folder that are read in another way.
 
         Raises:
             InputError: If the folder itself cannot be read.
         """
         try:
-            entries = list(_walk(folder, recursive))
+            entries = [
+                entry
+                for entry in _walk(folder, recursive)
+                if entry.parent != folder or entry.name not in elsewhere
+            ]
         except OSError as error:
             raise InputError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
         paths = []

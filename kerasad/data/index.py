@@ -224,23 +224,23 @@ def _absolute(path):
 
 
 def _usable(images, root, reader):
-    """Returns the images without those that can neither train nor test."""
+    """Returns the images that can train or test, sorted by path."""
     unlabelled = [image for image in images if image.defect is None]
     if unlabelled:
         message = (
-            f"{len(unlabelled)} images without a label, such as {unlabelled[0].path.name}, are "
-            "left out; `kerasad predict` takes them."
+            f"images without a label: {len(unlabelled)}, such as {unlabelled[0].path.name}; left "
+            "out (`kerasad predict` takes them)."
         )
         reader.remark(root, message)
     labelled = [image for image in images if image.defect is not None]
     kept = [image for image in labelled if image.defect == "good" or image.part != "train"]
     if len(kept) < len(labelled):
         message = (
-            f"{len(labelled) - len(kept)} defective images among the training images are left "
-            "out; they neither train nor test."
+            f"defective images among the training images: {len(labelled) - len(kept)}; left out "
+            "(they neither train nor test)."
         )
         reader.remark(root, message)
-    return kept
+    return sorted(kept, key=lambda image: image.path.as_posix())
 
 
 def _finish(reader, on_bad):

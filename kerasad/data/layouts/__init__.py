@@ -7,15 +7,34 @@ from pathlib import Path
 
 from kerasad.data.image_files import subfolders
 from kerasad.data.layouts.base import Layout
+from kerasad.data.layouts.btad import BTAD
 from kerasad.data.layouts.csv_manifest import CSVManifest
+from kerasad.data.layouts.dagm import DAGM
+from kerasad.data.layouts.kolektor_sdd import KolektorSDD
+from kerasad.data.layouts.kolektor_sdd2 import KolektorSDD2
+from kerasad.data.layouts.magnetic_tile import MagneticTile
 from kerasad.data.layouts.mvtec import MVTec
+from kerasad.data.layouts.mvtec_ad2 import MVTecAD2
+from kerasad.data.layouts.mvtec_loco import MVTecLOCO
 from kerasad.data.layouts.plain_folder import PlainFolder
+from kerasad.data.layouts.visa import VisA
 from kerasad.errors import InputError
 
 __all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category", "is_manifest"]
 
-# The first one that recognizes a folder reads it.
-LAYOUTS: tuple[Layout, ...] = (CSVManifest(), MVTec())
+# The first one that recognizes a folder reads it: those with more marks of their own come first.
+LAYOUTS: tuple[Layout, ...] = (
+    CSVManifest(),
+    MVTecLOCO(),
+    MVTecAD2(),
+    VisA(),
+    BTAD(),
+    KolektorSDD(),
+    KolektorSDD2(),
+    DAGM(),
+    MagneticTile(),
+    MVTec(),
+)
 # What no layout recognizes is a plain folder of good images, or refused.
 _OTHERWISE = PlainFolder()
 

@@ -37,3 +37,9 @@ class Layout(abc.ABC):
         Raises:
             InputError: If the folder can be understood in more than one way.
         """
+
+
+def list_good(folder: Path, part: str | None, reader: ImageReader) -> list[FoundImage]:
+    """Lists the images of a folder as good ones of one part; none if it does not exist."""
+    paths = reader.list_images(folder) if folder.is_dir() else []
+    return [FoundImage(path, part=part) for path in paths]

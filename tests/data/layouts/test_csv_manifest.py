@@ -103,7 +103,7 @@ def test_paths_may_lead_elsewhere_and_be_written_on_windows(manifest, tmp_path):
 def test_defective_training_images_neither_train_nor_test(manifest, summary):
     index = read_category(manifest("path,label,mask,split", *GOOD, "images/6.png,dent,,train"))
     assert summary(index) == {("any", "good"): 6}
-    assert "1 defective images among the training images are left out" in index.problems[0].message
+    assert "defective images among the training images: 1; left out" in index.problems[0].message
 
 
 @pytest.mark.parametrize(
