@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Formatting, lint and the whole test suite; sets everything up on its first run.
+# Formatting, lint and the tests; sets everything up on its first run.
 # Arguments go to pytest: bash scripts/test.sh tests/metrics -k auroc
+# Without any, all but the slow tests, which CI also runs: bash scripts/test.sh -m slow
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/venv.sh
@@ -8,5 +9,6 @@ prepare_venv "all,dev"
 
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
+[ $# -gt 0 ] || set -- -m "not slow"
 # A file is one process's: what its tests share is made once. Most of the time is tracing, on one core.
 .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"

@@ -21,6 +21,7 @@ from kerasad.runs.run import Run
 
 grpc = pytest.importorskip("grpc")
 pytest.importorskip("tensorflow_serving")
+pytestmark = pytest.mark.slow
 
 
 def load_server():

@@ -15,7 +15,6 @@ from kerasad.errors import InputError
 from kerasad.runs import benchmark
 from kerasad.runs.benchmark import run_benchmark
 from kerasad.runs.benchmark_table import COUNTS, NUMBERS
-from kerasad.runs.run import Run
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 
 
@@ -304,41 +303,3 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(
     assert len(result.stderr.splitlines()) == 1
     assert [path.read_bytes() for path in sorted((tmp_path / "out").glob("*.*"))] == before
     assert len(trained.measured) == 2
-
-
-@pytest.mark.slow
-def test_rows_are_measured_as_train_and_evaluate_measure_and_failures_are_sentences(
-    categories, path, tmp_path
-):
-    """A whole category, and one whose only burnt picture is cut off where no header shows it."""
-    broken = shutil.copytree(categories / "plate", tmp_path / "data/broken")
-    shutil.copytree(categories / "plate", tmp_path / "data/plate")
-    picture = broken / "test/burn/013.png"
-    picture.write_bytes(picture.read_bytes()[:-40])
-    values = json.loads(path.read_text())
-    values["data"]["on_bad"] = "raise"
-    path.write_text(json.dumps(values))
-    words = [tmp_path / "data", "--output", tmp_path / "out", "--config", path, "--keep-runs"]
-    result = run_verb(*words)
-    assert result.exit_code == 1, result.output + str(result.exception)
-    assert "broken, vae_gan, seed 0: " in result.stderr
-    assert "test/burn/013.png" in result.stderr
-    assert "Traceback" not in result.stderr
-
-    failed, done = read_rows(tmp_path / "out")
-    assert failed["status"] == "failed"
-    assert "test/burn/013.png" in failed["reason"]
-    run = Run(tmp_path / "out/runs/plate_vae_gan_seed0")
-    assert os.listdir(tmp_path / "out/runs") == [run.path.name]
-    assert run.config.model.arguments["filters"] == 2
-    for name in ("image_auroc", "aupro", "iou_oracle", "milliseconds_per_image", "image_size"):
-        assert done[name] == run.metrics[name]
-    assert done["num_images"] == 4
-    assert (done["train_images"], done["good_images"]) == (7, 10)
-    assert 0 < done["train_seconds"] < done["fit_seconds"]
-    assert done["fit_memory_mb"] > 100
-    assert done["peak_memory_mb"] > 100
-    size = (run.path / "detector.keras").stat().st_size
-    assert done["model_mb"] == pytest.approx(size / 2**20)
-    row = read_table(tmp_path / "out")["rows"][1]
-    assert row["aupro"]["mean"] == done["aupro"]

@@ -31,6 +31,7 @@ def test_an_exit_is_a_reason(tmp_path):
     assert _describe_end(3, tmp_path).startswith("The process ended with exit code 3; ")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no locks")
 def test_the_process_ends_with_its_parent_that_is_killed(tmp_path):
     """The child holds the lock of a folder as long as it lives, and would for 10 minutes."""

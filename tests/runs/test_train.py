@@ -24,6 +24,7 @@ def test_train_leaves_a_whole_run_and_says_where(trained, data):
     assert sorted(os.listdir(trained.parent)) == ["output.txt", "plate", "run", "tiny.json"]
 
 
+@pytest.mark.slow
 def test_a_weak_model_learns_from_labelled_images_that_no_evaluation_counts(data, config, tmp_path):
     options = ["--config", config, "--model", "cavga_weak_d", "--output", tmp_path / "weak"]
     assert "name a folder of them" in refused("train", data, *options)
@@ -130,10 +131,10 @@ def test_strict_refuses_a_rate_that_two_images_cannot_guarantee(data, config, tm
     assert os.listdir(tmp_path) == []
 
 
-def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(config, tmp_path):
+def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(tmp_path):
     for number in range(2):
         write_image(tmp_path / "good" / f"{number}.png", number)
-    options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8, "--config", config]
+    options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8, "--model", "patch_gaussian"]
     arguments = ["train", tmp_path / "good", "--output", tmp_path / "run", *options]
     assert "no false-alarm rate is guaranteed" in refused(*arguments, "--strict")
     result = must(*arguments)
@@ -145,3 +146,17 @@ def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(c
     assert detector.image_size == (64, 48)
     assert detector.model.image_shape == (32, 32, 3)
     assert detector.overlap == 8
+
+
+def test_settings_of_a_training_are_refused_for_a_recipe_that_trains_nothing(data, tmp_path):
+    words = ["train", data, "--model", "feature_memory", "--output", tmp_path / "run"]
+    assert "trains no network: leave out `training.epochs`" in refused(*words, "--epochs", 3)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"training": {"decay": "cosine"}}))
+    assert "leave out `training.decay`" in refused(*words, "--config", path)
+
+
+def test_a_recipe_that_trains_nothing_has_nothing_to_search(data, tmp_path):
+    pytest.importorskip("keras_tuner")
+    words = ["tune", data, "--model", "patch_gaussian", "--output", tmp_path / "search"]
+    assert "there is nothing to search" in refused(*words, "--image-size", 32)

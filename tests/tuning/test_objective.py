@@ -55,7 +55,6 @@ def images():
     return (rows + rng.normal(0, 0.02, (10, 16, 16, 3))).astype("float32")
 
 
-@pytest.mark.slow
 def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_evaluates_itself(
     model, images, monkeypatch
 ):
@@ -103,7 +102,6 @@ def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monke
     assert seen == ([1, 1] if on_crops else [2, 2])
 
 
-@pytest.mark.slow
 def test_maps_that_are_not_finite_give_nan(model, images):
     broken = VAEGAN.from_config(model.get_config())
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])

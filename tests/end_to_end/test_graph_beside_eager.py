@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from kerasad.models.networks import LEAKY_SLOPE
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("graph_beside_eager.py")
 TOLERANCE = 1e-4
 """Of a tensor's largest value. A slope of .1 taken for .2 differs by .01 and more."""

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+pytestmark = pytest.mark.slow
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def load_script(name):
@@ -28,7 +30,6 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-@pytest.mark.slow
 def test_the_recipe_trains_measures_and_saves_both_files(data, tmp_path, capsys):
     arguments = [str(data), "--output", str(tmp_path / "out")]
     load_script("train_mvtec").main(
@@ -43,7 +44,6 @@ def test_the_recipe_trains_measures_and_saves_both_files(data, tmp_path, capsys)
     assert keras.saving.load_model(tmp_path / "out" / "model.keras").image_shape == (32, 32, 3)
 
 
-@pytest.mark.slow
 def test_the_tuning_recipe_searches_and_saves_the_detector_of_the_best(data, tmp_path, capsys):
     arguments = [str(data), "--output", str(tmp_path / "out"), "--trials", "1", "--epochs", "1"]
     arguments += ["--defects", "8"]

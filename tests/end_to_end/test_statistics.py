@@ -1,12 +1,13 @@
 """A recipe that trains nothing, from the first verb of the command line to the last."""
 
-import json
 import os
 
 import pytest
-from command_line import must, refused, write_image
+from command_line import must, write_image
 
 from kerasad.runs.run import Run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +56,3 @@ def test_every_verb_works_on_it(statistics, data, tmp_path):
     assert "Features of the backbone" in (path / "report.html").read_text()
     must("export", path, "--output", tmp_path / "plates", "--no-warmup")
     assert (tmp_path / "plates/1/saved_model.pb").is_file()
-
-
-def test_settings_of_a_training_are_refused(data, tmp_path):
-    words = ["train", data, "--model", "feature_memory", "--output", tmp_path / "run"]
-    assert "trains no network: leave out `training.epochs`" in refused(*words, "--epochs", 3)
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps({"training": {"decay": "cosine"}}))
-    assert "leave out `training.decay`" in refused(*words, "--config", path)
-
-
-def test_there_is_nothing_to_search(data, tmp_path):
-    pytest.importorskip("keras_tuner")
-    words = ["tune", data, "--model", "patch_gaussian", "--output", tmp_path / "search"]
-    assert "there is nothing to search" in refused(*words, "--image-size", 32)

@@ -2,9 +2,7 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from kerasad.export import export_saved_model
 from kerasad.runs.evaluate import evaluate_run
@@ -14,29 +12,9 @@ from kerasad.runs.train import train_run
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.fitting import watched_epochs
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A category of pictures of two aspect ratios, and defects that are easy to see."""
-    root = tmp_path_factory.mktemp("data") / "plate"
-    for name, count in (("train/good", 10), ("test/good", 2), ("test/burn", 2)):
-        for number in range(count):
-            rng = np.random.default_rng([count, number])
-            width = 64 if number % 2 else 40
-            pixels = np.linspace(80, 140, 64)[:, None, None] + rng.normal(0, 6, (64, width, 3))
-            mask = np.zeros((64, width), "uint8")
-            if name == "test/burn":
-                mask[16:40, 8:32] = 255
-                pixels[mask > 0] = 250 * rng.random((24 * 24, 3))
-                path = root / f"ground_truth/burn/{number:03d}_mask.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(mask).save(path)
-            path = root / name / f"{number:03d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.clip(pixels, 0, 255).astype("uint8")).save(path)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +59,8 @@ def test_an_exported_version_answers_as_the_detector(run, tmp_path):
 def test_a_run_trained_on_crops_is_scored_in_tiles(data, tmp_path):
     config = RunConfig(
         DataConfig(str(data), image_size="64x96", batch_size=4, crop_size="64x64"),
-        ModelConfig(arguments=SMALL),
-        TrainingConfig(epochs=1, false_alarm_rate=0.34, synthetic_defects=8),
+        ModelConfig("patch_gaussian"),
+        TrainingConfig(false_alarm_rate=0.34, synthetic_defects=8),
     )
     run = train_run(config, tmp_path / "run", verbose=0, echo=lambda _: None)
     detector = run.load_detector()
