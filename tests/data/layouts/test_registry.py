@@ -1,0 +1,57 @@
+"""The registry: each layout takes its own trees, and nothing else."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kerasad.data.layouts import LAYOUTS, category_folders, find_layout, is_category
+from kerasad.training.locations import find_categories
+
+TREES = {
+    "mvtec_loco": ["train/good/0.png", "validation/good/1.png", "test/logical_anomalies/2.png"],
+    "mvtec_ad2": ["train/good/0.png", "validation/good/1.png", "test_public/bad/2.png"],
+    "visa": ["Data/Images/Normal/0.JPG", "Data/Images/Anomaly/1.JPG", "Data/Masks/Anomaly/1.png"],
+    "btad": ["train/ok/0.bmp", "test/ok/1.bmp", "test/ko/2.bmp", "ground_truth/ko/2.png"],
+    "kolektor_sdd": ["kos01/Part0.jpg", "kos01/Part0_label.bmp"],
+    "kolektor_sdd2": ["train/1.png", "train/1_GT.png", "test/2.png", "test/2_GT.png"],
+    "dagm": ["Train/1.PNG", "Train/Label/1_label.PNG", "Test/2.PNG", "Test/Label/2_label.PNG"],
+    "magnetic_tile": ["MT_Free/Imgs/0.jpg", "MT_Free/Imgs/0.png", "MT_Fray/Imgs/1.jpg"],
+    "mvtec": ["train/good/0.png", "test/dent/1.png", "ground_truth/dent/1_mask.png"],
+}
+
+
+@pytest.fixture
+def archives(tmp_path, write_images):
+    for name, tree in TREES.items():
+        write_images(*(f"{name}/{path}" for path in tree))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_layout_takes_its_own_tree_only(name, archives):
+    assert find_layout(archives / name).name == name
+    takers = {layout.name for layout in LAYOUTS if layout.recognizes(archives / name)}
+    assert takers - {"mvtec"} == {name} - {"mvtec"}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_tree_with_one_folder_renamed_is_not_taken(name, archives):
+    folder = archives / name / Path(TREES[name][0]).parts[0]
+    folder.rename(folder.with_name("photos"))
+    assert not is_category(archives / name)
+
+
+def test_a_layout_is_recognized_without_opening_a_file(archives, monkeypatch):
+    def refuse(path, *arguments, **options):
+        raise AssertionError(f"{path} was opened")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
+    assert len(category_folders(archives)) == len(TREES)
+
+
+def test_a_folder_of_data_sets_is_a_folder_of_categories(archives):
+    assert [folder.name for folder in category_folders(archives)] == sorted(TREES)
+    found = find_categories([str(archives)])
+    assert found == {name: str(archives / name) for name in sorted(TREES)}
