@@ -10,6 +10,7 @@ from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.btad import BTAD
 from kerasad.data.layouts.csv_manifest import CSVManifest
 from kerasad.data.layouts.dagm import DAGM
+from kerasad.data.layouts.json_lines import JSONLines
 from kerasad.data.layouts.kolektor_sdd import KolektorSDD
 from kerasad.data.layouts.kolektor_sdd2 import KolektorSDD2
 from kerasad.data.layouts.magnetic_tile import MagneticTile
@@ -25,6 +26,7 @@ __all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category"
 # The first one that recognizes a folder reads it: those with more marks of their own come first.
 LAYOUTS: tuple[Layout, ...] = (
     CSVManifest(),
+    JSONLines(),
     MVTecLOCO(),
     MVTecAD2(),
     VisA(),

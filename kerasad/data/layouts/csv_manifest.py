@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.base import Layout
-from kerasad.data.layouts.manifest import ManifestLine, find_images, refusal
+from kerasad.data.layouts.manifest import ManifestLine, find_images, read_text, refusal, split_masks
 from kerasad.errors import InputError
 
 _REQUIRED = ("path", "label")
@@ -41,7 +41,7 @@ class CSVManifest(Layout):
 
 
 def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
-    text = _read_text(manifest)
+    text = read_text(manifest)
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
@@ -62,24 +62,13 @@ def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
                     f'{delimiter!r} into double quotes ("...")',
                 )
             values = dict(zip(columns, cells, strict=False))
-            masks = (mask.strip() for mask in values.pop("mask", "").split(";"))
-            values = {"path": "", "label": "", **values, "masks": tuple(filter(None, masks))}
+            masks = split_masks(values.pop("mask", ""))
+            values = {"path": "", "label": "", **values, "masks": masks}
             yield ManifestLine(rows.line_num, **values)
     except csv.Error as error:
         raise refusal(manifest, rows.line_num, f"the line is not CSV ({error})") from error
     if columns is None:
         raise InputError(f"{manifest}: the file is empty; write a line path,label and the images.")
-
-
-def _read_text(manifest: Path) -> str:
-    try:
-        data = manifest.read_bytes()
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except OSError as error:
-        raise InputError(f"{manifest}: the file cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        raise refusal(manifest, number, "the file is not UTF-8; save it as CSV in UTF-8") from error
 
 
 def _read_header(manifest: Path, number: int, cells: list[str]) -> list[str]:

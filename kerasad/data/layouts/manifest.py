@@ -35,7 +35,8 @@ class ManifestLine:
     Args:
         number: int. The line, from 1.
         path: str. The image file, in full or from the manifest's folder.
-        label: str. `"good"` or a word for it, or the kind of defect.
+        label: str or None. `"good"` or a word for it, or the kind of defect. None if the format has
+            a way to say that nobody has labelled the image.
         masks: tuple of str. Mask files, written as `path` is.
         split: str. `"train"`, `"val"`, `"validation"`, `"test"`, or empty.
         group: str. Images of one group stay in one part; may be empty.
@@ -43,7 +44,7 @@ class ManifestLine:
 
     number: int
     path: str
-    label: str
+    label: str | None
     masks: tuple[str, ...] = ()
     split: str = ""
     group: str = ""
@@ -97,14 +98,35 @@ def find_images(
     return images
 
 
+def read_text(manifest: Path) -> str:
+    """Reads a manifest, which is UTF-8 with or without a byte order mark; lines end in `\\n`.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    try:
+        data = manifest.read_bytes()
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        raise InputError(f"{manifest}: the file cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise refusal(manifest, number, "the file is not UTF-8; save it in UTF-8") from error
+
+
+def split_masks(cell: str) -> tuple[str, ...]:
+    """Returns the masks of an image, which semicolons separate."""
+    return tuple(filter(None, (mask.strip() for mask in cell.split(";"))))
+
+
 def refusal(manifest: Path, number: int, message: str) -> InputError:
     """Returns the error about a line; the message ends without a full stop."""
     return InputError(f"{manifest}, line {number}: {message}.")
 
 
 def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
-    label = line.label.strip()
-    if label.lower() in _UNCLEAR_LABELS:
+    label = None if line.label is None else line.label.strip()
+    if label is not None and label.lower() in _UNCLEAR_LABELS:
         found = f"the label {label!r} does not say what the image is" if label else "no label"
         raise refusal(
             manifest,
@@ -120,7 +142,7 @@ def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
         )
     return FoundImage(
         path,
-        "good" if label.lower() in GOOD_LABELS else label,
+        "good" if label is not None and label.lower() in GOOD_LABELS else label,
         tuple(_find_file(manifest, line.number, mask, "mask") for mask in line.masks),
         _PARTS[split.lower()],
         line.group.strip() or None,
@@ -151,6 +173,6 @@ def _refuse_marked_mask(manifest, line, masks, reader):
             raise refusal(
                 manifest,
                 line.number,
-                f"the label is {line.label.strip()}, but the mask {mask.name} marks a defect; "
+                f"the label is {line.label}, but the mask {mask.name} marks a defect; "
                 "correct one of them",
             )

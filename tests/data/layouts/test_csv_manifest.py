@@ -158,7 +158,7 @@ def test_a_header_that_cannot_be_used_is_named(header, message, manifest):
 
 def test_a_file_in_another_encoding_or_without_lines_is_refused(manifest):
     path = manifest("path,label", "images/0.png,good", "images/é.png,good", encoding="latin-1")
-    assert "line 3: the file is not UTF-8; save it as CSV in UTF-8" in refusal(path)
+    assert "line 3: the file is not UTF-8; save it in UTF-8" in refusal(path)
     assert "the file is empty" in refusal(manifest(""))
     assert "no usable good image" in refusal(manifest("path,label"))
 
