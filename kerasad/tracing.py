@@ -20,14 +20,15 @@ def compiled(function: Callable, **options) -> Callable:
 
 
 def map_dataset(
-    dataset: tf.data.Dataset, function: Callable, parallel: bool = True
+    dataset: tf.data.Dataset, function: Callable, parallel: bool | int = True
 ) -> tf.data.Dataset:
     """Returns `dataset.map` without AutoGraph, in the order of the dataset.
 
     Args:
         dataset: `tf.data.Dataset`.
         function: from an element, its parts as arguments if it is a tuple.
-        parallel: bool. Whether several elements may be worked on at once.
+        parallel: bool or int. Whether several elements may be worked on at once, or how many.
     """
-    options = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True} if parallel else {}
+    calls = tf.data.AUTOTUNE if parallel is True else parallel
+    options = {"num_parallel_calls": calls, "deterministic": True} if parallel else {}
     return dataset.map(tf.autograph.experimental.do_not_convert(function), **options)

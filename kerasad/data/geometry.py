@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kerasad.data.decoding import scale_pixels
 from kerasad.errors import InputError
 
 SIDE_MULTIPLE = 32
@@ -37,9 +38,9 @@ class Geometry:
         """The shape (height, width, 3) of one image."""
         return (self.height, self.width, 3)
 
-    def resize(self, image):
+    def resize(self, image, white: int | None = None):
         """Returns `resize_image` of images, with this frame."""
-        return resize_image(image, self.height, self.width, self.keep_aspect)
+        return resize_image(image, self.height, self.width, self.keep_aspect, white)
 
 
 def parse_image_size(
@@ -201,24 +202,28 @@ def fit_inside(height, width, frame_height: int, frame_width: int):
     )
 
 
-def resize_image(image, height: int, width: int, keep_aspect: bool = False):
+def resize_image(
+    image, height: int, width: int, keep_aspect: bool = False, white: int | None = None
+):
     """Resizes images to a frame: antialiased, bilinear, float32; unchanged if the size fits.
 
     Args:
-        image: float tensor in [0, 1], (height, width, channels) or with a batch dimension.
+        image: float tensor in [0, 1], (height, width, channels) or with a batch dimension; or
+            integers, which then never exist as floats at full size.
         height: int. The frame's height in pixels.
         width: int. The frame's width in pixels.
         keep_aspect: bool. See `Geometry`. Defaults to `False`.
+        white: int or None. The largest value of integers, which becomes 1.
 
     Returns:
         (images, valid): images as given but of the frame's size; valid is None without
         `keep_aspect`, else float32 (..., height, width, 1), 1 = real pixel, 0 = padding.
     """
-    image = tf.convert_to_tensor(image, tf.float32)
+    image = tf.convert_to_tensor(image, tf.float32 if white is None else None)
     if not keep_aspect:
-        return _antialias(image, height, width), None
+        return _antialias(image, height, width, white), None
     inner_height, inner_width = _inner_size(image, height, width)
-    image = reflect_to(_antialias(image, inner_height, inner_width), height, width)
+    image = reflect_to(_antialias(image, inner_height, inner_width, white), height, width)
     valid = make_valid(inner_height, inner_width, height, width)
     if image.shape.rank == 4:
         valid = tf.tile(valid[None], [tf.shape(image)[0], 1, 1, 1])
@@ -305,13 +310,16 @@ def _inner_size(image, height, width):
     return fit_inside(shape[-3], shape[-2], height, width)
 
 
-def _antialias(image, height, width):
+def _antialias(image, height, width, white):
     size = tf.cast(tf.stack([height, width]), tf.int32)
     if isinstance(height, int) and isinstance(width, int):
         if image.shape[-3:-1] == (height, width):
-            return image  # no operation in the graph: some runtimes lack this resize
+            # No resize in the graph: some runtimes lack it.
+            return image if white is None else scale_pixels(image, white)
         size = (height, width)
     resized = tf.image.resize(image, size, method="bilinear", antialias=True)
+    if white is not None:
+        resized = scale_pixels(resized, white)
     # The weights of a pixel may add up to 1 + 1e-7; for an unchanged size they are 1 and 0.
     return tf.clip_by_value(resized, 0.0, 1.0)
 

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasad.data.decoding import Decoding, decode_mask, decode_pixels, read_checked
+from kerasad.data.decoding import (
+    Decoding,
+    decode_mask,
+    decode_pixels,
+    hold_memory,
+    read_checked,
+)
 from kerasad.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -207,7 +213,8 @@ def read_record(
     data, header = read_checked(path, decoding)
     brightest = None
     if verify:
-        pixels = decode_pixels(data, header, str(path), decoding)
+        with hold_memory(header):
+            pixels = decode_pixels(data, header, str(path), decoding)
         brightest = int(pixels.max()) if pixels.dtype == np.uint16 else None
     return ImageRecord(
         path=str(path),

@@ -155,11 +155,15 @@ class ImageStream:
         self.records = tuple(records)
         self._problems = {problem.path: problem for problem in problems}
         self._decoding = decoding
+        self._geometry = geometry
 
         def load(index):
-            image, usable = tf.numpy_function(self._decode, [index], (tf.float32, tf.bool))
-            image = tf.ensure_shape(image, (None, None, 3))
-            return pack_inputs(*geometry.resize(image)), index, tf.ensure_shape(usable, ())
+            outputs = tf.numpy_function(self._decode, [index], (tf.float32, tf.float32, tf.bool))
+            image, valid, usable = outputs
+            image = tf.ensure_shape(image, geometry.image_shape)
+            valid = tf.ensure_shape(valid, (*geometry.image_shape[:2], 1))
+            inputs = pack_inputs(image, valid if geometry.keep_aspect else None)
+            return inputs, index, tf.ensure_shape(usable, ())
 
         dataset = tf.data.Dataset.from_tensor_slices(np.arange(len(self.records), dtype="int32"))
         dataset = map_dataset(dataset, load)
@@ -173,12 +177,14 @@ class ImageStream:
         return tuple(self._problems.values())
 
     def _decode(self, index):
-        record = self.records[index]
+        record, (height, width, _) = self.records[index], self._geometry.image_shape
+        every = np.ones((height, width, 1), "float32")
         try:
-            return decode_file(record, self._decoding), np.bool_(True)
+            image, valid = decode_file(record, self._decoding, self._geometry.resize)
         except InputError as error:
             self._problems[record.path] = Problem(record.path, str(error))
-            return np.zeros((1, 1, 3), "float32"), np.bool_(False)
+            return np.zeros((height, width, 3), "float32"), every, np.bool_(False)
+        return image.numpy(), every if valid is None else valid.numpy(), np.bool_(True)
 
 
 def load_images(

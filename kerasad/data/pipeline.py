@@ -194,7 +194,7 @@ def make_test_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
         return pack_inputs(image, valid), targets
 
     dataset = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype="int32"))
-    dataset = map_dataset(dataset, load)
+    dataset = map_dataset(dataset, load, source.parallel)
     return dataset.batch(batch_size).prefetch(PREFETCHED_BATCHES)
 
 
@@ -234,7 +234,7 @@ def _make_static(source, plan, batch_size, cut):
 def _make_dataset(source, plan, num_visits, batch_size, cut):
     """Turns rows of a plan into batches; `cut` makes a stack of model inputs from one row."""
     crops_per_visit = max(1, (plan.element_spec.shape[0] - 1) // 2)
-    dataset = map_dataset(plan, cut).unbatch()
+    dataset = map_dataset(plan, cut, source.parallel).unbatch()
     count = tf.data.experimental.assert_cardinality(num_visits * crops_per_visit)
     return dataset.apply(count).batch(batch_size).prefetch(PREFETCHED_BATCHES)
 

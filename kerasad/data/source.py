@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file
+from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file, most_at_once
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.image_files import ImageRecord
 from kerasad.errors import InputError
@@ -60,6 +60,13 @@ class ImageSource:
     def __len__(self):
         return len(self.records)
 
+    @property
+    def parallel(self) -> bool | int:
+        """How many images may be loaded at once, for `map_dataset`: few, if they are large."""
+        # Pixels of more than 8 bits count twice.
+        largest = max((record.height * record.width for record in self.records), default=1)
+        return most_at_once(2 * largest) or True
+
     def load(self, index):
         """Returns one image, by graph operations only, for use in `tf.data.Dataset.map`.
 
@@ -103,33 +110,37 @@ class ImageSource:
         file = {name: tf.gather(table, index) for name, table in self._tables.items()}
 
         def refuse():
-            image = tf.numpy_function(_refuse, [file["path"]], tf.float32)
-            return tf.ensure_shape(image, (None, None, 3))
+            outputs = tf.numpy_function(_refuse, [file["path"]], (tf.float32, tf.int32))
+            return self._with_shapes(*outputs)
 
         def by_graph():
             data = tf.io.read_file(file["path"])
             return tf.cond(
                 tf.cast(tf.strings.length(data), tf.int64) == file["bytes"],
-                lambda: _decoder(self.decoding)(data),
+                lambda: _decoder(self.decoding, self.geometry)(data),
                 refuse,
             )
 
         def by_pillow():
-            image = tf.numpy_function(self._decode_file, [file["path"]], tf.float32)
-            return tf.ensure_shape(image, (None, None, 3))
+            outputs = tf.numpy_function(self._decode_file, [file["path"]], (tf.float32, tf.int32))
+            return self._with_shapes(*outputs)
 
         decoders = {record.decoder for record in self.records}
         if "graph" not in decoders:
-            image = by_pillow()
+            image, size = by_pillow()
         elif "pillow" not in decoders:
-            image = by_graph()
+            image, size = by_graph()
         else:
-            image = tf.cond(file["pillow"], by_pillow, by_graph)
-        same = tf.reduce_all(tf.equal(tf.shape(image)[:2], file["size"]))
-        return self.geometry.resize(tf.cond(same, lambda: image, refuse))[0]
+            image, size = tf.cond(file["pillow"], by_pillow, by_graph)
+        same = tf.reduce_all(tf.equal(size, file["size"]))
+        return tf.cond(same, lambda: image, lambda: refuse()[0])
+
+    def _with_shapes(self, image, size):
+        return tf.ensure_shape(image, self.geometry.image_shape), tf.ensure_shape(size, (2,))
 
     def _decode_file(self, path):
-        return decode_file(os.fsdecode(path), self.decoding)
+        image, size = decode_file(os.fsdecode(path), self.decoding, _finisher(self.geometry))
+        return image.numpy(), size.numpy()
 
     def _fill(self, silent_seconds):
         shape = (self.num_cached, *self.geometry.image_shape)
@@ -137,7 +148,8 @@ class ImageSource:
             empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=False)
             cache = tf.Variable(empty, trainable=False, name="image_cache")
         del empty
-        images = map_dataset(tf.data.Dataset.range(self.num_cached), self._read)
+        numbers = tf.data.Dataset.range(self.num_cached)
+        images = map_dataset(numbers, self._read, self.parallel)
         progress = _SlowProgress(self.num_cached, silent_seconds)
         with name_bad_files(self.records[: self.num_cached], self.decoding):
             for index, image in enumerate(images):
@@ -186,12 +198,22 @@ def name_bad_files(
 
 
 @functools.cache
-def _decoder(decoding):
+def _decoder(decoding, geometry):
     """Returns the decoder as a graph, traced once instead of once for each dataset."""
     return compiled(
-        lambda data: decode_bytes_in_graph(data, decoding),
+        lambda data: decode_bytes_in_graph(data, decoding, finish=_finisher(geometry)),
         input_signature=[tf.TensorSpec((), tf.string)],
     )
+
+
+def _finisher(geometry):
+    """Returns a function of an image as decoded that returns its frame, and its size as decoded."""
+
+    def finish(pixels, white):
+        image = tf.ensure_shape(geometry.resize(pixels, white)[0], geometry.image_shape)
+        return image, tf.shape(pixels)[:2]
+
+    return finish
 
 
 def _refuse(path):

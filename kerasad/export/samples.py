@@ -84,8 +84,8 @@ def collect_samples(
 
 def make_sample(data: bytes, geometry: Geometry, decoding: Decoding) -> Sample:
     """Returns a file's bytes with what training would make of them."""
-    pixels = decode_bytes(data, read_header(data), decoding=decoding)
-    image, valid = geometry.resize(pixels)
+    header = read_header(data)
+    image, valid = decode_bytes(data, header, decoding=decoding, finish=geometry.resize)
     return Sample(data, np.asarray(image), None if valid is None else np.asarray(valid))
 
 

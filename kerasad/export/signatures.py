@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasad.data.decoding import Decoding, decode_bytes_in_graph
+from kerasad.data.decoding import Decoding, decode_bytes_in_graph, most_at_once
 from kerasad.data.geometry import make_valid, pack_inputs
 from kerasad.overlay import ColourScale, encode_overlay
 from kerasad.tracing import compiled
@@ -109,8 +109,10 @@ def _read_files(image_bytes, geometry, decoding):
 
     def read(item):
         data, position = item
-        image = decode_bytes_in_graph(data, decoding, position)
-        image, valid = geometry.resize(image)
+        return decode_bytes_in_graph(data, decoding, position, finish)
+
+    def finish(pixels, white):
+        image, valid = geometry.resize(pixels, white)
         size = tf.constant(frame, tf.int32)
         if valid is not None:
             sides = tf.reduce_any(valid > 0.5, axis=(1, 2)), tf.reduce_any(valid > 0.5, axis=(0, 2))
@@ -120,7 +122,9 @@ def _read_files(image_bytes, geometry, decoding):
     return tf.map_fn(
         read,
         (image_bytes, tf.range(tf.size(image_bytes))),
-        parallel_iterations=_PARALLEL_FILES,
+        parallel_iterations=min(
+            most_at_once(decoding.pixel_limit) or _PARALLEL_FILES, _PARALLEL_FILES
+        ),
         fn_output_signature=(
             tf.TensorSpec(geometry.image_shape, tf.float32),
             tf.TensorSpec((2,), tf.int32),

@@ -83,7 +83,7 @@ def test_memory_and_files_give_the_same_images(write_images, suffixes, num_cache
     assert source.num_cached == num_cached
     images, valid, _ = collect(pipeline.make_dataset(source, 3))
     for image, mask, record in zip(images, valid, records, strict=True):
-        expected, expected_valid = frame.resize(decode_file(record))
+        expected, expected_valid = decode_file(record, finish=frame.resize)
         np.testing.assert_array_equal(image, expected)
         np.testing.assert_array_equal(mask, expected_valid)
 

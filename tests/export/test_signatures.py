@@ -24,7 +24,8 @@ def send(model, *files):
 
 def as_predicted(detector, *files):
     """The detector's answers to files, read as in training, and its inputs."""
-    pairs = [detector.geometry.resize(decode_bytes(data, read_header(data))) for data in files]
+    resize = detector.geometry.resize
+    pairs = [decode_bytes(data, read_header(data), finish=resize) for data in files]
     images = np.stack([image for image, _ in pairs])
     valid = np.stack([valid for _, valid in pairs]) if detector.keep_aspect else None
     inputs = pack_inputs(images, valid)

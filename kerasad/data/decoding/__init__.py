@@ -1,8 +1,10 @@
 """From image files to pixels: the header is checked first, then one of two decoders runs.
 
-- `settings`: `Decoding`, the white level and the limits.
+- `settings`: `Decoding`, the white level and the limit on pixels.
 - `header`, `tiff_header`: format, size and depth from the first bytes of a file.
-- `graph`: the decoder in TensorFlow operations, which a SavedModel can hold.
+- `limits`: what else decoding may cost: bytes, scans, compressed texts, images at once.
+- `graph`: the decoder in TensorFlow operations, which a SavedModel can hold; `graph_headers` and
+  `numbers` are its way to read headers.
 - `pillow`: the decoder for what TensorFlow cannot read.
 - `files`: from a path to pixels or to a mask; what the rest of the package calls.
 """
@@ -14,8 +16,9 @@ from kerasad.data.decoding.files import (
     decode_pixels,
     read_checked,
 )
-from kerasad.data.decoding.graph import decode_bytes_in_graph
-from kerasad.data.decoding.header import Header, check_header, read_header
+from kerasad.data.decoding.graph import decode_bytes_in_graph, scale_pixels
+from kerasad.data.decoding.header import Header, read_header
+from kerasad.data.decoding.limits import check_header, hold_memory, most_at_once
 from kerasad.data.decoding.settings import PIXEL_LIMIT, Decoding
 
 __all__ = [
@@ -28,6 +31,9 @@ __all__ = [
     "decode_file",
     "decode_mask",
     "decode_pixels",
+    "hold_memory",
+    "most_at_once",
     "read_checked",
     "read_header",
+    "scale_pixels",
 ]

@@ -7,36 +7,39 @@ values by `Decoding.max_value`.
 
 import dataclasses
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kerasad.data.decoding.graph import scale_pixels
-from kerasad.data.decoding.header import Header, check_header, open_image, read_header
+from kerasad.data.decoding.graph import limit_pixels, scale_pixels
+from kerasad.data.decoding.header import Header, open_image, read_header
+from kerasad.data.decoding.limits import check_content, check_header, check_size, hold_memory
 from kerasad.data.decoding.pillow import decode_with_pillow
 from kerasad.data.decoding.settings import Decoding
 from kerasad.errors import InputError
 
-# Room for four channels of 16 bits a pixel, and for what cameras write beside the pixels.
-_BYTES_PER_PIXEL = 8
-_EXTRA_BYTES = 64 * 2**20
 
-
-def decode_file(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.ndarray:
+def decode_file(
+    path: str | os.PathLike, decoding: Decoding = Decoding(), finish: Callable | None = None
+) -> Any:
     """Decodes an image file.
 
     Args:
         path: str, path or `ImageRecord`.
         decoding: `Decoding`.
+        finish: See `decode_bytes`.
 
     Returns:
-        float32 (height, width, 3) in [0, 1].
+        float32 (height, width, 3) in [0, 1], or what `finish` returns.
 
     Raises:
         InputError: If the file cannot be used; the message names it.
     """
     data, header = read_checked(path, decoding)
-    return decode_bytes(data, header, os.fspath(path), decoding)
+    with hold_memory(header):
+        return decode_bytes(data, header, os.fspath(path), decoding, finish)
 
 
 def decode_mask(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.ndarray:
@@ -63,11 +66,27 @@ def decode_mask(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.
 
 
 def decode_bytes(
-    data: bytes, header: Header, name: str = "the image bytes", decoding: Decoding = Decoding()
-) -> np.ndarray:
-    """Decodes the bytes of an image file whose header was checked; see `decode_file`."""
+    data: bytes,
+    header: Header,
+    name: str = "the image bytes",
+    decoding: Decoding = Decoding(),
+    finish: Callable | None = None,
+) -> Any:
+    """Decodes the bytes of an image file whose header was checked; see `decode_file`.
+
+    Args:
+        data: bytes. A whole image file.
+        header: Its `Header`.
+        name: str. The file, for messages.
+        decoding: `Decoding`.
+        finish: Function of integer pixels (height, width, 3) and the value that is white, such as
+            `Geometry.resize`: a resize before the division needs a quarter of the memory. Defaults
+            to `scale_pixels`.
+    """
     pixels = decode_pixels(data, header, name, decoding)
-    return scale_pixels(pixels, 255 if pixels.dtype == np.uint8 else decoding.white).numpy()
+    white = 255 if pixels.dtype == np.uint8 else decoding.white_of(header.bits)
+    pixels = limit_pixels(pixels, white)
+    return scale_pixels(pixels, white).numpy() if finish is None else finish(pixels, white)
 
 
 def decode_pixels(
@@ -76,8 +95,9 @@ def decode_pixels(
     """Decodes to the integers that the file stores: uint8 or uint16 (height, width, 3).
 
     Raises:
-        InputError: If the file is broken, or `max_value` cannot be applied to it.
+        InputError: If the file is broken or over a limit, or `max_value` cannot be applied to it.
     """
+    check_content(data, header, name)
     if header.decoder == "pillow":
         if header.bits == 16 and header.channels >= 3 and decoding.white != 65535:
             raise InputError(
@@ -107,18 +127,13 @@ def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tu
         (data, header): the bytes of the file, and its `Header`.
 
     Raises:
-        InputError: If the file cannot be read, or `check_header` refuses it.
+        InputError: If the file cannot be read, or is over a limit.
     """
     name = os.fspath(path)
     with open_image(path) as file:
         header = read_header(file, path)
         check_header(header, name, decoding)
-        size = os.fstat(file.fileno()).st_size
-        if size > _BYTES_PER_PIXEL * decoding.pixel_limit + _EXTRA_BYTES:
-            raise InputError(
-                f"{name}: the file has {size / 1e6:.0f} MB, more than any image of "
-                f"{decoding.pixel_limit / 1e6:.4g} megapixels needs; save the image again."
-            )
+        check_size(header, os.fstat(file.fileno()).st_size, name)
         try:
             file.seek(0)
             return file.read(), header

@@ -8,16 +8,17 @@ import io
 import os
 import stat
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from kerasad.data.decoding import tiff_header
-from kerasad.data.decoding.settings import Decoding
 from kerasad.errors import InputError
 
 # A photo has about ten segments before its pixels. A million of them would only cost time.
 MAX_SEGMENTS = 256
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# The JPEG frames whose pixels get finer from scan to scan.
+PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
 
 
@@ -34,6 +35,8 @@ class Header:
         orientation: int in 1..8. The Exif orientation; 1 means stored as shown.
         animated: bool. Whether the file holds several images: an animation, or several pages.
         decoder: str. `"graph"` if `decode_bytes_in_graph` can read it, else `"pillow"`.
+        start: int. Where the pixels begin in a PNG or JPEG; else 0.
+        many_scans: bool. Whether the pixels of a JPEG are spread over several scans.
     """
 
     format: str
@@ -44,6 +47,13 @@ class Header:
     orientation: int = 1
     animated: bool = False
     decoder: str = "graph"
+    start: int = field(default=0, compare=False)
+    many_scans: bool = field(default=False, compare=False)
+
+    @property
+    def weight(self) -> int:
+        """What the limit on pixels counts: those of more than 8 bits take twice the memory."""
+        return self.height * self.width * (2 if self.bits > 8 else 1)
 
 
 def read_header(
@@ -56,7 +66,7 @@ def read_header(
         name: str or path. What errors call a binary file.
 
     Returns:
-        A `Header`. Whether it is acceptable is for `check_header` to say.
+        A `Header`. Whether it is acceptable is for `limits.check_header` to say.
 
     Raises:
         InputError: If the file cannot be read or is not a PNG, JPEG, BMP or TIFF image.
@@ -67,39 +77,6 @@ def read_header(
         return _parse(source, os.fspath(name))
     with open_image(source) as file:
         return _parse(file, os.fspath(source))
-
-
-def check_header(header: Header, name: str | os.PathLike, decoding: Decoding = Decoding()) -> None:
-    """Refuses an image that is too large or of a kind that cannot be used.
-
-    Args:
-        header: The image's `Header`.
-        name: str. The file, for the message.
-        decoding: `Decoding`, which holds the limits.
-
-    Raises:
-        InputError: If the image is over a limit, has no pixels, is animated, or has neither 8 nor
-            16 bits per channel.
-    """
-    name = os.fspath(name)
-    pixels = header.height * header.width
-    size = f"{header.width} x {header.height} pixels"
-    if pixels < 1:
-        raise InputError(f"{name}: the image is {size} and therefore empty.")
-    if pixels > decoding.pixel_limit:
-        raise InputError(
-            f"{name}: the image is {size}, {pixels / 1e6:.4g} megapixels, and the limit is "
-            f"{decoding.pixel_limit / 1e6:.4g}; scale it down or raise `pixel_limit`."
-        )
-    if header.animated:
-        raise InputError(
-            f"{name}: the {header.format.upper()} holds several images (an animation or several "
-            "pages), and it is not clear which one is meant; save one image per file."
-        )
-    if header.bits not in (8, 16):
-        raise InputError(
-            f"{name}: the image has {header.bits} bits per channel; save it with 8 or 16."
-        )
 
 
 def open_image(path: str | os.PathLike) -> BinaryIO:
@@ -175,11 +152,12 @@ def _parse_png(file: BinaryIO) -> Header:
         channels={0: 1, 4: 2, 6: 4}.get(color, 3),
         orientation=orientation,
         animated=animated,
+        start=position,
     )
 
 
 def _parse_jpeg(file: BinaryIO) -> Header:
-    frame, orientation, position = None, None, 2
+    frame, orientation, position, many_scans = None, None, 2, False
     for _ in range(MAX_SEGMENTS):
         file.seek(position)
         mark, marker = struct.unpack(">BB", file.read(2))
@@ -193,6 +171,7 @@ def _parse_jpeg(file: BinaryIO) -> Header:
         (length,) = struct.unpack(">H", file.read(2))
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and frame is None:
             frame = struct.unpack(">BHHB", file.read(6))
+            many_scans = marker in PROGRESSIVE
         elif marker == 0xE1 and orientation is None and file.read(6) == b"Exif\x00\x00":
             orientation = tiff_header.read_orientation(file, position + 10, max(length - 8, 0))
         position += 2 + length
@@ -201,6 +180,8 @@ def _parse_jpeg(file: BinaryIO) -> Header:
     if frame is None:
         raise ValueError("no image size in it")
     bits, height, width, channels = frame
+    file.seek(position + 4)
+    many_scans |= file.read(1)[:1] != bytes([channels])  # one channel after the other
     orientation = orientation or 1
     return Header(
         "jpeg",
@@ -208,6 +189,8 @@ def _parse_jpeg(file: BinaryIO) -> Header:
         bits=bits,
         channels=channels,
         orientation=orientation,
+        start=position,
+        many_scans=many_scans,
     )
 
 

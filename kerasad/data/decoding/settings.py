@@ -1,10 +1,11 @@
-"""The settings of decoding: the white level of 16-bit images, and the limits."""
+"""The settings of decoding: the white level of images with more than 8 bits, and the limit."""
 
 from dataclasses import dataclass
 
 from kerasad.errors import InputError, check_whole
 
-PIXEL_LIMIT = 100_000_000
+# Decoding takes up to 12 bytes a pixel (a progressive JPEG, or an image that is turned): 600 MB.
+PIXEL_LIMIT = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -12,10 +13,11 @@ class Decoding:
     """How image files become pixels: the same in training, prediction and serving.
 
     Args:
-        max_value: int in 1..65535, or None. The value that is white in 16-bit images: 4095 for a
-            12-bit camera. Defaults to `None`, 65535. 8-bit images ignore it.
-        pixel_limit: int. Images with more pixels are refused before they are decoded. Defaults to
-            100 million.
+        max_value: int in 1..65535, or None. The value that is white in images of more than 8 bits:
+            4095 for a 12-bit camera in 16-bit files. Defaults to `None`, the largest number that
+            the file's bits can hold. 8-bit images ignore it.
+        pixel_limit: int. Images with more pixels are refused before they are decoded; pixels of
+            more than 8 bits count twice. Defaults to 50 million.
 
     Raises:
         InputError: If a value is out of range.
@@ -34,4 +36,10 @@ class Decoding:
     @property
     def white(self) -> int:
         """The value that is white in 16-bit images."""
-        return 65535 if self.max_value is None else self.max_value
+        return self.white_of(16)
+
+    def white_of(self, bits: int) -> int:
+        """Returns the value that is white in images of so many bits per channel."""
+        if bits <= 8:
+            return 255
+        return 2**bits - 1 if self.max_value is None else self.max_value

@@ -12,6 +12,7 @@ ORIENTATION, CHANNELS, SAMPLE_FORMAT = 274, 277, 339
 
 _SIZES = {3: ("H", 2), 4: ("I", 4)}  # the types that describe an image: SHORT and LONG
 _MAX_ENTRIES = 1000
+MAX_EXIF_BYTES = 65_536
 
 
 def read_directory(file: BinaryIO, start: int = 0) -> tuple[dict[int, tuple[int, ...]], bool]:
@@ -66,7 +67,7 @@ def read_orientation(file: BinaryIO, start: int, length: int) -> int:
         length: int. Its length in bytes.
     """
     file.seek(start)
-    block = file.read(length)
+    block = file.read(min(length, MAX_EXIF_BYTES))
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return 1
