@@ -282,7 +282,11 @@ def report(run: str, beside: str | None) -> None:
     default="not known",
     help="Licence of the training images, for the model card.",
 )
-@click.option("--pixel-limit", type=int, help="Larger files are refused. [default: the run's]")
+@click.option(
+    "--pixel-limit",
+    type=click.IntRange(min=1),
+    help="Larger files are refused. [default: 4 times the run's largest, at least 4 megapixels]",
+)
 def export(
     run: str,
     output: str,

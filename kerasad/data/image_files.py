@@ -16,6 +16,7 @@ from kerasad.data.decoding import (
     decode_pixels,
     hold_memory,
     read_checked,
+    weigh,
 )
 from kerasad.errors import InputError
 
@@ -62,7 +63,9 @@ class ImageRecord:
         width: int. Pixels, after the Exif orientation is applied.
         content_hash: str. SHA-256 of the file's bytes, hexadecimal.
         decoder: str. `"graph"` or `"pillow"`; see `kerasad.data.decoding`.
-        brightest: int or None. The largest value of a 16-bit image, if it was decoded.
+        bits: int. Bits per channel in the file, at least 8.
+        brightest: int or None. The largest value of an image of more than 8 bits, if it was
+            decoded.
         part: str or None. See `FoundImage`, also for `group`.
         group: str or None.
     """
@@ -75,6 +78,7 @@ class ImageRecord:
     width: int
     content_hash: str
     decoder: str
+    bits: int = 8
     brightest: int | None = None
     mask_paths: tuple[str, ...] = ()
     part: str | None = None
@@ -82,6 +86,11 @@ class ImageRecord:
 
     def __fspath__(self) -> str:
         return self.path
+
+    @property
+    def weight(self) -> int:
+        """What the limit on pixels counts, see `kerasad.data.decoding.Header`."""
+        return weigh(self.height, self.width, self.bits)
 
 
 @dataclass(frozen=True)
@@ -225,6 +234,7 @@ def read_record(
         width=header.width,
         content_hash=hashlib.sha256(data).hexdigest(),
         decoder=header.decoder,
+        bits=header.bits,
         brightest=brightest,
     )
 

@@ -63,9 +63,7 @@ class ImageSource:
     @property
     def parallel(self) -> bool | int:
         """How many images may be loaded at once, for `map_dataset`: few, if they are large."""
-        # Pixels of more than 8 bits count twice.
-        largest = max((record.height * record.width for record in self.records), default=1)
-        return most_at_once(2 * largest) or True
+        return most_at_once(max((record.weight for record in self.records), default=1)) or True
 
     def load(self, index):
         """Returns one image, by graph operations only, for use in `tf.data.Dataset.map`.

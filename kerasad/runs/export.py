@@ -31,16 +31,15 @@ def export_run(
             calibration images of the run, or its training images, or embedded photographs.
         warmup: bool. Write warm-up requests.
         data_licence: str. Licence of the training images, for the model card.
-        pixel_limit: int or None. The served model refuses files with more pixels; None is the
-            limit of the run.
+        pixel_limit: int or None. The served model refuses files with more pixels; None is what
+            the run recorded: four times its largest file, at least 4 megapixels.
 
     Returns:
         The folder of the version.
     """
     reading = run.config.data
-    decoding = reading.decoding
-    if pixel_limit is not None:
-        decoding = dataclasses.replace(decoding, pixel_limit=pixel_limit)
+    limit = pixel_limit or reading.served_pixel_limit or reading.pixel_limit
+    decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
     detector = run.load_detector()
     hashes = read_split(run.part(SPLIT))
     files, files_from = comparison_images(run, data, hashes)

@@ -17,6 +17,7 @@ from kerasad.training.building import (
     compile_model,
     make_detector,
     open_category,
+    with_served_limit,
 )
 from kerasad.training.config import RunConfig
 from kerasad.training.fitting import fit
@@ -59,7 +60,8 @@ def train_run(
         settings = dataclasses.replace(settings, epochs=epochs)
         write_split(work / SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
-        config = with_full_paths(RunConfig(config.data, resolved, settings))
+        data = with_served_limit(config.data, category)
+        config = with_full_paths(RunConfig(data, resolved, settings))
         config.write(work / CONFIG)
         with category.name_bad_files():
             if epochs is None:

@@ -16,14 +16,31 @@ from kerasad.training.config import DataConfig, ModelConfig, RunConfig, Training
 from kerasad.training.locations import resolve_data
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
+# Settings of the detector, of `decoding` and of the export.
+_NOT_OF_THE_CATEGORY = ("overlap", "max_value", "pixel_limit", "served_pixel_limit")
+_LEAST_SERVED_LIMIT = 4_000_000
+
 
 def open_category(config: DataConfig, seed: int) -> Category:
     """Opens the data of a configuration."""
     options = dataclasses.asdict(config)
     path = options.pop("path")
-    for name in ("overlap", "max_value", "pixel_limit"):  # of the detector, and of `decoding`
+    for name in _NOT_OF_THE_CATEGORY:
         del options[name]
     return load_category(resolve_data(path), seed=seed, decoding=config.decoding, **options)
+
+
+def with_served_limit(config: DataConfig, category: Category) -> DataConfig:
+    """Returns the settings with the limit for served files, which strangers may send.
+
+    It is four times the largest good file, but at least 4 megapixels, at least the frame's size and
+    at most the limit for training.
+    """
+    if config.served_pixel_limit is not None:
+        return config
+    largest = max(record.weight for record in category.index.good)
+    limit = max(4 * largest, _LEAST_SERVED_LIMIT, math.prod(category.full_shape[:2]))
+    return dataclasses.replace(config, served_pixel_limit=min(limit, config.pixel_limit))
 
 
 def check_before_training(category: Category, config: RunConfig) -> None:

@@ -80,7 +80,15 @@ class DataConfig(Checked):
     max_value: int | None = setting(None, "White in 16-bit files: 4095 for 12-bit cameras.")
     cache_megabytes: int = setting(1024, "Memory for decoded images.", at_least=0)
     pixel_limit: int = setting(
-        100_000_000, "Files with more pixels are refused before decoding.", at_least=1
+        50_000_000,
+        "Files with more pixels are refused before decoding; those of 16 bits count twice.",
+        at_least=1,
+    )
+    served_pixel_limit: int | None = setting(
+        None,
+        "The same for the exported model. [default: 4 times the largest file of the data, at least "
+        "4 megapixels]",
+        at_least=1,
     )
     on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
     labelled: str | None = setting(None, "Folder of defective images to learn from.")

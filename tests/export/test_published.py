@@ -59,6 +59,7 @@ def test_the_model_card_says_what_the_version_is(published, run):
     summary = detector.calibration_summary()
     assert card["name"] == "plates"
     assert card["image_size"] == [32, 32]
+    assert card["pixel_limit"] == 4_000_000  # its photos have 1024 pixels
     assert card["threshold"] == summary["threshold"]
     assert card["pixel_threshold"] == summary["pixel_threshold"]
     assert card["false_alarm_rate"] == summary["false_alarm_rate"]

@@ -31,7 +31,7 @@ def test_files_are_sent_as_they_are_and_seen_as_in_training(files):
     assert len(samples) == 9
     for sample, path in zip(samples, paths, strict=False):
         assert sample.data == path.read_bytes()
-        expected, _ = Geometry(32, 32).resize(decode_file(path, DECODING))
+        expected, _ = decode_file(path, DECODING, Geometry(32, 32).resize)
         np.testing.assert_array_equal(sample.image, expected)
 
 
@@ -39,9 +39,8 @@ def test_every_sample_is_what_training_makes_of_its_bytes(files):
     geometry = Geometry(24, 48, keep_aspect=True)
     samples, _ = collect_samples(files(2), geometry, DECODING)
     for sample in samples:
-        image, valid = geometry.resize(
-            decode_bytes(sample.data, read_header(sample.data), decoding=DECODING)
-        )
+        header = read_header(sample.data)
+        image, valid = decode_bytes(sample.data, header, decoding=DECODING, finish=geometry.resize)
         np.testing.assert_array_equal(sample.image, image)
         np.testing.assert_array_equal(sample.valid, valid)
 

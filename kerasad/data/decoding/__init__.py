@@ -17,7 +17,7 @@ from kerasad.data.decoding.files import (
     read_checked,
 )
 from kerasad.data.decoding.graph import decode_bytes_in_graph, scale_pixels
-from kerasad.data.decoding.header import Header, read_header
+from kerasad.data.decoding.header import Header, read_header, weigh
 from kerasad.data.decoding.limits import check_header, hold_memory, most_at_once
 from kerasad.data.decoding.settings import PIXEL_LIMIT, Decoding
 
@@ -36,4 +36,5 @@ __all__ = [
     "read_checked",
     "read_header",
     "scale_pixels",
+    "weigh",
 ]

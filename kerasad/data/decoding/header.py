@@ -52,8 +52,13 @@ class Header:
 
     @property
     def weight(self) -> int:
-        """What the limit on pixels counts: those of more than 8 bits take twice the memory."""
-        return self.height * self.width * (2 if self.bits > 8 else 1)
+        """What the limit on pixels counts."""
+        return weigh(self.height, self.width, self.bits)
+
+
+def weigh(height: int, width: int, bits: int) -> int:
+    """Returns the number of pixels; those of more than 8 bits count twice, as they take memory."""
+    return height * width * (2 if bits > 8 else 1)
 
 
 def read_header(
