@@ -13,6 +13,7 @@ from kerasad.data.layouts.dagm import DAGM
 from kerasad.data.layouts.json_lines import JSONLines
 from kerasad.data.layouts.kolektor_sdd import KolektorSDD
 from kerasad.data.layouts.kolektor_sdd2 import KolektorSDD2
+from kerasad.data.layouts.label_lists import refuse_label_list
 from kerasad.data.layouts.magnetic_tile import MagneticTile
 from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.mvtec_ad2 import MVTecAD2
@@ -46,7 +47,7 @@ def find_layout(root: Path) -> Layout:
 
     Raises:
         InputError: If there is no such folder, a file is no list of images, or a folder holds
-            several categories.
+            several categories or a list of labels that its images would be read without.
     """
     if not root.exists():
         raise InputError(f"{root}: there is no such folder; give the folder of one category.")
@@ -60,6 +61,7 @@ def find_layout(root: Path) -> Layout:
         raise InputError(
             f"{root}: it holds the categories {', '.join(categories)}; give one of these folders."
         )
+    refuse_label_list(root)
     return _OTHERWISE
 
 
