@@ -19,6 +19,10 @@ class InputError(ValueError):
     do. The command line prints it and exits with code 2.
     """
 
+    # Keras leaves errors with this mark as they are. To others that arise in a call of a layer it
+    # adds a page about the call's arguments.
+    _keras_call_info_injected = True
+
 
 class FailedError(RuntimeError):
     """The work failed although the input was valid; the message says why.

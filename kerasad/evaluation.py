@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
+from kerasad.detector.batches import as_batches
 from kerasad.errors import InputError
 from kerasad.metrics import BalancedAccuracy
 from kerasad.metrics.registry import quality_measures
 from kerasad.metrics.summaries import DefectGroups
 from kerasad.metrics.table import format_metrics_table, write_metrics
+from kerasad.models.health import NOT_CALIBRATED
 
 __all__ = ["evaluate", "format_metrics_table", "write_metrics"]
 
@@ -36,6 +38,7 @@ def evaluate(
     vanished_regions: int | None = None,
     fpr_limit: float = 0.3,
     timing_batches: int = 5,
+    batch_size: int = 32,
     verbose: int = 1,
 ) -> dict[str, Any]:
     """Measures a calibrated detector; nothing is chosen on these images.
@@ -48,7 +51,9 @@ def evaluate(
     Args:
         detector: a calibrated `AnomalyDetector`.
         dataset: `tf.data.Dataset` of `(x, targets)` as `Category.test` yields it, or of `x` alone,
-            whose images then all count as good.
+            whose images then all count as good; or `(x, targets)` or `x` as arrays. Targets may
+            also be labels `(n,)` (above 0 is defective; pixel metrics are then undefined) or masks
+            `(n, height, width, 1)` of the detector's size (above 0 is a defect).
         records: sequence of ImageRecord that `targets["index"]` points into; names the defects and
             the files. Without it `per_defect` is empty.
         seed: int. Seed of the run, copied to the result.
@@ -58,6 +63,7 @@ def evaluate(
         fpr_limit: float in (0, 1]. Right end of AUPRO's area.
         timing_batches: int. How many times the first batch is run to find
             `milliseconds_per_image`, after one run for compiling; 0 leaves it out.
+        batch_size: int. Of arrays; a dataset has its own.
         verbose: int. 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -70,10 +76,12 @@ def evaluate(
     """
     groups = DefectGroups(GOOD, fpr_limit)
     decisions = _Decisions(detector)
-    first_inputs, without_mask = None, []
-    for outputs, inputs, targets in detector.predict_stream(dataset, verbose, "evaluating"):
+    first_inputs, without_mask, count = None, [], 0
+    batches = as_batches(dataset, "dataset", batch_size, check_values=False)
+    for outputs, inputs, targets in detector.predict_stream(batches, verbose, "evaluating"):
         first_inputs = inputs if first_inputs is None else first_inputs
-        batch = _read_batch(outputs, inputs, targets, records)
+        batch = _read_batch(outputs, inputs, targets, records, count)
+        count += len(batch.scores)
         groups.update(batch.names, batch.scores, batch.masks, batch.maps, batch.weights)
         decisions.update(batch)
         without_mask += batch.without_mask
@@ -115,16 +123,9 @@ class _Batch:
     without_mask: list[str]
 
 
-def _read_batch(outputs: Mapping, inputs, targets: Mapping | None, records) -> _Batch:
+def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batch:
     maps = np.asarray(outputs["anomaly_map"], "float32")
-    if targets is None:
-        targets = {
-            "label": np.zeros(len(maps), "int32"),
-            "mask": np.zeros_like(maps),
-            "has_mask": np.ones(len(maps), bool),
-            "index": np.full(len(maps), -1),
-        }
-    targets = {name: np.asarray(value) for name, value in targets.items()}
+    targets = _read_targets(targets, maps, first)
     if targets["mask"].shape != maps.shape:
         raise InputError(
             f"The masks of `dataset` have shape {targets['mask'].shape} and the maps of `detector` "
@@ -146,6 +147,37 @@ def _read_batch(outputs: Mapping, inputs, targets: Mapping | None, records) -> _
         weights=weights * has_mask[:, None, None, None],
         without_mask=[identities[row][1] for row in np.flatnonzero(labels & ~has_mask)],
     )
+
+
+def _read_targets(targets, maps: np.ndarray, first: int) -> dict[str, np.ndarray]:
+    """Returns targets as `Category.test` yields them, of images that are numbered from `first`."""
+    if isinstance(targets, Mapping):
+        for name in ("label", "mask", "has_mask", "index"):
+            if name not in targets:
+                raise InputError(
+                    f"The targets of `dataset` have no {name!r}; give those of `Category.test`, "
+                    "labels or masks."
+                )
+        return {name: np.asarray(value) for name, value in targets.items()}
+    values = np.zeros(len(maps)) if targets is None else np.asarray(targets)
+    if values.dtype.kind not in "buif":
+        raise InputError(
+            f"The targets of `dataset` must be numbers. Received: {values.dtype}; give labels "
+            "(above 0 is defective) or masks."
+        )
+    index = first + np.arange(len(maps))
+    if values.ndim >= 3:
+        mask = values if values.ndim == 4 else values[..., None]
+        label, has_mask = (mask > 0).any(axis=(1, 2, 3)), np.ones(len(mask), bool)
+    elif values.size == len(maps):
+        label = values.reshape(-1) > 0
+        mask, has_mask = np.zeros_like(maps), ~label
+    else:
+        raise InputError(
+            "The targets of `dataset` must be labels, one number an image, or masks (batch, height,"
+            f" width, 1). Received: {values.shape}"
+        )
+    return {"label": label, "mask": mask, "has_mask": has_mask, "index": index}
 
 
 def _identify(label: bool, index: int, records) -> tuple[str, str]:
@@ -171,10 +203,7 @@ class _Decisions:
         self.review_threshold = self.summary.get("review_threshold", self.threshold)
         self.pixel_threshold = float(detector.pixel_threshold)
         if not (math.isfinite(self.threshold) and math.isfinite(self.pixel_threshold)):
-            raise InputError(
-                f"`detector` has threshold {self.threshold} and pixel_threshold "
-                f"{self.pixel_threshold}; call its `calibrate` before `evaluate`."
-            )
+            raise InputError(NOT_CALIBRATED)
         thresholds = {"image": self.threshold, "pixel": self.pixel_threshold}
         self.metrics = {
             measure: measure.metric(thresholds[measure.kind], dtype="float64")

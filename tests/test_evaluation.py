@@ -261,7 +261,7 @@ def test_errors_say_what_does_not_fit(photos):
         evaluate(FakeDetector(), photos.dataset(), verbose=0)
     detector = FakeDetector()
     detector.threshold = float("inf")
-    with pytest.raises(InputError, match="call its `calibrate` before `evaluate`"):
+    with pytest.raises(InputError, match="not calibrated"):
         evaluate(detector, photos.dataset(), verbose=0)
 
 

@@ -4,9 +4,12 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kerasad.detector.conformal import ON_CROPS_NOTE, conformal_rules, largest_first
+from kerasad.errors import InputError
+from kerasad.models.health import NOT_CALIBRATED
 from kerasad.precision import add_state
 
 
@@ -104,6 +107,28 @@ class ConformalDecision(keras.layers.Layer):
         """Sets the thresholds of an image anew, from the stored scores; see `calibrate`."""
         rates = (false_alarm_rate, review_rate)
         self._set_rules(*conformal_rules(self.stored_scores(), *rates, strict, self.on_crops))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether there are scores to decide by."""
+        return float(self.count) > 0
+
+    def require_calibration(self) -> None:
+        """Raises an `InputError` before the first calibration."""
+        if not self.is_calibrated:
+            raise InputError(NOT_CALIBRATED)
+
+    def calibration_checks(self) -> list[tf.Operation]:
+        """Returns operations that stop a graph before the first calibration.
+
+        Raises:
+            InputError: In eager mode, at once.
+        """
+        if tf.executing_eagerly():
+            self.require_calibration()
+            return []
+        calibrated = ops.convert_to_tensor(self.count) > 0
+        return [tf.debugging.Assert(calibrated, [NOT_CALIBRATED])]
 
     def forget(self) -> None:
         """Drops scores and thresholds: new maps have made them meaningless."""

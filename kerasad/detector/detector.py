@@ -4,25 +4,25 @@ import inspect
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import Geometry, parse_image_size
+from kerasad.data.geometry import Geometry, parse_image_size, whole_batch_size
 from kerasad.detector.adaptation import draw_fusion_samples
+from kerasad.detector.batches import as_batches
+from kerasad.detector.calibration import measure_good_images, summarize_experts
 from kerasad.detector.conformal import check_rate, check_rates
+from kerasad.detector.deciding import DecidingModel
 from kerasad.detector.decision import ConformalDecision
 from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.frames import iterate_inputs, prepare_images
 from kerasad.detector.fusion import fuse
 from kerasad.detector.map_calibration import build_map_calibration
-from kerasad.layers.score_histogram import ScoreHistogram
-from kerasad.models.health import name_failed_checks
 from kerasad.overlay import scale_level
 from kerasad.precision import add_state
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class AnomalyDetector(keras.Model):
+class AnomalyDetector(DecidingModel):
     """Maps, scores and decisions for images, each a function of one image and saved state.
 
     One `call` resizes, cuts tiles, runs the trained model once, lets every expert make a map,
@@ -58,11 +58,13 @@ class AnomalyDetector(keras.Model):
         `needs_review` (bool `(batch,)`; nothing does without a review band), `threshold`,
         `review_threshold` and `pixel_threshold` `(batch,)`, and `attention_map` `(batch, height,
         width, 1)` in [0, 1]. A model without attention has in its place the anomaly map on its
-        `ColourScale`: 0.5 at the pixel threshold, and 0 everywhere before `calibrate`.
+        `ColourScale`: 0.5 at the pixel threshold.
 
     Raises:
         InputError: If there is no expert, two have one name, or one needs a tensor that the model
-            does not have; if a size is wrong; if images are not of a float type.
+            does not have; if a size is wrong; if images are not of a float type. Before
+            `calibrate`, every call: nothing can be decided yet, see `score_on_batch`. Inside a
+            `tf.function` that is an assertion with the same sentence.
     """
 
     def __init__(
@@ -124,8 +126,8 @@ class AnomalyDetector(keras.Model):
         """`TileGrid`, or None if images are not cut."""
         return self.frame.tiles
 
-    def call(self, inputs):
-        """Returns map, score and decision; see the class."""
+    def answer(self, inputs):
+        """Returns what `call` does, calibrated or not."""
         images, valid = self.prepare(inputs)
         maps, attention = self.expert_maps(images, valid)
         pixel_maps, place_maps = self.map_calibration(maps)
@@ -153,33 +155,6 @@ class AnomalyDetector(keras.Model):
         """Returns images of the detector's size, and their validity or None."""
         return prepare_images(inputs, self.image_size, self.keep_aspect)
 
-    def predict(self, *args, **kwargs):
-        """Predicts as `keras.Model.predict`; raises an `InputError` for images out of range."""
-        with name_failed_checks():
-            return super().predict(*args, **kwargs)
-
-    def predict_on_batch(self, x):
-        """Predicts as `keras.Model.predict_on_batch` does; see `predict`."""
-        with name_failed_checks():
-            return super().predict_on_batch(x)
-
-    def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
-        """Yields `(outputs, inputs, targets)` batch by batch, in constant memory.
-
-        The outputs are those of `call` as NumPy arrays. See `iterate_inputs` for the rest.
-        """
-        for inputs, targets in iterate_inputs(dataset, verbose, title):
-            yield self.predict_on_batch(inputs), inputs, targets
-
-    def call_eagerly(self, inputs) -> dict:
-        """Returns `call`'s outputs as NumPy arrays, computed operation by operation.
-
-        It is slow, and free of what a graph optimizer may get wrong.
-        """
-        with name_failed_checks():
-            outputs = self(keras.tree.map_structure(tf.convert_to_tensor, inputs))
-        return {name: np.asarray(value) for name, value in outputs.items()}
-
     def iterate_maps(self, dataset, verbose: int = 0, title: str = ""):
         """Yields what `MapCalibration.measure` reads of a dataset; see `predict_stream`."""
         for inputs, _ in iterate_inputs(dataset, verbose, title):
@@ -201,24 +176,30 @@ class AnomalyDetector(keras.Model):
         on_crops: bool = False,
         num_defects: int = 128,
         seed: int = 0,
+        batch_size: int = 32,
         verbose: int = 1,
     ) -> None:
         """Fits the experts to good images, and scales and fusion weights to others.
 
         Args:
-            train: dataset of inputs of the model's size (crops, if the detector cuts tiles).
-            validation: dataset of inputs as in `call` that trained nothing.
+            train: inputs of the model's size (crops, if the detector cuts tiles): an array, a dict
+                of arrays as in `call`, or a dataset of batches of them.
+            validation: inputs that trained nothing, alike, of any size.
             on_crops: bool. Whether all validation images are crops of one photo, as
                 `category.split.calibration_on_crops` says. No gain is then known to be sure.
             num_defects: int. About how many synthetic defects the weights are chosen on; fewer on
                 large images.
             seed: int. Seed of these defects.
+            batch_size: int. Of arrays, for images of the model's size; a dataset has its own.
             verbose: 0 or 1. Whether to show progress.
 
         Raises:
-            InputError: If a dataset is empty or can be read only once, or `train` has images of
-                another size, or padded ones without `keep_aspect`.
+            InputError: If there is no image, images are no batches of floats in [0, 1], a dataset
+                can be read only once, or `train` has images of another size, or padded ones
+                without `keep_aspect`.
         """
+        train = as_batches(train, "train", batch_size)
+        validation = as_batches(validation, "validation", self._whole_batch_size(batch_size))
         self.expert_maps.fit(train, verbose)
         self.map_calibration.measure(self.iterate_maps(validation, verbose, "measuring scales"))
         (sample,) = draw_fusion_samples(
@@ -245,13 +226,14 @@ class AnomalyDetector(keras.Model):
         pixel_rate: float = 0.005,
         strict: bool = False,
         on_crops: bool = False,
+        batch_size: int = 32,
         verbose: int = 1,
     ) -> dict:
         """Sets the thresholds from good images that nothing else has seen.
 
         Args:
-            calibration: dataset of inputs of good images; None keeps the stored scores and the
-                pixel threshold, and only changes the rates.
+            calibration: good images, as `validation` of `adapt`; None keeps the stored scores and
+                the pixel threshold, and only changes the rates.
             false_alarm_rate: float in (0, 1). Share of good images that may be called defective.
             review_rate: float in (0, 1) or None. Share of good images that may be called defective
                 or to be reviewed, above `false_alarm_rate`; None leaves nothing to review.
@@ -259,6 +241,7 @@ class AnomalyDetector(keras.Model):
             strict: bool. Whether it is an error that a rate cannot be guaranteed.
             on_crops: bool. Whether the images are crops of one photo, which guarantee nothing, as
                 `category.split.calibration_on_crops` says. Ignored without `calibration`.
+            batch_size: int. As in `adapt`.
             verbose: 0 or 1. Whether to show progress.
 
         Returns:
@@ -273,23 +256,24 @@ class AnomalyDetector(keras.Model):
             return self.calibration_summary()
         check_rates(false_alarm_rate, review_rate, strict, on_crops)
         check_rate(pixel_rate, "pixel_rate")
-        histogram, scores, descriptors = ScoreHistogram(), [], []
-        for outputs, inputs, _ in self.predict_stream(calibration, verbose, "calibrating"):
-            images, valid = self.prepare(inputs)
-            scores.append(outputs["anomaly_score"])
-            histogram.update(outputs["anomaly_map"], valid)
-            descriptors.append(self.expert_maps.describe(images, valid))
+        images = as_batches(calibration, "calibration", self._whole_batch_size(batch_size))
+        scores, pixel_threshold, descriptors = measure_good_images(
+            self, images, pixel_rate, verbose
+        )
         self.decision.calibrate(
-            np.concatenate(scores) if scores else np.empty(0),
+            scores,
             false_alarm_rate,
             review_rate,
-            pixel_threshold=float(histogram.quantile(1.0 - pixel_rate)),
+            pixel_threshold=pixel_threshold,
             pixel_rate=pixel_rate,
             strict=strict,
             on_crops=on_crops,
         )
-        self.descriptors.keep(np.concatenate(descriptors))
+        self.descriptors.keep(descriptors)
         return self.calibration_summary()
+
+    def _whole_batch_size(self, batch_size):
+        return whole_batch_size(batch_size, self.image_size, self.model.image_shape)
 
     @property
     def geometry(self) -> Geometry:
@@ -318,15 +302,7 @@ class AnomalyDetector(keras.Model):
             dict as in `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
             `score_weight`, `mean` and `scale`.
         """
-        calibration = self.map_calibration
-        states = (self.fusion_weights, self.score_weights, calibration.mean, calibration.scale)
-        names = ("weight", "score_weight", "mean", "scale")
-        rows = np.stack([np.asarray(state) for state in states], axis=-1).tolist()
-        experts = {
-            expert.name: dict(zip(names, row, strict=True))
-            for expert, row in zip(self.experts, rows, strict=True)
-        }
-        return {**self.decision.summary(), "experts": experts}
+        return {**self.decision.summary(), "experts": summarize_experts(self)}
 
     def get_config(self):
         """Returns the arguments of `__init__`, model and experts serialized."""

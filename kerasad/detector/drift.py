@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from kerasad.detector.batches import as_batches
 from kerasad.detector.conformal import ON_CROPS_NOTE
 from kerasad.errors import InputError
 
@@ -19,7 +20,8 @@ def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> d
 
     Args:
         detector: a calibrated `AnomalyDetector`.
-        dataset: dataset of inputs of good images that the detector has not seen.
+        dataset: good images that the detector has not seen, as `AnomalyDetector.calibrate` takes
+            them.
         level: float. Largest probability of reporting drift although nothing has changed.
         verbose: 0 or 1. Whether to show progress.
 
@@ -32,12 +34,15 @@ def measure_drift(detector, dataset, level: float = 0.05, verbose: int = 1) -> d
             calibrated on crops of one photo, or the level is out of range.
     """
     check_level(level)
+    detector.decision.require_calibration()
     if detector.decision.on_crops:
         raise InputError(f"{ON_CROPS_NOTE} Nothing can be compared with them.")
     known = detector.decision.stored_scores()
     _check_count(len(known), "calibration")
     scores, called, descriptors = [], [], []
-    for outputs, inputs, _ in detector.predict_stream(dataset, verbose, "checking"):
+    for outputs, inputs, _ in detector.predict_stream(
+        as_batches(dataset, "dataset"), verbose, "checking"
+    ):
         scores.append(outputs["anomaly_score"])
         called.append(outputs["is_anomalous"])
         descriptors.append(detector.expert_maps.describe(*detector.prepare(inputs)))

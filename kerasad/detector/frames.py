@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.data.geometry import pack_inputs, resize_image, unpack_inputs
+from kerasad.detector.batches import check_shape
 from kerasad.detector.tiling import TileGrid
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
@@ -55,17 +56,15 @@ def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
     """Returns images of a size, and their validity or None; see `AnomalyDetector`.
 
     Raises:
-        InputError: If images do not have three channels or are not floats in [0, 1], or padded ones
-            have another size.
+        InputError: If images have no batch axis, do not have three channels or are not floats in
+            [0, 1], or padded ones have another size.
     """
     images, valid = unpack_inputs(inputs)
-    if images.shape[-1] != 3:
-        raise InputError(
-            f"Images must be (batch, height, width, 3). Received: {tuple(images.shape)}; "
-            "repeat a grey channel three times."
-        )
+    check_shape("Images", images)
     with tf.control_dependencies([assert_unit_range(images)]):
-        images = tf.identity(images)
+        images = tf.cast(tf.identity(images), tf.float32)
+    if valid is not None:
+        valid = tf.cast(valid, tf.float32)
     if tuple(images.shape[1:3]) == size:
         return images, valid
     if valid is not None:

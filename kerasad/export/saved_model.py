@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
-from kerasad.errors import InputError, check_at_least
+from kerasad.errors import check_at_least
 from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
 from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
@@ -87,11 +87,7 @@ def export_saved_model(
         ParityError: The exported model differs from the detector; nothing was published.
         OSError: The disk failed or is full; nothing was published.
     """
-    if not (math.isfinite(detector.threshold) and math.isfinite(detector.pixel_threshold)):
-        raise InputError(
-            f"`detector` has threshold {detector.threshold} and pixel_threshold "
-            f"{detector.pixel_threshold}; call its `calibrate` before exporting it."
-        )
+    detector.decision.require_calibration()
     check_at_least("pixel_limit", decoding.pixel_limit, math.prod(detector.image_size))
     if warmup:
         check_warmup_possible()

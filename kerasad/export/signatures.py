@@ -49,7 +49,11 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
     Returns:
         module: tf.Module with the variables that the functions read.
         signatures: dict of concrete functions, for `tf.saved_model.save`.
+
+    Raises:
+        InputError: The detector is not calibrated.
     """
+    detector.decision.require_calibration()
     geometry = detector.geometry
     scale = ColourScale(detector.pixel_threshold)
 

@@ -12,20 +12,25 @@ from kerasad.errors import InputError
 ACTIVE_VARIANCE = 0.01
 
 NOT_IN_UNIT_RANGE = "Images must be in [0, 1]; divide pixels of 0 to 255 by 255."
+NOT_CALIBRATED = (
+    "The detector is not calibrated, so it cannot tell good from defective: call its `calibrate` "
+    "with good images first."
+)
 
 
 @contextlib.contextmanager
 def name_failed_checks() -> Iterator[None]:
-    """Turns TensorFlow's error about a failed `assert_unit_range` into one sentence.
+    """Turns TensorFlow's error about a failed check in a graph into one sentence.
 
     Raises:
-        InputError: Images are not in [0, 1].
+        InputError: Images are not in [0, 1], or a detector is not calibrated.
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        if NOT_IN_UNIT_RANGE in str(error):
-            raise InputError(NOT_IN_UNIT_RANGE) from error
+        for sentence in (NOT_IN_UNIT_RANGE, NOT_CALIBRATED):
+            if sentence in str(error):
+                raise InputError(sentence) from error
         raise
 
 

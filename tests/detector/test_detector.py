@@ -65,12 +65,15 @@ def calibrated(calibrated_once):
 
 @pytest.fixture(scope="module")
 def padded_once(make_model, good_images, batched):
-    return adapted(make_model(SHAPE), good_images(16, *SHAPE[:2]), batched, keep_aspect=True)
+    images = good_images(16, *SHAPE[:2])
+    detector = adapted(make_model(SHAPE), images, batched, keep_aspect=True)
+    detector.calibrate(batched(good_images(19, *SHAPE[:2], seed=1)), verbose=0)
+    return detector
 
 
 @pytest.fixture
 def padded(padded_once):
-    """Adapted to 8 + 8 images, keeps the aspect ratio of others; put back after each test."""
+    """Calibrated as `calibrated`, keeps the aspect ratio of others; put back after each test."""
     weights = padded_once.get_weights()
     yield padded_once
     padded_once.set_weights(weights)
@@ -107,7 +110,7 @@ def test_score_and_map_by_hand(make_model, good_images):
     detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()], smoothing=0.0)
     images = good_images(2, *SHAPE[:2])
     images[1, 5, 7] = 0.9
-    outputs = predict(detector, images)
+    outputs = detector.score_on_batch(images)
     residual = np.arcsinh(np.abs(images - 0.5).mean(axis=-1, keepdims=True))
     np.testing.assert_allclose(outputs["anomaly_map"], residual, atol=1e-6)
     np.testing.assert_allclose(outputs["anomaly_score"], residual.max(axis=(1, 2, 3)), rtol=1e-5)
@@ -120,7 +123,8 @@ def test_weights_add_up_the_maps_of_the_experts(detector, good_images):
     detector.fusion_weights.assign([0.25, 0.75])
     detector.score_weights.assign([0.25, 0.75])
     expected = np.arcsinh(np.asarray(maps)) @ np.array([[0.25], [0.75]])
-    np.testing.assert_allclose(predict(detector, images)["anomaly_map"], expected, atol=1e-5)
+    found = detector.score_on_batch(images)["anomaly_map"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_the_score_reads_places_and_the_map_both_standardizations(calibrated, good_images):
@@ -204,10 +208,10 @@ def test_padded_pixels_do_not_reach_the_score(make_model, good_images):
     images = good_images(3, *SHAPE[:2])
     valid = np.zeros((3, 32, 48, 1), "float32")
     valid[0, :20], valid[1, :, :7], valid[2] = 1, 1, 1
-    clean = predict(detector, {"images": images, "valid": valid})
+    clean = detector.score_on_batch({"images": images, "valid": valid})
     spoilt = np.where(valid > 0, images, 1.0).astype("float32")
     np.testing.assert_array_equal(
-        predict(detector, {"images": spoilt, "valid": valid})["anomaly_score"],
+        detector.score_on_batch({"images": spoilt, "valid": valid})["anomaly_score"],
         clean["anomaly_score"],
     )
     expected = np.where(valid[..., 0] > 0, np.abs(images - 0.5).mean(axis=-1), 0).max(axis=(1, 2))
@@ -250,10 +254,11 @@ def test_tiles_give_what_the_whole_image_would(make_model, good_images):
     whole = AnomalyDetector(make_model((40, 56, 3)), [PixelResidual()], smoothing=1.0)
     assert tiled.expert_maps.position_free
     images = good_images(3, 40, 56)
-    for name, value in predict(whole, images).items():
+    found = tiled.answer(images)
+    for name, value in whole.answer(images).items():
         if name != "attention_map":
-            np.testing.assert_allclose(predict(tiled, images)[name], value, atol=1e-5, err_msg=name)
-    assert predict(tiled, images)["attention_map"].shape == (3, 40, 56, 1)
+            np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+    assert found["attention_map"].shape == (3, 40, 56, 1)
 
 
 def test_images_put_together_of_tiles_keep_their_places_but_padded_ones_have_none(make_model):
@@ -281,12 +286,7 @@ def test_tiled_detector_learns_from_crops_and_keeps_images_apart(make_model, goo
 # Calibration ---------------------------------------------------------------------------------
 
 
-def test_uncalibrated_detector_finds_nothing_and_says_so(detector, good_images):
-    outputs = predict(detector, good_images(2, *SHAPE[:2]))
-    assert not outputs["is_anomalous"].any()
-    assert outputs["p_value"].tolist() == [1.0, 1.0]
-    assert np.isposinf(outputs["threshold"]).all()
-    assert np.isposinf(outputs["pixel_threshold"]).all()
+def test_uncalibrated_detector_has_no_threshold_and_says_so(detector):
     assert detector.threshold == detector.review_threshold == detector.pixel_threshold == np.inf
     summary = detector.calibration_summary()
     assert summary["note"] == "Not calibrated yet."
@@ -443,7 +443,7 @@ def test_adapting_again_is_like_the_first_time(make_model, good_images, batched)
     once = adapted(make_model(SHAPE), images, batched)
     assert twice.calibration_summary() == once.calibration_summary()
     assert twice.calibration_summary()["note"] == "Not calibrated yet."
-    assert_equal(predict(once, others), predict(twice, others))
+    assert_equal(once.score_on_batch(others), twice.score_on_batch(others))
 
 
 # What is its own -----------------------------------------------------------------------------
@@ -454,9 +454,9 @@ def test_changing_the_model_afterwards_does_not_change_the_detector(
 ):
     model = make_model(SHAPE)
     detector = adapted(model, good_images(16, *SHAPE[:2]), batched)
-    before = predict(detector, good_images(2, *SHAPE[:2]))
+    before = detector.score_on_batch(good_images(2, *SHAPE[:2]))
     model.level.assign(0.9)
-    assert_equal(before, predict(detector, good_images(2, *SHAPE[:2])))
+    assert_equal(before, detector.score_on_batch(good_images(2, *SHAPE[:2])))
 
 
 def test_nothing_in_a_detector_is_trainable(detector):
@@ -465,11 +465,11 @@ def test_nothing_in_a_detector_is_trainable(detector):
 
 def test_mixed_precision_does_not_round_the_images(make_model, good_images, batched):
     images = good_images(16, *SHAPE[:2])
-    expected = predict(adapted(make_model(SHAPE), images, batched), images[:2])
+    expected = adapted(make_model(SHAPE), images, batched).score_on_batch(images[:2])
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         model = make_model(SHAPE, dtype="float32")
-        outputs = predict(adapted(model, images, batched), images[:2])
+        outputs = adapted(model, images, batched).score_on_batch(images[:2])
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert_equal(expected, outputs)
@@ -504,16 +504,24 @@ def test_wrong_size_names_the_argument(make_model, options, message):
         AnomalyDetector(make_model(SHAPE), make_experts(), **options)
 
 
-def test_bytes_are_refused_instead_of_scored(detector):
-    with pytest.raises(InputError, match=r"Images must be floats in \[0, 1\]. Received.*uint8"):
-        detector(np.full((1, *SHAPE), 128, "uint8"))
+def test_bytes_are_refused_instead_of_scored(calibrated):
+    with pytest.raises(InputError, match=r"^Images must be floats in \[0, 1\]. Received.*uint8"):
+        calibrated(np.full((1, *SHAPE), 128, "uint8"))
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_on_batch"])
-def test_pixels_of_0_to_255_are_refused_in_one_sentence(detector, good_images, method):
+@pytest.mark.parametrize("method", ["__call__", "predict", "predict_on_batch", "score_on_batch"])
+def test_pixels_of_0_to_255_are_refused_in_one_sentence(calibrated, good_images, method):
     images = good_images(2, *SHAPE[:2])
-    getattr(detector, method)(images)
+    run = getattr(calibrated, method)
+    run(images)
     with pytest.raises(InputError, match=r"^Images must be in \[0, 1\]; divide .* to 2"):
-        getattr(detector, method)(255 * images)
+        run(255 * images)
     with pytest.raises(InputError, match="repeat a grey channel"):
-        getattr(detector, method)(images[..., :1])
+        run(images[..., :1])
+
+
+def test_one_image_without_a_batch_axis_is_refused(calibrated, good_images):
+    image = good_images(1, *SHAPE[:2])[0]
+    for run in (calibrated, calibrated.predict, calibrated.score_on_batch):
+        with pytest.raises(InputError, match=r"\(32, 48, 3\); that is one image: add the batch"):
+            run(image)

@@ -167,7 +167,7 @@ def test_a_detector_calibrated_on_crops_or_not_at_all_cannot_be_checked(
     finally:
         detector.set_weights(weights)
     fresh = AnomalyDetector(detector.model, [PixelResidual(name="residual")])
-    with pytest.raises(InputError, match="There are 0 calibration images"):
+    with pytest.raises(InputError, match="The detector is not calibrated"):
         measure_drift(fresh, good, verbose=0)
 
 

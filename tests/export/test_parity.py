@@ -136,9 +136,9 @@ def test_files_are_packed_without_pickle(tmp_path):
 def test_a_detector_that_is_not_calibrated_is_refused(served, tmp_path):
     detector = served("plain").detector
     weights = detector.get_weights()
-    detector.decision.threshold.assign(np.inf)
+    detector.decision.forget()
     try:
-        with pytest.raises(InputError, match="call its `calibrate` before"):
+        with pytest.raises(InputError, match="not calibrated"):
             export_saved_model(detector, tmp_path / "plate")
     finally:
         detector.set_weights(weights)

@@ -1,0 +1,43 @@
+"""What a detector reads of good images when it is calibrated, and what it says of its experts."""
+
+import numpy as np
+
+from kerasad.layers.score_histogram import ScoreHistogram
+
+
+def measure_good_images(
+    detector, dataset, pixel_rate: float, verbose: int = 0
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Returns what a calibration needs of good images. Nothing is decided, and nothing changes.
+
+    Args:
+        detector: `AnomalyDetector`, calibrated or not.
+        dataset: iterable of inputs.
+        pixel_rate: float in (0, 1). Share of the pixels above the pixel threshold.
+        verbose: 0 or 1. Whether to show progress.
+
+    Returns:
+        scores: float array `(n,)`.
+        pixel_threshold: float.
+        descriptors: float array `(n, numbers)`, see `CalibrationDescriptors`.
+    """
+    histogram, scores, descriptors = ScoreHistogram(), [np.empty(0, "float32")], []
+    for outputs, inputs, _ in detector.score_stream(dataset, verbose, "calibrating"):
+        images, valid = detector.prepare(inputs)
+        scores.append(outputs["anomaly_score"])
+        histogram.update(outputs["anomaly_map"], valid)
+        descriptors.append(detector.expert_maps.describe(images, valid))
+    threshold = float(histogram.quantile(1.0 - pixel_rate))
+    return np.concatenate(scores), threshold, np.concatenate(descriptors or [np.empty((0, 0))])
+
+
+def summarize_experts(detector) -> dict[str, dict[str, float]]:
+    """Returns by name of an expert its `weight`, `score_weight`, `mean` and `scale`."""
+    scales = detector.map_calibration
+    states = (detector.fusion_weights, detector.score_weights, scales.mean, scales.scale)
+    names = ("weight", "score_weight", "mean", "scale")
+    rows = np.stack([np.asarray(state) for state in states], axis=-1).tolist()
+    return {
+        expert.name: dict(zip(names, row, strict=True))
+        for expert, row in zip(detector.experts, rows, strict=True)
+    }
