@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 from kerasad.errors import InputError
+from kerasad.keras_backend import describe_wrong_backend
 from kerasad.version import __version__
 
 # The command line imports what a verb needs, so that its --help need not wait for TensorFlow.
 if Path(sys.argv[0]).stem != "kerasad":
+    if wrong := describe_wrong_backend():
+        raise ImportError(wrong)
     from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
     from kerasad.detector import AnomalyDetector
     from kerasad.evaluation import evaluate

@@ -22,6 +22,7 @@ from kerasad.cli_options import (
 )
 from kerasad.console import show_every_text
 from kerasad.errors import FailedError, InputError, describe_machine_failure
+from kerasad.keras_backend import describe_wrong_backend
 from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
 from kerasad.version import __version__
 
@@ -29,8 +30,20 @@ DRIFT = 3
 """Exit code of a check that found drift."""
 
 
+class Verb(click.Command):
+    """A verb, which needs Keras on TensorFlow; its `--help` does not."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the verb, or raises an `InputError` for another backend."""
+        if wrong := describe_wrong_backend():
+            raise InputError(wrong)
+        return super().invoke(context)
+
+
 class Verbs(click.Group):
     """Turns an error that a user can act on into one sentence and an exit code."""
+
+    command_class = Verb
 
     def invoke(self, context: click.Context) -> Any:
         """Runs a verb; exits with 2 for bad input, with 1 for work or a machine that failed."""

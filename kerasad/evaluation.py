@@ -17,7 +17,7 @@ from kerasad.errors import InputError
 from kerasad.metrics import BalancedAccuracy
 from kerasad.metrics.registry import quality_measures
 from kerasad.metrics.summaries import DefectGroups
-from kerasad.metrics.table import format_metrics_table, write_metrics
+from kerasad.metrics.table import Metrics, format_metrics_table, write_metrics
 from kerasad.models.health import NOT_CALIBRATED
 
 __all__ = ["evaluate", "format_metrics_table", "write_metrics"]
@@ -40,7 +40,7 @@ def evaluate(
     timing_batches: int = 5,
     batch_size: int = 32,
     verbose: int = 1,
-) -> dict[str, Any]:
+) -> Metrics:
     """Measures a calibrated detector; nothing is chosen on these images.
 
     Scores and maps are compared raw, at the model's input size. Each kind of defect is measured
@@ -67,8 +67,9 @@ def evaluate(
         verbose: int. 0 is silent, 1 shows a progress bar.
 
     Returns:
-        metrics: dict of plain Python values, ready for `write_metrics`. An undefined value is
-            None, and `notes` gives the reason under the same name.
+        metrics: dict of plain Python values, ready for `write_metrics`, which prints as the table
+            of the command line. An undefined value is None, and `notes` gives the reason under the
+            same name.
 
     Raises:
         InputError: If the detector has no thresholds yet, if the dataset is empty, or if its masks
@@ -107,7 +108,7 @@ def evaluate(
     for name, value in metrics.items():
         if value is None:
             notes.setdefault(name, "not measured")
-    return {**metrics, "notes": notes}
+    return Metrics(metrics, notes=notes)
 
 
 @dataclass(frozen=True)

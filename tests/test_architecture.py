@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "kerasad"
 ROOMS = (
     "version",
     "errors",
+    "keras_backend",
     "console",
     "files",
     "memory",

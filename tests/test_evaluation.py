@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -303,6 +305,15 @@ def test_table_shows_numbers_reasons_and_defects(metrics):
     assert rows["aupro"] == ["aupro", "-", "for", "some", "reason"]
     assert rows["scratch"][1] == "3"
     assert "test/hole/008.png" in lines[-1]
+
+
+def test_what_evaluate_returns_prints_as_the_table_and_is_a_plain_dict_otherwise(metrics):
+    assert isinstance(metrics, dict)
+    assert str(metrics) == repr(metrics) == format_metrics_table(dict(metrics))
+    assert f"{metrics}".startswith("9 test images, 5 of them defective")
+    assert json.loads(json.dumps(metrics)) == metrics == dict(metrics)
+    assert pickle.loads(pickle.dumps(metrics)) == copy.deepcopy(metrics) == metrics
+    assert str(copy.deepcopy(metrics)) == str(metrics)
 
 
 def test_table_of_good_images_alone_is_short_and_whole(photos):

@@ -11,6 +11,15 @@ from kerasad.files import write_json
 from kerasad.metrics.registry import MEASURES, quality_measures
 
 
+class Metrics(dict):
+    """The metrics that `evaluate` returns: a dict that prints as the table of the command line."""
+
+    def __str__(self) -> str:
+        return format_metrics_table(self)
+
+    __repr__ = __str__  # for notebooks and the prompt
+
+
 def write_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
     """Writes strict JSON, all or nothing.
 

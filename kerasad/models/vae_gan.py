@@ -17,6 +17,7 @@ from kerasad.losses import (
 )
 from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes
 from kerasad.models.arguments import SMALLEST_SIDE, check_arguments
+from kerasad.models.auxiliary_losses import add_auxiliary_losses, declared_losses
 from kerasad.models.base import TrainingBatch
 from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
 from kerasad.models.networks import (
@@ -94,7 +95,8 @@ class VAEGAN(TwoPlayerModel):
     AdaCos as the learned similarity, and the adversarial gradient also reaches the encoder.
 
     A subclass with auxiliary losses names them in `auxiliary_loss_names` and returns them from
-    `auxiliary_losses`; it makes its own networks in `build_networks`.
+    `auxiliary_losses`, beside those of its parent; `docs/custom_losses.md` has an example. It makes
+    its own networks in `build_networks`.
     """
 
     adacos_choices = (*ADACOS_MODES, "none")
@@ -148,7 +150,8 @@ class VAEGAN(TwoPlayerModel):
         # A reloaded model must not depend on the policy of the process that loads it.
         with dtype_policy_scope(self.dtype_policy):
             self.build_networks()
-        self.create_trackers((*TERMS, *self.auxiliary_loss_names, *SUMS), HEALTH_NAMES)
+        self.added_losses = declared_losses(type(self), (*TERMS, *SUMS, *HEALTH_NAMES))
+        self.create_trackers((*TERMS, *self.added_losses, *SUMS), HEALTH_NAMES)
         # `train_step` never calls the model itself, and an unbuilt model cannot be saved.
         self(keras.Input(self.image_shape))
 
@@ -227,10 +230,8 @@ class VAEGAN(TwoPlayerModel):
         prior = self.current_kl_weight(training) * logs["kl_loss"]
         game = self.adversarial_weight * logs["adversarial_loss"]
         game += self.adacos_weight * logs["adacos_loss"]
-        auxiliary = ops.zeros(())
-        for name, (weight, loss) in self.auxiliary_losses(encoded, z, batch, training).items():
-            logs[name] = loss
-            auxiliary += weight * loss
+        returned = self.auxiliary_losses(encoded, z, batch, training)
+        auxiliary = add_auxiliary_losses(type(self).__name__, self.added_losses, returned, logs)
         logs["encoder_loss"] = likelihood + prior + auxiliary
         logs["decoder_loss"] = likelihood + game
         logs["loss"] = likelihood + prior + game + auxiliary
@@ -263,7 +264,7 @@ class VAEGAN(TwoPlayerModel):
         return self.track(logs)
 
     def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
-        """Returns `(weight, loss)` by the names of `auxiliary_loss_names`, for codes `z`."""
+        """Returns `(weight, scalar loss)` by the names of `auxiliary_loss_names`, for codes `z`."""
         return {}
 
     def read_batch(self, data, training: bool) -> TrainingBatch:
