@@ -89,8 +89,12 @@ def make_sample(data: bytes, geometry: Geometry, decoding: Decoding) -> Sample:
     return Sample(data, np.asarray(image), None if valid is None else np.asarray(valid))
 
 
-def read_sendable(path: str | os.PathLike, decoding: Decoding) -> bytes:
-    """Returns a file's bytes, or a PNG of the same pixels if only Pillow can read it.
+def read_sendable(path: str | os.PathLike, decoding: Decoding = Decoding()) -> bytes:
+    """Returns a file's bytes, or a PNG of the same pixels if a served model cannot read it.
+
+    Args:
+        path: str or path. Any image file that training reads.
+        decoding: Decoding, as in training.
 
     Raises:
         InputError: The file cannot be used.

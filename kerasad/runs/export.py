@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from kerasad.data.image_files import ImageRecord
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
 from kerasad.export import export_saved_model
+from kerasad.export.sendable import count_unsendable, describe_unsendable
 from kerasad.runs.run import SPLIT, Run, read_thresholds
 from kerasad.training.locations import resolve_data
 
@@ -42,6 +44,7 @@ def export_run(
     decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
     detector = run.load_detector()
     hashes = read_split(run.part(SPLIT))
+    unsendable = warn_of_unsendable(run, hashes)
     files, files_from = comparison_images(run, data, hashes)
     metrics = run.metrics
     thresholds = read_thresholds(detector.calibration_summary())
@@ -61,11 +64,23 @@ def export_run(
                 "name": Path(reading.path).name,
                 "num_images": {part: len(known) for part, known in hashes.items()},
                 "sha256": {part: _digest(known) for part, known in hashes.items()},
+                "cannot_be_sent": unsendable,
             },
             "metrics": metrics,
             "data_licence": data_licence,
         },
     )
+
+
+def warn_of_unsendable(run: Run, hashes: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Counts the run's own photos that the served model cannot read; warns if there are any."""
+    folder = Path(resolve_data(run.config.data.path))
+    names = [name for known in hashes.values() for name in known.values()]
+    counts = count_unsendable(folder / name for name in names)
+    sentence = describe_unsendable(counts, len(names))
+    if sentence is not None:
+        warnings.warn(sentence, stacklevel=2)
+    return counts
 
 
 def comparison_images(
