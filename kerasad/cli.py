@@ -313,12 +313,15 @@ def export(
     The version appears only if its answers in a fresh process are those of RUN's detector.
     """
     from kerasad.export.saved_model import describe_parity
+    from kerasad.export.sendable import describe_unsendable
     from kerasad.runs.export import export_run
     from kerasad.runs.run import open_run
 
     opened = open_run(run)
     version = export_run(opened, output, data, not no_warmup, data_licence, pixel_limit)
     click.echo(describe_parity(version))
+    if note := describe_unsendable(version):
+        click.echo(f"Note: {note}")
     click.echo(f"Written to {version}")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kerasad.data.decoding import read_header
 from kerasad.errors import InputError
+from kerasad.export.saved_model import MODEL_CARD
+from kerasad.files import read_json
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _NAMES = {"tiff": "TIFF", "bmp": "BMP with a palette or compressed"}
@@ -22,15 +24,17 @@ def count_unsendable(paths: Iterable[str | os.PathLike]) -> dict[str, int]:
     return dict(Counter(kinds))
 
 
-def describe_unsendable(counts: dict[str, int], total: int) -> str | None:
-    """Returns what `count_unsendable` found of a run's photos as a sentence; None for nothing."""
+def describe_unsendable(version: Path) -> str | None:
+    """Returns a sentence on what a version cannot read of the photos of its run, or None."""
+    photos = read_json(version / MODEL_CARD)["data"] or {}
+    counts = photos.get("cannot_be_sent")
     if not counts:
         return None
     kinds = " and ".join(f"{count} {kind}" for kind, count in counts.items())
     return (
-        f"Of the {total} photos of this run, {kinds} cannot be sent to the exported model, which "
-        "reads PNG, JPEG and BMP of 24 or 32 bits: convert such photos to PNG before sending them; "
-        "`kerasad.export.read_sendable(path)` returns the bytes."
+        f"Of the {sum(photos['num_images'].values())} photos of this run, {kinds} cannot be sent "
+        "to the exported model, which reads PNG, JPEG and BMP of 24 or 32 bits: convert such "
+        "photos to PNG before sending them; `kerasad.export.read_sendable(path)` returns the bytes."
     )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from kerasad.data.image_files import ImageRecord
 from kerasad.data.split import read_split
 from kerasad.errors import InputError
 from kerasad.export import export_saved_model
-from kerasad.export.sendable import count_unsendable, describe_unsendable
+from kerasad.export.sendable import count_unsendable
 from kerasad.runs.run import SPLIT, Run, read_thresholds
 from kerasad.training.locations import resolve_data
 
@@ -44,7 +43,6 @@ def export_run(
     decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
     detector = run.load_detector()
     hashes = read_split(run.part(SPLIT))
-    unsendable = warn_of_unsendable(run, hashes)
     files, files_from = comparison_images(run, data, hashes)
     metrics = run.metrics
     thresholds = read_thresholds(detector.calibration_summary())
@@ -64,7 +62,7 @@ def export_run(
                 "name": Path(reading.path).name,
                 "num_images": {part: len(known) for part, known in hashes.items()},
                 "sha256": {part: _digest(known) for part, known in hashes.items()},
-                "cannot_be_sent": unsendable,
+                "cannot_be_sent": count_own_unsendable(run, hashes),
             },
             "metrics": metrics,
             "data_licence": data_licence,
@@ -72,15 +70,11 @@ def export_run(
     )
 
 
-def warn_of_unsendable(run: Run, hashes: dict[str, dict[str, str]]) -> dict[str, int]:
-    """Counts the run's own photos that the served model cannot read; warns if there are any."""
-    folder = Path(resolve_data(run.config.data.path))
+def count_own_unsendable(run: Run, hashes: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Returns how many of the run's own photos, of which kind, the served model cannot read."""
+    folder = resolve_data(run.config.data.path)
     names = [name for known in hashes.values() for name in known.values()]
-    counts = count_unsendable(folder / name for name in names)
-    sentence = describe_unsendable(counts, len(names))
-    if sentence is not None:
-        warnings.warn(sentence, stacklevel=2)
-    return counts
+    return count_unsendable(folder / name for name in names)
 
 
 def comparison_images(

@@ -6,6 +6,7 @@ from PIL import Image
 from kerasad.data.decoding import decode_bytes_in_graph, decode_file
 from kerasad.export import read_sendable
 from kerasad.export.sendable import count_unsendable, describe_unsendable
+from kerasad.files import write_json
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 12, 3), "uint8")
 
@@ -45,9 +46,14 @@ def test_of_a_file_that_is_gone_the_suffix_tells(tmp_path):
     assert count_unsendable(gone) == {"TIFF": 2}
 
 
-def test_the_sentence_counts_kinds_and_names_the_way_out():
-    assert describe_unsendable({}, 5) is None
-    sentence = describe_unsendable({"TIFF": 3, "BMP with a palette or compressed": 1}, 5)
+def test_the_sentence_counts_kinds_and_names_the_way_out(tmp_path):
+    def describe(data):
+        write_json(tmp_path / "model_card.json", {"data": data})
+        return describe_unsendable(tmp_path)
+
+    assert describe(None) is describe({"num_images": {"train": 4}}) is None
+    counts = {"TIFF": 3, "BMP with a palette or compressed": 1}
+    sentence = describe({"num_images": {"train": 4, "test": 1}, "cannot_be_sent": counts})
     assert sentence.startswith("Of the 5 photos of this run, 3 TIFF and 1 BMP with a palette")
     assert "convert such photos to PNG" in sentence
     assert "read_sendable" in sentence
