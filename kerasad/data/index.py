@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasad.data.decoding import Decoding
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
-from kerasad.data.layouts import find_layout, is_manifest
+from kerasad.data.layouts import find_layout, is_category, is_manifest
 from kerasad.data.masks import attach_masks
 from kerasad.errors import InputError, check_choice
 
@@ -171,8 +171,13 @@ def read_labelled(
         (records, problems), see `read_images`.
 
     Raises:
-        InputError: If there is no usable image.
+        InputError: If there is no usable image, or if good images are in it as well.
     """
+    if is_category(_absolute(folder)):
+        raise InputError(
+            f"{os.fspath(folder)}: this is a data set with good images; to label images as "
+            "defective, give a folder that holds nothing else."
+        )
     records, problems = read_images(folder, **options)
     if not records:
         reason = f" {problems[0].message}" if problems else ""

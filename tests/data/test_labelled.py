@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data import CategoryIndex, ImageRecord, load_category
-from kerasad.data.index import choose_labelled
+from kerasad.data.index import choose_labelled, read_labelled
 from kerasad.data.pipeline import mix_labelled
 from kerasad.data.split import read_split, split_good, write_split
 from kerasad.errors import InputError
@@ -117,3 +117,11 @@ def test_a_folder_of_labelled_images_is_read(category, noise, tmp_path):
     assert any("broken.png" in problem.message for problem in data.index.problems)
     with pytest.raises(InputError, match="both given"):
         load_category(category, image_size=32, labelled=folder, labelled_share=0.1)
+
+
+def test_a_data_set_with_good_images_is_not_labelled_defective(category, tmp_path):
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path,label\nbolt/train/good/000.png,good\n")
+    for data in (category, manifest):
+        with pytest.raises(InputError, match="this is a data set with good images"):
+            read_labelled(data)
