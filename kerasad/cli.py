@@ -5,7 +5,6 @@ Verbs import what they run: `--help` and `--version` need no TensorFlow.
 
 import functools
 import json
-import os
 import warnings
 from typing import Any
 
@@ -205,21 +204,19 @@ def evaluate(run: str, data: str | None) -> None:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--output", required=True, type=FOLDER, help="Folder for the results.")
 def predict(run: str, paths: tuple[str, ...], output: str) -> None:
-    """Score images; write predictions.jsonl and an overlay of each.
+    """Score images; write predictions.jsonl, predictions.csv and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
-    image as the model sees it, and of the file.
+    image as the model sees it, and of the file. Overlays of earlier predictions are not read again.
+    Earlier results in the folder --output are replaced as a whole, and no other file in it.
     """
-    from kerasad.runs.predict import PREDICTIONS, predict_files
+    from kerasad.runs.predict import describe_results, predict_files
     from kerasad.runs.run import open_run
 
     count = predict_files(open_run(run), paths, output)
-    look = "" if count.look is None else f", {count.look} to be looked at"
-    click.echo(f"{count.scored} images scored, {count.defective} called defective{look}.")
-    click.echo(f"Written to {os.path.join(output, PREDICTIONS)}")
+    click.echo(describe_results(count, output))
     if count.failed:
-        message = f"Files that could not be used: {count.failed} ({PREDICTIONS} says why)."
-        click.echo(message, err=True)
+        click.echo(f"Files that could not be used: {count.failed} (both lists say why).", err=True)
 
 
 @main.command()

@@ -60,19 +60,13 @@ def palette() -> np.ndarray:
     return colormaps["inferno"](np.linspace(0.0, 1.0, 256))[:, :3].astype("float32")
 
 
-def encode_overlay(image, anomaly_map, scale: ColourScale) -> tf.Tensor:
-    """Returns the overlay of an image as the bytes of a PNG file, enlarged if the image is small.
-
-    Args:
-        image: float32 tensor (height, width, 3) in [0, 1].
-        anomaly_map: float32 tensor (height, width, 1).
-        scale: ColourScale.
-    """
+def draw_enlarged(image, anomaly_map, scale: ColourScale, outlined=True) -> tf.Tensor:
+    """Returns `draw_overlay`, enlarged if the image is small."""
     factor = enlargement(tf.shape(image)[0], tf.shape(image)[1])
-    return tf.io.encode_png(draw_overlay(image, anomaly_map, scale, factor))
+    return draw_overlay(image, anomaly_map, scale, factor, outlined)
 
 
-def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1) -> tf.Tensor:
+def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1, outlined=True) -> tf.Tensor:
     """Draws the map over the image, and an outline around what lies above the threshold.
 
     Opacity grows with the map from a quarter of the scale on, so that a good image stays as it is.
@@ -83,6 +77,8 @@ def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1) -> tf.Tensor:
         anomaly_map: float32 tensor (height, width, 1).
         scale: ColourScale.
         factor: int or int tensor. Pixels of the overlay for each pixel of the image, per side.
+        outlined: bool or bool tensor. Whether there are outlines. An image that is called good gets
+            none: a few pixels above the threshold are usual, and no finding.
 
     Returns:
         uint8 tensor (height * factor, width * factor, 3).
@@ -91,7 +87,7 @@ def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1) -> tf.Tensor:
     level, colours = _colours(anomaly_map, scale)
     opacity = MAX_OPACITY * tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
     blended = (1.0 - opacity) * image + opacity * colours
-    region = tf.cast(anomaly_map > scale.threshold, tf.float32)
+    region = tf.cast((anomaly_map > scale.threshold) & outlined, tf.float32)
     # "SAME" pooling ignores what lies beyond the border, so the border is no edge of a region.
     inside = (region > 0) & (_dilate(1.0 - region) > 0)
     outside = (region < 1) & (_dilate(region) > 0)

@@ -5,8 +5,8 @@ import tensorflow as tf
 from kerasad.overlay import (
     ColourScale,
     draw_colours,
+    draw_enlarged,
     draw_overlay,
-    encode_overlay,
     enlarge,
     enlargement,
     palette,
@@ -72,6 +72,13 @@ def test_the_outline_is_white_inside_and_black_outside():
     assert 128 < overlay[5, 7].mean() < 255
 
 
+def test_an_image_that_is_called_good_has_colours_and_no_outline():
+    overlay = draw_overlay(GREY, one_spot(), SCALE, outlined=False).numpy()
+    assert np.all(overlay[3:8, 4:11] == overlay[5, 7])
+    assert np.all(overlay[2, 3:12] == 128)
+    assert overlay[5, 7, 0] > 128
+
+
 def test_a_region_at_the_border_has_no_line_along_the_border():
     anomaly_map = np.zeros((12, 16, 1), "float32")
     anomaly_map[:6, :6] = 8.0
@@ -113,5 +120,7 @@ def test_a_graph_draws_the_same_bytes_as_eager_mode(shape, threshold):
     coarse = generator.normal(threshold, 1.0, (8, 12, 1))
     anomaly_map = tf.image.resize(coarse, shape).numpy()
     scale = ColourScale(threshold)
-    drawn = compiled(lambda *pictures: encode_overlay(*pictures, scale))(image, anomaly_map)
-    assert drawn == encode_overlay(image, anomaly_map, scale)
+    draw = compiled(lambda *arguments: draw_enlarged(*arguments[:2], scale, arguments[2]))
+    for outlined in (True, False):
+        drawn = draw(image, anomaly_map, tf.constant(outlined))
+        np.testing.assert_array_equal(drawn, draw_enlarged(image, anomaly_map, scale, outlined))

@@ -27,6 +27,8 @@ _OTHER_SUFFIXES = frozenset(
     + (".pnm", ".tga", ".exr", ".hdr", ".svg", ".psd", ".dng", ".raw", ".ico", ".jfif", ".dib")
 )
 
+_BAD_NAME = "its name is not valid UTF-8; rename the file."
+
 
 @dataclass(frozen=True)
 class FoundImage:
@@ -185,7 +187,7 @@ class ImageReader:
             try:
                 record = read_record(image.path, self.root, self.decoding, self.verify)
             except InputError as error:
-                return Problem(str(image.path), str(error))
+                return Problem(printable(image.path), str(error))
             label = int(image.defect != "good")
             about = {"defect": image.defect, "part": image.part, "group": image.group}
             return dataclasses.replace(record, label=label, **about)
@@ -219,6 +221,8 @@ def read_record(
         InputError: If the file cannot be used; the message names it.
     """
     path = Path(os.path.abspath(path))
+    if printable(path) != str(path):
+        raise InputError(f"{printable(path)}: {_BAD_NAME}")
     data, header = read_checked(path, decoding)
     brightest = None
     if verify:
@@ -258,6 +262,11 @@ def format_problems(problems: Sequence[Problem], limit: int = 20) -> str:
     if len(problems) > limit:
         lines.append(f"  ... and {len(problems) - limit} more")
     return "\n".join(lines)
+
+
+def printable(path: Path) -> str:
+    """Returns a path as text; bytes that are not valid UTF-8 are written as `\\udcff`."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -305,9 +314,9 @@ def _walk(top: Path, recursive: bool) -> Iterator[Path]:
 def _check_entry(path: Path, recursive: bool) -> Problem | None:
     """Returns what is wrong with an entry before it is opened, if anything."""
     suffix = path.suffix.lower()
-    name = str(path).encode(errors="backslashreplace").decode()
+    name = printable(path)
     if name != str(path):
-        return Problem(name, f"{name}: its name is not valid UTF-8; rename the file.")
+        return Problem(name, f"{name}: {_BAD_NAME}")
     if os.path.isdir(path):
         if suffix in IMAGE_SUFFIXES:
             return Problem(name, f"{name}: this is a folder, not an image; rename it.")

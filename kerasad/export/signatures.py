@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from kerasad.data.decoding import Decoding, decode_bytes_in_graph, most_at_once
 from kerasad.data.geometry import make_valid, pack_inputs
-from kerasad.overlay import ColourScale, encode_overlay
+from kerasad.overlay import ColourScale, draw_enlarged
 from kerasad.tracing import compiled
 
 SERVING_DEFAULT = "serving_default"
@@ -37,10 +37,11 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
       has more pixels than the limit, fails the request with INVALID_ARGUMENT.
 
     Both return `OUTPUTS`, each with a leading batch dimension. `serving_bytes` adds
-    `overlay_bytes`, string (batch,): PNG files on the detector's colour scale. For a detector that
-    pads, it adds `image_size`, int32 (batch, 2): height and width of the picture at the top left
-    of the maps. In the padding, `anomaly_map` is the low end of the colour scale, which is never
-    above the threshold, and `attention_map` is 0; the overlay has none.
+    `overlay_bytes`, string (batch,): PNG files on the detector's colour scale, without outlines on
+    an image that is called good. For a detector that pads, it adds `image_size`, int32 (batch, 2):
+    height and width of the picture at the top left of the maps. In the padding, `anomaly_map` is
+    the low end of the colour scale, which is never above the threshold, and `attention_map` is 0;
+    the overlay has none.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
@@ -71,9 +72,7 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
             outputs["anomaly_map"] = tf.where(valid > 0.5, outputs["anomaly_map"], scale.low)
             outputs["attention_map"] = outputs["attention_map"] * valid
             outputs["image_size"] = sizes
-        outputs["overlay_bytes"] = _draw_overlays(
-            images, outputs["anomaly_map"], sizes, scale, geometry
-        )
+        outputs["overlay_bytes"] = _draw_overlays(images, outputs, sizes, scale, geometry)
         return outputs
 
     pixels = tf.TensorSpec((None, *geometry.image_shape), name="images")
@@ -144,11 +143,13 @@ def _make_valid(sizes, geometry):
     )
 
 
-def _draw_overlays(images, maps, sizes, scale, geometry):
+def _draw_overlays(images, outputs, sizes, scale, geometry):
     def draw(item):
-        image, anomaly_map, size = item
+        image, anomaly_map, size, outlined = item
         if geometry.keep_aspect:
             image, anomaly_map = (x[: size[0], : size[1]] for x in (image, anomaly_map))
-        return encode_overlay(image, anomaly_map, scale)
+        return tf.io.encode_png(draw_enlarged(image, anomaly_map, scale, outlined))
 
-    return tf.map_fn(draw, (images, maps, sizes), fn_output_signature=tf.TensorSpec((), tf.string))
+    not_good = outputs["is_anomalous"] | outputs["needs_review"]
+    items = (images, outputs["anomaly_map"], sizes, not_good)
+    return tf.map_fn(draw, items, fn_output_signature=tf.TensorSpec((), tf.string))

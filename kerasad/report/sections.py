@@ -234,7 +234,8 @@ def examples_section(groups: Sequence[Group], scale: ColourScale) -> Section:
     section = Section(
         "Images",
         "All maps share one colour scale, which comes from the calibration. Overlays outline what "
-        "lies above the pixel threshold, white inside and black outside.",
+        "lies above the pixel threshold, white inside and black outside; an image that is called "
+        "good has no outline.",
     )
     legend = figures.plot_scale(palette(), scale.low, scale.threshold, scale.high)
     section.figures.append(figures.as_dict(legend, "Colour scale of the maps"))
@@ -264,7 +265,9 @@ def _draw_pictures(example: Example, scale: ColourScale) -> dict[str, np.ndarray
     if example.reconstruction is not None:
         pictures["reconstruction"] = to_uint8(enlarge(example.reconstruction, factor))
     pictures["anomaly map"] = draw_colours(enlarge(example.anomaly_map, factor), scale)
-    pictures["overlay"] = draw_overlay(example.image, example.anomaly_map, scale, factor)
+    pictures["overlay"] = draw_overlay(
+        example.image, example.anomaly_map, scale, factor, outlined=not example.called_good
+    )
     pictures = {kind: picture.numpy() for kind, picture in pictures.items()}
     mask = example.mask
     if mask is not None:

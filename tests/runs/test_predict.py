@@ -1,152 +1,151 @@
+import csv
 import json
 import os
 import shutil
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import must, refused
+from command_line import must, refused, write_image
 from PIL import Image
 
-from kerasad.data.decoding import decode_file
-from kerasad.data.geometry import Geometry
-from kerasad.data.image_files import read_record
-from kerasad.runs.predict import add_places_in_file, find_regions, overlay_names, read_prediction
+from kerasad.data.loading import ImageStream
+from kerasad.runs.predict import predict_files
+from kerasad.runs.run import open_run
+
+LONG = "部" * 77
+"""231 bytes: a name that a file may have, and its overlay with a few more letters may not."""
 
 
-def test_overlays_mirror_the_relative_paths():
-    paths = ["a/x.png", "a/y.png", "a/y.jpg", "b/x.png", "v1.2.png"]
-    assert [str(name) for name in overlay_names(paths)] == [
-        "a/x_overlay.png",
-        "a/y.png_overlay.png",
-        "a/y.jpg_overlay.png",
-        "b/x_overlay.png",
-        "v1.2_overlay.png",
+def read_lines(output):
+    return [json.loads(line) for line in (output / "predictions.jsonl").open(encoding="utf-8")]
+
+
+def scores(output):
+    return {
+        line["path"]: line["anomaly_score"] for line in read_lines(output) if "error" not in line
+    }
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Photos whose names ask for one overlay, a photo that looks like an overlay, broken files."""
+    folder = tmp_path_factory.mktemp("photos")
+    names = [
+        *("cam1/001.png", "cam2/001.png", "cam1/001.bmp", "cam1/001.png.png", "cam1/001.bmp.png"),
+        *("cam1/Part.png", "cam1/part.png", "cam1/my_overlay.png", "cam1/my.png"),
+        *(unicodedata.normalize(form, "cam2/é.png") for form in ("NFC", "NFD")),
+        *(f"{LONG}.png", f"{LONG}.bmp", "=1+1.png"),
     ]
+    for number, name in enumerate(names):
+        write_image(folder / name, number)
+    (folder / "cam2/002.png").write_bytes((folder / "cam2/001.png").read_bytes()[:500])
+    write_image(folder / "name.png", 1)
+    os.rename(folder / "name.png", os.fsencode(folder) + b"/\xff.png")
+    return folder
 
 
-def test_regions_by_hand_largest_first():
-    anomaly_map = np.array(
-        [
-            [0, 0, 0, 0, 0, 7],
-            [0, 5, 0, 0, 0, 0],
-            [0, 0, 6, 6, 0, 0],
-            [0, 0, 0, 0, 0, 2],
-        ],
-        "float32",
+@pytest.fixture(scope="module")
+def predicted(trained, photos, tmp_path_factory):
+    """The results of `photos` inside their own folder, predicted twice, and what was printed.
+
+    A photo disappears after it was listed; a user keeps a file under the name of an overlay.
+    """
+    write_image(photos / "gone.png", 1)
+    output = photos / "results"
+    write_image(output / "cam1/my_overlay.png", 99)  # not a result: no list says so
+    opening = ImageStream.__init__
+
+    def remove_one(self, *arguments, **options):
+        (photos / "gone.png").unlink(missing_ok=True)
+        opening(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageStream, "__init__", remove_one)
+        first = must("predict", trained, photos, "--output", output)
+    kept = tmp_path_factory.mktemp("first") / "results"
+    shutil.copytree(output, kept)
+    second = must("predict", trained, photos, "--output", output)
+    return {"first": kept, "second": output, "printed": (first, second)}
+
+
+def test_every_photo_has_a_line_and_an_overlay_of_its_own(predicted):
+    lines = [line for line in read_lines(predicted["first"]) if "error" not in line]
+    overlays = {line["overlay"] for line in lines}
+    assert len(lines) == len(overlays) == 15  # 14 photos, and that of the user in the results
+    for overlay in overlays:
+        with Image.open(predicted["first"] / overlay) as picture:
+            assert picture.size[0] == 256
+            assert "score" in picture.text["Description"]
+    pictures = {(predicted["first"] / overlay).read_bytes() for overlay in overlays}
+    assert len(pictures) == 15
+
+
+def test_each_unusable_file_costs_one_line(predicted):
+    first, _ = predicted["printed"]
+    failed = {
+        Path(line["path"]).name: line["error"]
+        for line in read_lines(predicted["first"])
+        if "error" in line
+    }
+    assert set(failed) == {"002.png", "gone.png", "\\udcff.png"}
+    assert "not valid UTF-8" in failed["\\udcff.png"]
+    assert "Files that could not be used: 3" in first.stderr
+
+
+def test_no_file_of_the_user_is_replaced(predicted, tmp_path):
+    write_image(tmp_path / "same.png", 99)
+    for output in (predicted["first"], predicted["second"]):
+        assert (output / "cam1/my_overlay.png").read_bytes() == (tmp_path / "same.png").read_bytes()
+
+
+def test_results_are_no_photos_the_second_time(predicted):
+    first, second = (scores(predicted[name]) for name in ("first", "second"))
+    assert first == second
+    _, again = predicted["printed"]
+    assert "Overlays of earlier predictions that were not read: 15." in again.stdout
+    assert (
+        f"Written to {predicted['second'] / 'predictions.jsonl'}, predictions.csv" in again.stdout
     )
-    # 5 touches 6 6 at a corner only; 2 is not strictly above the threshold
-    assert find_regions(anomaly_map, 2.0) == [
-        {"x": 1, "y": 1, "width": 3, "height": 2, "area": 3, "peak": 6.0},
-        {"x": 5, "y": 0, "width": 1, "height": 1, "area": 1, "peak": 7.0},
-    ]
 
 
-def test_a_map_below_the_threshold_has_no_regions():
-    assert find_regions(np.full((3, 4), 5.0), 5.0) == []
+def test_the_table_says_what_the_list_says(predicted):
+    with (predicted["first"] / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, line in zip(rows, read_lines(predicted["first"]), strict=True):
+        assert row["path"] == line["path"]
+        assert row["error"] == line.get("error", "")
+        if "error" not in line:
+            assert row["decision"] == line["decision"]
+            assert float(row["anomaly_score"]) == line["anomaly_score"]
+            assert int(row["num_boxes"]) == len(line["boxes"])
 
 
-def test_padding_is_no_part_of_a_prediction():
-    images = np.random.default_rng(0).random((2, 6, 8, 3)).astype("float32")
-    valid = np.zeros((2, 6, 8, 1), "float32")
-    valid[0, :4, :5] = valid[1] = 1.0
-    outputs = {
-        "anomaly_map": np.full((2, 6, 8, 1), 5.0, "float32"),
-        "pixel_threshold": np.full(2, 1.0),
-        "anomaly_score": np.array([3.0, 4.0]),
-        "threshold": np.array([3.5, 3.5]),
-        "p_value": np.array([0.5, 0.1]),
-        "is_anomalous": np.array([False, True]),
-        "needs_review": np.array([True, False]),
-        "review_threshold": np.array([2.5, 2.5]),
-    }
-    image, prediction = read_prediction(outputs, {"images": images, "valid": valid}, 0)
-
-    np.testing.assert_array_equal(image, images[0, :4, :5])
-    assert prediction["image_size"] == [4, 5]
-    assert prediction["defect_area"] == 20
-    assert prediction["boxes"][0] | {"peak": 0} == {
-        "x": 0, "y": 0, "width": 5, "height": 4, "area": 20, "peak": 0
-    }  # fmt: skip
-    assert prediction["is_anomalous"] is False
-    assert (prediction["decision"], prediction["review_threshold"]) == ("look", 2.5)
-    other = read_prediction(outputs, images, 1)[1]
-    assert (other["defect_area"], other["decision"]) == (48, "defective")
+def test_a_prediction_of_results_alone_says_so(predicted, trained, tmp_path):
+    path = predicted["first"] / read_lines(predicted["first"])[0]["overlay"]
+    message = refused("predict", trained, path, "--output", tmp_path / "out")
+    assert "only overlays of earlier predictions" in message
+    assert not (tmp_path / "out").exists()
 
 
-def test_p_value_of_a_twentieth_is_not_above_a_rate_of_5_percent():
-    outputs = {
-        "anomaly_map": np.zeros((1, 4, 4, 1), "float32"),
-        "pixel_threshold": np.ones(1),
-        "anomaly_score": np.array([3.0], "float32"),
-        "threshold": np.array([2.0], "float32"),
-        "p_value": np.array([1 / 20], "float32"),
-        "is_anomalous": np.array([True]),
-        "needs_review": np.array([False]),
-        "review_threshold": np.array([2.0], "float32"),
-    }
-    assert float(outputs["p_value"][0]) > 0.05
-    assert read_prediction(outputs, np.zeros((1, 4, 4, 3)), 0)[1]["p_value"] == 0.05
+def test_what_the_detector_cannot_score_costs_one_line(trained, data, tmp_path, monkeypatch):
+    run = open_run(trained)
+    detector = run.load_detector()
+    stream = type(detector).predict_stream
 
+    def spoil(self, dataset, *options):
+        for outputs, inputs, indices in stream(self, dataset, *options):
+            outputs = {name: np.array(value) for name, value in outputs.items()}
+            outputs["anomaly_score"][np.asarray(indices) == 1] = np.nan
+            yield outputs, inputs, indices
 
-def test_a_box_in_the_file_by_hand():
-    box = {"x": 1, "y": 2, "width": 2, "height": 3, "area": 5, "peak": 6.0}
-    found = add_places_in_file({"boxes": [box], "image_size": [6, 4]}, (9, 10))
-    # 2.5 pixels of the file for one of the map across, 1.5 down: columns 2.5 to 7.5, rows 3 to 7.5
-    assert found["boxes"][0]["in_file"] == {"x": 2, "y": 3, "width": 6, "height": 5, "area": 19}
-    assert found["boxes"][0]["x"] == 1
-    assert found["file_size"] == [9, 10]
-
-
-@pytest.mark.parametrize("file_size", [(7, 5), (6, 4), (1, 1), (480, 31)])
-def test_boxes_in_the_file_stay_inside_it_and_cover_something(file_size):
-    boxes = [
-        {"x": x, "y": y, "width": 1, "height": 1, "area": 1, "peak": 1.0}
-        for x in range(4)
-        for y in range(6)
-    ]
-    boxes.append({"x": 0, "y": 0, "width": 4, "height": 6, "area": 24, "peak": 1.0})
-    found = add_places_in_file({"boxes": boxes, "image_size": [6, 4]}, file_size)
-    places = [box["in_file"] for box in found["boxes"]]
-    for place in places:
-        assert 0 <= place["x"] < place["x"] + place["width"] <= file_size[1]
-        assert 0 <= place["y"] < place["y"] + place["height"] <= file_size[0]
-    area = file_size[0] * file_size[1]
-    assert places[-1] == {
-        "x": 0, "y": 0, "width": file_size[1], "height": file_size[0], "area": area
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("keep_aspect", [False, True])
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_spot_is_found_again_in_the_photo_as_it_is_shown(tmp_path, keep_aspect, orientation):
-    pixels = np.zeros((90, 200, 3), "uint8")
-    pixels[20:40, 130:190] = 255
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
-    record = read_record(tmp_path / "photo.png")
-    shown = decode_file(record)
-    image, valid = Geometry(64, 96, keep_aspect).resize(shown)
-    inputs = {"images": image[None], "valid": valid[None]} if keep_aspect else image[None]
-    outputs = {
-        "anomaly_map": np.asarray(image)[None, ..., :1],
-        **{name: np.ones(1) for name in ("anomaly_score", "threshold", "review_threshold")},
-        **{name: np.ones(1) for name in ("p_value", "is_anomalous", "needs_review")},
-        "pixel_threshold": np.array([0.25]),
-    }
-    _, prediction = read_prediction(outputs, inputs, 0)
-    found = add_places_in_file(prediction, (record.height, record.width))
-    assert found["file_size"] == list(shown.shape[:2])
-    (place,) = (box["in_file"] for box in found["boxes"])
-    rows, columns = (np.flatnonzero((shown[..., 0] > 0.5).any(axis)) for axis in (1, 0))
-    down, across = (
-        side / size for side, size in zip(shown.shape[:2], found["image_size"], strict=True)
-    )
-    assert abs(place["y"] - rows[0]) <= down + 1
-    assert abs(place["y"] + place["height"] - 1 - rows[-1]) <= down + 1
-    assert abs(place["x"] - columns[0]) <= across + 1
-    assert abs(place["x"] + place["width"] - 1 - columns[-1]) <= across + 1
-    assert place["area"] == pytest.approx(1200, rel=0.25)
+    monkeypatch.setattr(type(detector), "predict_stream", spoil)
+    count = predict_files(run, [data / "test/burn"], tmp_path / "out", verbose=0)
+    assert (count.scored, count.failed) == (2, 1)
+    (failed,) = (line for line in read_lines(tmp_path / "out") if "error" in line)
+    assert failed["path"].endswith("001.png")
+    assert "not a number" in failed["error"]
 
 
 def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
@@ -183,16 +182,16 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
     assert "Files that could not be used: 1" in result.stderr
     overlay = Image.open(results / "burn" / "000_overlay.png")
-    assert overlay.size == (256, 256)
+    assert overlay.size[0] == 256
+    assert overlay.size[1] > 256  # the caption
     assert not list(results.rglob(".*"))
 
 
-@pytest.mark.parametrize("below", ["", "results"])
-def test_predict_does_not_score_its_own_results(run, data, tmp_path, below):
+def test_predict_into_the_folder_of_the_photos_does_not_score_its_own_results(run, data, tmp_path):
     images = shutil.copytree(data / "test/good", tmp_path / "images")
     for _ in range(2):
-        must("predict", run, images, "--output", images / below)
-        lines = (images / below / "predictions.jsonl").read_text().splitlines()
+        must("predict", run, images, "--output", images)
+        lines = (images / "predictions.jsonl").read_text().splitlines()
         assert sorted(os.path.basename(json.loads(line)["path"]) for line in lines) == [
             "000.png",
             "001.png",
