@@ -41,6 +41,8 @@ class FoundImage:
         part: `"train"`, `"validation"` or `"test"`, as the data set or its user split it. None
             leaves the split to kerasad.
         group: str or None. Images of one group, such as views of one item, stay in one part.
+        by_position: bool. Whether it is taken as defective only because its folder lies beside one
+            of good images.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class FoundImage:
     masks: tuple[Path, ...] = ()
     part: str | None = None
     group: str | None = None
+    by_position: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ class ImageRecord:
         bits: int. Bits per channel in the file, at least 8.
         brightest: int or None. The largest value of an image of more than 8 bits, if it was
             decoded.
-        part: str or None. See `FoundImage`, also for `group`.
+        part: str or None. See `FoundImage`, also for `group` and `by_position`.
         group: str or None.
+        by_position: bool.
     """
 
     path: str
@@ -85,6 +89,7 @@ class ImageRecord:
     mask_paths: tuple[str, ...] = ()
     part: str | None = None
     group: str | None = None
+    by_position: bool = False
 
     def __fspath__(self) -> str:
         return self.path
@@ -177,6 +182,33 @@ class ImageReader:
         """
         return not decode_mask(path, self.decoding).any()
 
+    def list_folder(self, folder: Path) -> tuple[list[Path], list[Path]]:
+        """Lists the image files and the folders directly inside a folder, sorted by name.
+
+        Names that begin with a dot are ignored; images of unsupported types are problems.
+
+        Raises:
+            InputError: If the data set's own folder cannot be read.
+        """
+        try:
+            entries = sorted(folder / name for name in os.listdir(folder) if name[0] != ".")
+        except OSError as error:
+            if folder == self.root:
+                message = f"{folder}: the folder cannot be read ({error.strerror})."
+                raise InputError(message) from error
+            self.remark(folder, "the folder cannot be read.", broken=True)
+            return [], []
+        images, folders = [], []
+        for entry in entries:
+            is_image = entry.suffix.lower() in IMAGE_SUFFIXES
+            if not is_image and os.path.isdir(entry):
+                folders.append(entry)
+            elif (problem := _check_entry(entry, recursive=True)) is not None:
+                self.problems.append(problem)
+            elif is_image:
+                images.append(entry)
+        return images, folders
+
     def read(self, images: Sequence[FoundImage]) -> list[ImageRecord]:
         """Reads image files, in parallel; a file that cannot be used becomes a problem.
 
@@ -189,7 +221,8 @@ class ImageReader:
             except InputError as error:
                 return Problem(printable(image.path), str(error))
             label = int(image.defect != "good")
-            about = {"defect": image.defect, "part": image.part, "group": image.group}
+            names = ("defect", "part", "group", "by_position")
+            about = {name: value for name, value in vars(image).items() if name in names}
             return dataclasses.replace(record, label=label, **about)
 
         # Reading, hashing and decoding all release Python's lock.

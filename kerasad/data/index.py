@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasad.data.decoding import Decoding
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
-from kerasad.data.layouts import find_layout, is_category, is_manifest
+from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
 from kerasad.data.masks import attach_masks
 from kerasad.errors import InputError, check_choice
 
@@ -31,6 +31,8 @@ class CategoryIndex:
         good: tuple of `ImageRecord`. The good images, for training and calibration.
         test: tuple of `ImageRecord`. Empty if there are no test images.
         problems: tuple of `Problem`. What was left out, and other remarks.
+        unlabelled: tuple of str. Paths of images that nothing calls good or defective; they are
+            not read.
     """
 
     name: str
@@ -39,6 +41,7 @@ class CategoryIndex:
     good: tuple[ImageRecord, ...]
     test: tuple[ImageRecord, ...]
     problems: tuple[Problem, ...]
+    unlabelled: tuple[str, ...] = ()
 
     def without_test(self, hashes: Iterable[str]) -> "CategoryIndex":
         """Returns the index without the test images that have these content hashes."""
@@ -68,6 +71,10 @@ def read_category(
     on_bad: str = "skip",
     decoding: Decoding = Decoding(),
     verify: bool = True,
+    good: Sequence[str] = (),
+    bad: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    for_test: bool = False,
 ) -> CategoryIndex:
     """Reads the images of one category, in any layout of `kerasad.data.layouts`.
 
@@ -84,6 +91,13 @@ def read_category(
         verify: bool. Decode each image and mask once, so that broken ones are found now and not
             during training. Otherwise only headers are read, and a truncated file or an empty mask
             goes unnoticed. Defaults to `True`.
+        good: Folders of good images, whatever their names say; paths are absolute or start from
+            `data`. Also for the other two: an option lists all folders of its kind, and if good
+            ones are named, nothing else is read whose name is not certain.
+        bad: Folders of defective images.
+        masks: Folders of masks.
+        for_test: bool. Whether test images are wanted and good ones may be missing. A folder that
+            is itself called like a defect is then read as defective. Defaults to `False`.
 
     Returns:
         A `CategoryIndex`, its images sorted by path.
@@ -94,24 +108,30 @@ def read_category(
     """
     check_choice("on_bad", on_bad, ON_BAD)
     root = _absolute(data)
-    layout = find_layout(root)
     reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
-    images = _usable(layout.find(root, reader), root, reader)
+    layout, found = find_images(root, reader, Named(good, bad, masks), for_test)
+    images = _usable(found, root, reader)
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
-    found = [record for record in records if not (record.label or record.part == "test")]
-    good = _for_training(found, test, reader)
+    training = [record for record in records if not (record.label or record.part == "test")]
+    usable = _for_training(training, test, reader)
     _report_contradictions(test, reader)
-    _report_white_level(found, root, reader)
-    if not good:
+    _report_white_level(training, root, reader)
+    if not usable and not (for_test and test):
         reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
         raise InputError(
             f"{root}: no usable good image (PNG, JPEG, BMP or TIFF)." + next(reasons, "")
         )
     _finish(reader, on_bad)
-    problems = tuple(reader.problems)
-    name = root.stem if root.is_file() else root.name
-    return CategoryIndex(name, str(root), layout.name, tuple(good), tuple(test), problems)
+    return CategoryIndex(
+        root.stem if root.is_file() else root.name,
+        str(root),
+        layout,
+        tuple(usable),
+        tuple(test),
+        tuple(reader.problems),
+        tuple(str(image.path) for image in found if image.defect is None),
+    )
 
 
 def read_images(

@@ -5,9 +5,10 @@ A new layout is a file with a subclass of `Layout`, and one line in `LAYOUTS`.
 
 from pathlib import Path
 
-from kerasad.data.image_files import subfolders
+from kerasad.data.image_files import FoundImage, ImageReader, subfolders
 from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.btad import BTAD
+from kerasad.data.layouts.by_hand import ByHand, Named
 from kerasad.data.layouts.csv_manifest import CSVManifest
 from kerasad.data.layouts.dagm import DAGM
 from kerasad.data.layouts.json_lines import JSONLines
@@ -19,12 +20,25 @@ from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.mvtec_ad2 import MVTecAD2
 from kerasad.data.layouts.mvtec_loco import MVTecLOCO
 from kerasad.data.layouts.plain_folder import PlainFolder
+from kerasad.data.layouts.side_by_side import SideBySide
+from kerasad.data.layouts.top_folder import judge_top
+from kerasad.data.layouts.user_split import UserSplit
 from kerasad.data.layouts.visa import VisA
 from kerasad.errors import InputError
 
-__all__ = ["LAYOUTS", "Layout", "category_folders", "find_layout", "is_category", "is_manifest"]
+__all__ = [
+    "LAYOUTS",
+    "Layout",
+    "Named",
+    "category_folders",
+    "find_images",
+    "find_layout",
+    "is_category",
+    "is_manifest",
+]
 
-# The first one that recognizes a folder reads it: those with more marks of their own come first.
+# The first one that recognizes a folder reads it: those with more marks of their own come first,
+# and last what is only understood by the names of its folders.
 LAYOUTS: tuple[Layout, ...] = (
     CSVManifest(),
     JSONLines(),
@@ -37,9 +51,36 @@ LAYOUTS: tuple[Layout, ...] = (
     DAGM(),
     MagneticTile(),
     MVTec(),
+    UserSplit(),
+    SideBySide(),
 )
 # What no layout recognizes is a plain folder of good images, or refused.
 _OTHERWISE = PlainFolder()
+
+
+def find_images(
+    root: Path, reader: ImageReader, named: Named, for_test: bool = False
+) -> tuple[str, list[FoundImage]]:
+    """Lists the images of one category, with what is known of each.
+
+    Args:
+        root: The folder, or a file that lists the images.
+        reader: `ImageReader`. It collects remarks on what is left out.
+        named: `Named`. Folders that the user names.
+        for_test: bool. Whether the images are to be tested, and may all be defective.
+
+    Returns:
+        The name of the layout, and the images.
+
+    Raises:
+        InputError: If it is not certain what a folder holds.
+    """
+    if named:
+        layout: Layout = ByHand(named)
+        return layout.name, layout.find(root, reader)
+    layout = find_layout(root)
+    images = layout.find(root, reader)
+    return layout.name, judge_top(root, images, for_test) if layout is _OTHERWISE else images
 
 
 def find_layout(root: Path) -> Layout:
@@ -59,7 +100,8 @@ def find_layout(root: Path) -> Layout:
     categories = [folder.name for folder in category_folders(root)]
     if categories:
         raise InputError(
-            f"{root}: it holds the categories {', '.join(categories)}; give one of these folders."
+            f"{root}: it holds the categories {', '.join(categories)}; give one of these folders, "
+            "or name folders of good images with --good."
         )
     refuse_label_list(root)
     return _OTHERWISE

@@ -48,3 +48,17 @@ def summary():
         return counts
 
     return summarize
+
+
+@pytest.fixture
+def draw(write_images, tmp_path):
+    """Writes images below the folder `shop` and returns it; `"ok/5"` writes five to `ok`."""
+
+    def make(*names):
+        for name in names:
+            folder, _, last = name.rpartition("/")
+            many = [f"{folder}/{n}.png" for n in range(int(last))] if last.isdigit() else [name]
+            write_images(*(f"shop/{path}" for path in many))
+        return tmp_path / "shop"
+
+    return make

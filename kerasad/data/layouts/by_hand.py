@@ -1,0 +1,112 @@
+"""Folders that the user names: `--good`, `--bad` and `--masks` win over every name."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.base import Layout
+from kerasad.data.layouts.folders import Place, Walker
+from kerasad.data.layouts.found import list_found
+from kerasad.data.layouts.names import SPLITS, Role, read_name
+from kerasad.errors import InputError
+
+
+@dataclass(frozen=True)
+class Named:
+    """Folders of known content; paths are absolute, or start from the data folder.
+
+    Args:
+        good: Folders of good images.
+        bad: Folders of defective images.
+        masks: Folders of masks.
+    """
+
+    good: Sequence[str] = ()
+    bad: Sequence[str] = ()
+    masks: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.good or self.bad or self.masks)
+
+    def resolve(self, root: Path) -> dict[Path, Role]:
+        """Returns the role of each folder.
+
+        Raises:
+            InputError: A folder does not exist, or is named twice.
+        """
+        roles: dict[Path, Role] = {}
+        options = ((self.good, "good"), (self.bad, "bad"), (self.masks, "masks"))
+        for names, option in options:
+            for name in names:
+                path = Path(os.path.normpath(root / Path(name).expanduser()))
+                if not path.is_dir():
+                    raise InputError(
+                        f"--{option} {name}: there is no folder {path}; give a path that starts "
+                        "from DATA, or an absolute one."
+                    )
+                role = {"good": Role.GOOD, "bad": Role.BAD, "masks": Role.MASKS}[option]
+                if roles.setdefault(path, role) is not role:
+                    raise InputError(
+                        f"{path} is named by two of --good, --bad and --masks; name it once."
+                    )
+        return roles
+
+
+class ByHand(Layout):
+    """Reads the folders that are named, and beside them only those whose names are certain.
+
+    Args:
+        named: `Named`.
+    """
+
+    name = "folders named by hand"
+
+    def __init__(self, named: Named):
+        self.named = named
+
+    def recognizes(self, root: Path) -> bool:
+        """Returns `True`: what is named need not be recognized."""
+        return True
+
+    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
+        """Lists the images of the named folders, then of the rest.
+
+        Raises:
+            InputError: A folder does not exist, or it is not certain what another one holds.
+        """
+        if not root.is_dir():
+            raise InputError(
+                f"{root}: it is no folder, so --good, --bad and --masks can name nothing in it; "
+                "give a folder, or leave these options out."
+            )
+        roles = self.named.resolve(root)
+        walker = Walker(root, reader, roles)
+        for path, role in roles.items():
+            if role is Role.MASKS:
+                walker.found.mask_folders.append(path)
+            else:
+                walker.visit(path, _place(path, root, role))
+        if root not in roles:
+            walker.visit(root)
+        found = walker.found
+        if found.categories:
+            found.questions.append(
+                f"{found.categories[0]}: it holds good and defective images of its own; name its "
+                "folders with --good and --bad."
+            )
+        return list_found(root, reader, found)
+
+
+def _place(path: Path, root: Path, role: Role) -> Place:
+    place = Place(defect="good", by_hand=True)
+    if path.is_relative_to(root):
+        meanings = (read_name(name) for name in path.relative_to(root).parts)
+        parts = [SPLITS[meaning.role] for meaning in meanings if meaning.surely(*SPLITS)]
+        place = dataclasses.replace(place, part=parts[-1] if parts else None)
+    if role is Role.BAD:
+        is_vague = path == root or read_name(path.name).surely(Role.BAD)
+        place = dataclasses.replace(place, defect=path.name, is_vague=is_vague)
+    return place

@@ -1,0 +1,321 @@
+"""Which folder of a tree holds what, as the names of the folders say: the walk over the tree."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kerasad.data.image_files import ImageReader
+from kerasad.data.layouts.names import SPLITS, Meaning, Role, common_words, read_name
+from kerasad.data.layouts.side_masks import separate_masks
+
+RESULT_FILE = "predictions.jsonl"
+RESULT_ENDING = "_overlay"
+
+_BAD = (Role.BAD, Role.KIND)
+_QUALITY = (Role.GOOD, *_BAD)
+_HOW_TO_SETTLE = (
+    "name the folders with --good, --bad and --masks, or rename it so that its whole name is a "
+    "word for what it holds, such as good, bad or masks"
+)
+
+Meanings = Mapping[Path, Meaning]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known of a folder from those that it lies in, or from an option.
+
+    Args:
+        defect: str or None. `"good"`, the kind of defect, or None if nothing has said it yet.
+        part: str or None. The part of the user's split.
+        is_vague: bool. Whether the kind is only a word for "defective", which the name of an inner
+            folder replaces.
+        by_position: bool. See `FoundImage`.
+        is_plain: bool. Whether the images are taken as good since nothing says otherwise.
+        by_hand: bool. Whether an option says so, whatever names say.
+    """
+
+    defect: str | None = None
+    part: str | None = None
+    is_vague: bool = False
+    by_position: bool = False
+    is_plain: bool = False
+    by_hand: bool = False
+
+
+@dataclass(frozen=True)
+class FoundFolder:
+    """The photos directly inside one folder, all of one kind.
+
+    Args:
+        path: Path. The folder.
+        place: Place. What they are.
+        images: list of Path.
+        masks: dict. The masks that lie beside them, by photo.
+    """
+
+    path: Path
+    place: Place
+    images: list[Path]
+    masks: dict[Path, tuple[Path, ...]]
+
+
+@dataclass
+class Found:
+    """What a tree of folders holds.
+
+    Args:
+        folders: list of FoundFolder.
+        mask_folders: list of Path. They are to be searched recursively.
+        questions: list of str. What is not certain: sentences, each about one folder.
+        categories: list of Path. Inner folders that are data sets of their own.
+        is_split: bool. Whether there are folders of a user's split.
+        is_labelled: bool. Whether a name says for certain that images are good or defective.
+    """
+
+    folders: list[FoundFolder] = field(default_factory=list)
+    mask_folders: list[Path] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    categories: list[Path] = field(default_factory=list)
+    is_split: bool = False
+    is_labelled: bool = False
+
+
+class Walker:
+    """Reads a tree of folders; only names count, no image is opened.
+
+    Args:
+        root: Path. The top folder. Its own name does not count.
+        reader: `ImageReader`. It gets remarks on what is not read.
+        named: dict. The folders that options name, with `Role.GOOD`, `Role.BAD` or `Role.MASKS`.
+            They are left to the caller. Of each role that an option names, there are no others;
+            and if good ones are named, what is not certain is not read.
+
+    Attributes:
+        found: `Found`.
+    """
+
+    def __init__(self, root: Path, reader: ImageReader, named: Mapping[Path, Role] | None = None):
+        self.root = root
+        self.reader = reader
+        self.named = dict(named or {})
+        self.found = Found()
+        self._seen: set[tuple[int, int]] = set()
+
+    def visit(self, folder: Path, place: Place = Place()) -> None:
+        """Reads a folder and those inside."""
+        if not self._is_new(folder):
+            return
+        if folder != self.root and (folder / RESULT_FILE).is_file():
+            tell = self._ask if place.is_plain else self._skip_tree
+            tell(folder, "it holds results of `kerasad predict`")
+            return
+        files, inner = self.reader.list_folder(folder)
+        images = [path for path in files if not path.stem.casefold().endswith(RESULT_ENDING)]
+        self._skip(folder, len(files) - len(images), "overlays of `kerasad predict`")
+        inner = [path for path in inner if path not in self.named and self._has_images(path)]
+        meanings = self._leave_out_unnamed(_read_names(inner), place)
+        if place.defect is not None:
+            self._visit_known(folder, place, images, meanings)
+        elif place.part is None and _pick(meanings, *SPLITS):
+            self._visit_split(folder, images, meanings)
+        elif _pick(meanings, *_QUALITY):
+            self._visit_side_by_side(folder, place, images, meanings)
+        elif (wrapper := self._find_wrapper(images, meanings)) is not None:
+            self._visit_wrapper(wrapper, place, meanings)
+        else:
+            self._visit_plain(folder, place, images, meanings)
+
+    def _visit_known(self, folder: Path, place: Place, images: list[Path], meanings: Meanings):
+        """A folder whose images are all good, or all defective."""
+        self._add(folder, place, images)
+        is_good = place.defect == "good"
+        doubtful = {Role.MASKS, Role.RESULTS, *(_BAD if is_good else (Role.GOOD,))}
+        if place.is_plain:
+            doubtful = set(Role) - {Role.NEUTRAL}
+        for path, meaning in meanings.items():
+            part = SPLITS.get(meaning.role) if meaning.certain else None
+            if not place.is_plain and self._put_aside(path, meaning):
+                continue
+            if meaning.role in doubtful and not place.by_hand:
+                kind = "good" if is_good else "defective"
+                self._ask(path, f"its name says {_say(meaning)}, inside a folder of {kind} images")
+            elif part is not None and place.part in (None, part):
+                self.found.is_split = True
+                self.visit(path, dataclasses.replace(place, part=part))
+            else:
+                self.visit(path, _deeper(place, path.name, meaning))
+
+    def _visit_split(self, folder: Path, images: list[Path], meanings: Meanings):
+        """A folder with `train`, `validation` or `test` inside."""
+        self.found.is_split = True
+        for path, meaning in meanings.items():
+            if meaning.surely(*SPLITS):
+                self.visit(path, Place(part=SPLITS[meaning.role]))
+            elif self._put_aside(path, meaning):
+                continue
+            elif meaning.role in (*_QUALITY, Role.MASKS):
+                self._ask(path, f"its name says {_say(meaning)}, beside the folders of a split")
+            else:
+                self._skip_tree(path, "beside the folders of a split")
+        self._skip(folder, len(images), "beside the folders of a split")
+
+    def _visit_side_by_side(self, folder: Path, place: Place, images: list[Path], meanings):
+        """A folder in which names of inner folders say which images are good or defective."""
+        self.found.is_labelled = True
+        has_good = bool(_pick(meanings, Role.GOOD))
+        certain = " and ".join(path.name for path in _pick(meanings, *_QUALITY)[:3])
+        for path, meaning in meanings.items():
+            is_bad = meaning.surely(*_BAD)
+            if self._put_aside(path, meaning):
+                continue
+            if meaning.surely(Role.GOOD):
+                self.visit(path, dataclasses.replace(place, defect="good"))
+            elif not is_bad and (meaning.role not in (*_BAD, None) or not has_good):
+                self._ask(path, f"beside {certain}, its name says {_say(meaning)} for certain")
+            else:
+                kind = dataclasses.replace(place, defect=path.name, by_position=not is_bad)
+                self.visit(path, dataclasses.replace(kind, is_vague=meaning.surely(Role.BAD)))
+        if images and place.part in ("test", "validation"):
+            self._add(folder, place, images)
+        elif images:
+            why = f"it holds {len(images)} images beside the folders {certain}"
+            self._ask(folder, why, len(images))
+
+    def _find_wrapper(self, images: list[Path], meanings: Meanings) -> Path | None:
+        """Returns the one inner folder that holds all photos, such as `Data/Images`, if any."""
+        neutral = [path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL]
+        wrappers = [path for path in neutral if self._says_quality(path)]
+        return wrappers[0] if len(wrappers) == 1 and not images else None
+
+    def _visit_wrapper(self, wrapper: Path, place: Place, meanings: Meanings):
+        """A folder in which one inner folder holds the photos, and others perhaps the masks."""
+        self.visit(wrapper, place)
+        for path, meaning in meanings.items():
+            if path != wrapper and not self._put_aside(path, meaning):
+                self._ask(path, f"beside {wrapper.name}, its name says {_say(meaning)}")
+
+    def _visit_plain(self, folder: Path, place: Place, images: list[Path], meanings: Meanings):
+        """A folder in which no name says for certain that an image is good or defective.
+
+        Alone, or as the user's training images, they are good, unless a name says something else.
+        Other parts of a split stay without a label.
+        """
+        is_good = place.part in (None, "train")
+        if is_good and Role.GOOD in self.named.values():
+            self._skip_tree(folder, "not named by --good")
+            return
+        known = dataclasses.replace(place, defect="good", is_plain=True) if is_good else place
+        if self._add(folder, known, images) and is_good:
+            self._ask(folder, "it holds masks beside images, so not all are good", len(images))
+        is_alone = not images and len(meanings) == 1
+        for path, meaning in meanings.items():
+            is_good_alone = is_alone and is_good and meaning.role is Role.GOOD
+            if self._says_quality(path) and place.part is None:
+                self.found.categories.append(path)
+            elif self._says_quality(path):
+                self._ask(path, "it holds good and defective images of its own")
+            elif meaning.role in (None, Role.NEUTRAL) or is_good_alone:
+                self.visit(path, known)
+            elif is_good or not self._put_aside(path, meaning):
+                self._ask(path, f"its name says {_say(meaning)}")
+
+    def _leave_out_unnamed(self, meanings: Meanings, place: Place) -> dict[Path, Meaning]:
+        """Leaves out folders whose names give them a role of which options name the folders."""
+        options = {Role.GOOD: "--good", Role.BAD: "--bad", Role.MASKS: "--masks"}
+        kept = {}
+        for path, meaning in meanings.items():
+            role = Role.BAD if meaning.role is Role.KIND else meaning.role
+            is_open = place.defect is None or role is Role.MASKS
+            if is_open and meaning.certain and role in self.named.values():
+                self._skip_tree(path, f"not named by {options[role]}")
+            else:
+                kept[path] = meaning
+        return kept
+
+    def _put_aside(self, path: Path, meaning: Meaning) -> bool:
+        """Takes a folder of masks or results out of the photos; returns whether it is one."""
+        if meaning.surely(Role.MASKS):
+            self.found.mask_folders.append(path)
+        elif meaning.surely(Role.RESULTS):
+            self._skip_tree(path, "its name says earlier results")
+        return meaning.surely(Role.MASKS, Role.RESULTS)
+
+    def _add(self, folder: Path, place: Place, images: list[Path]) -> bool:
+        """Adds the photos of one folder; returns whether there are masks beside them."""
+        photos, masks, alone = separate_masks(images)
+        self._skip(folder, len(alone), "named like masks, and no image belongs to them")
+        if photos:
+            self.found.folders.append(FoundFolder(folder, place, photos, masks))
+        return bool(masks or alone)
+
+    def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
+        """Notes a question; where options name the good folders, what is left is not read."""
+        if Role.GOOD in self.named.values():
+            self._skip(folder, self._count(folder) if count is None else count, why)
+        else:
+            self.found.questions.append(f"{folder}: {why}; {_HOW_TO_SETTLE}.")
+
+    def _skip(self, folder: Path, count: int, reason: str) -> None:
+        if count:
+            self.reader.remark(folder, f"{count} images not read: {reason}.")
+
+    def _skip_tree(self, folder: Path, reason: str) -> None:
+        self._skip(folder, self._count(folder), reason)
+
+    def _count(self, folder: Path) -> int:
+        return len(ImageReader(self.root).list_images(folder, recursive=True))
+
+    def _has_images(self, folder: Path) -> bool:
+        """Returns whether there is an image inside, one of an unsupported type included."""
+        silent = ImageReader(self.root)
+        return bool(silent.list_images(folder, recursive=True) or silent.problems)
+
+    def _says_quality(self, folder: Path) -> bool:
+        """Returns whether names inside a folder say what is good, down through neutral names."""
+        _, inner = ImageReader(self.root).list_folder(folder)
+        meanings = _read_names([path for path in inner if not path.is_symlink()])
+        if _pick(meanings, Role.GOOD, *SPLITS):
+            return True
+        neutral = (path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL)
+        return any(self._says_quality(path) for path in neutral)
+
+    def _is_new(self, folder: Path) -> bool:
+        """Returns whether a folder was not read yet: a loop of links ends."""
+        try:
+            status = os.stat(folder)
+        except OSError:
+            return True
+        key = (status.st_dev, status.st_ino)
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
+
+
+def _read_names(folders: list[Path]) -> dict[Path, Meaning]:
+    """Returns what the names of folders beside each other say."""
+    plain = {path: read_name(path.name) for path in folders}
+    ignored = common_words([path.name for path in folders])
+    # "ok_front" beside "def_front": the words that they share tell them not apart.
+    without = {path: read_name(path.name, ignored) for path in folders}
+    all_certain = all(meaning.certain for meaning in without.values())
+    return without if all_certain else plain
+
+
+def _pick(meanings: Meanings, *roles: Role) -> list[Path]:
+    return [path for path, meaning in meanings.items() if meaning.surely(*roles)]
+
+
+def _deeper(place: Place, name: str, meaning: Meaning) -> Place:
+    """Returns the place of a folder inside one of good images, or of a kind of defect."""
+    says_nothing = meaning.role in (Role.NEUTRAL, Role.UNSORTED) or meaning.surely(Role.BAD)
+    if place.defect == "good" or says_nothing:
+        return place
+    kind = name if place.is_vague else f"{place.defect}/{name}"
+    return dataclasses.replace(place, defect=kind, is_vague=False)
+
+
+def _say(meaning: Meaning) -> str:
+    return "nothing" if meaning.role is None else meaning.role.value

@@ -1,0 +1,82 @@
+"""What the name of the data folder itself says, and the folders around it."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasad.data.image_files import FoundImage, subfolders
+from kerasad.data.layouts.names import Role, read_name
+from kerasad.errors import InputError
+
+
+def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[FoundImage]:
+    """Labels the images of a plain folder by its own name, as far as that counts.
+
+    A folder may be called after its product (`mask`, `label`), so only a name that says
+    "defective" counts, or the place in a folder of defective or of test images.
+
+    Args:
+        root: The folder.
+        images: Its images.
+        for_test: bool. Whether they are to be tested: then they are defective. Otherwise they are
+            refused.
+
+    Raises:
+        InputError: If the name says that the images are defective and good ones are needed, or if
+            they are in a user's test folder and nothing says what they are.
+    """
+    images = list(images)
+    if any(image.defect != "good" for image in images):
+        return images
+    meaning = read_name(root.name)
+    if meaning.surely(Role.GOOD):
+        return images
+    is_kind = meaning.surely(Role.KIND) and _has_beside(root, Role.GOOD)
+    if (
+        meaning.surely(Role.BAD)
+        or is_kind
+        or is_test_folder(root.parent)
+        or read_name(root.parent.name).surely(Role.BAD)
+    ):
+        if not for_test:
+            raise InputError(
+                f"{root}: its name or the folder that it lies in says that its images are "
+                "defective, and good images are needed; give another folder, or --good . if they "
+                "are good (the dot is this folder)."
+            )
+        return [_as_defective(image, root) for image in images]
+    beside_good = meaning.role is None and _has_beside(root, Role.GOOD)
+    if meaning.surely(Role.KIND) or is_test_folder(root) or beside_good:
+        raise InputError(
+            f"{root}: its name does not tell whether its images are good or defective; say so with "
+            "--good . or --bad . (the dot is this folder)."
+        )
+    return images
+
+
+def masks_around(root: Path) -> list[Path]:
+    """Returns folders of masks that lie beside a folder of test images, or of one defect."""
+    if is_test_folder(root):
+        outer = root.parent
+    elif is_test_folder(root.parent):
+        outer = root.parent.parent
+    elif read_name(root.name).surely(Role.BAD, Role.KIND) and _has_beside(root, Role.GOOD):
+        outer = root.parent
+    else:
+        return []
+    return [folder for folder in subfolders(outer) if read_name(folder.name).surely(Role.MASKS)]
+
+
+def _as_defective(image: FoundImage, root: Path) -> FoundImage:
+    inner = image.path.parent.relative_to(root).as_posix()
+    return dataclasses.replace(image, defect=root.name if inner == "." else inner)
+
+
+def is_test_folder(folder: Path) -> bool:
+    """Returns whether a folder is `test` of a user's split, with `train` beside it."""
+    return read_name(folder.name).surely(Role.TEST) and _has_beside(folder, Role.TRAIN)
+
+
+def _has_beside(folder: Path, role: Role) -> bool:
+    others = (other for other in subfolders(folder.parent) if other != folder)
+    return any(read_name(other.name).surely(role) for other in others)
