@@ -18,6 +18,7 @@ from kerasad.data.decoding import (
     read_checked,
     weigh,
 )
+from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -98,22 +99,6 @@ class ImageRecord:
     def weight(self) -> int:
         """What the limit on pixels counts, see `kerasad.data.decoding.Header`."""
         return weigh(self.height, self.width, self.bits)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A remark about a file or folder.
-
-    Args:
-        path: str. The file or folder.
-        message: str. One sentence, which names the path.
-        broken: bool. Whether it makes an image or a mask unusable. `on_bad="raise"` refuses these;
-            the others are only reported.
-    """
-
-    path: str
-    message: str
-    broken: bool = True
 
 
 class ImageReader:
@@ -274,27 +259,6 @@ def read_record(
         bits=header.bits,
         brightest=brightest,
     )
-
-
-def format_problems(problems: Sequence[Problem], limit: int = 20) -> str:
-    """Formats problems for printing: a count, then a line for each.
-
-    Args:
-        problems: Sequence of `Problem`.
-        limit: int. How many to print, broken files first. Defaults to `20`.
-
-    Returns:
-        Lines of text; empty if there is no problem.
-    """
-    if not problems:
-        return ""
-    ordered = sorted(problems, key=lambda problem: not problem.broken)
-    num_broken = sum(problem.broken for problem in problems)
-    lines = [f"unusable files: {num_broken}, other remarks: {len(problems) - num_broken}"]
-    lines += [f"  {problem.message}" for problem in ordered[:limit]]
-    if len(problems) > limit:
-        lines.append(f"  ... and {len(problems) - limit} more")
-    return "\n".join(lines)
 
 
 def printable(path: Path) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.decoding import Decoding
-from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
+from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
 from kerasad.data.masks import attach_masks
+from kerasad.data.problems import Problem
 from kerasad.errors import InputError, check_choice
 
 # A training image with a shorter side shows no structure; it is an icon, or a mistake.

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasad.data.category import Category
 from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, pack_inputs, parse_image_size, plan_geometry
-from kerasad.data.image_files import ImageRecord, Problem
+from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import (
     CategoryIndex,
     choose_labelled,
@@ -22,6 +22,7 @@ from kerasad.data.index import (
 )
 from kerasad.data.layouts import is_manifest
 from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
+from kerasad.data.problems import Problem
 from kerasad.data.source import ImageSource
 from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
 from kerasad.errors import InputError, check_whole

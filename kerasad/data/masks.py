@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.decoding import Decoding, decode_mask, read_checked
-from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord, Problem
+from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
+from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 _WITHOUT = "it counts for image metrics only."

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.data.image_files import ImageRecord, format_problems
+from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
+from kerasad.data.problems import format_problems
 from kerasad.errors import InputError
 from kerasad.files import read_json, write_json
 

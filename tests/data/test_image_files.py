@@ -1,10 +1,13 @@
 """Which files of a folder are images, and what is reported of the others."""
 
+import shutil
+
 import pytest
 from PIL import Image
 
 from kerasad.data import read_category
-from kerasad.data.image_files import format_problems, read_record
+from kerasad.data.image_files import read_record
+from kerasad.data.problems import format_problems
 from kerasad.errors import InputError
 
 
@@ -69,3 +72,9 @@ def test_problems_are_printed_broken_ones_first(category):
     assert "a.txt" in lines[2]
     assert format_problems(read_category(category).problems, limit=1).endswith("... and 1 more")
     assert format_problems([]) == ""
+
+
+def test_what_is_said_of_many_files_of_a_folder_takes_one_line(category):
+    shutil.rmtree(category / "ground_truth")
+    [_, line] = format_problems(read_category(category).problems).splitlines()
+    assert "test/scratch: 2 times, such as 008.png: the defect has no mask" in line

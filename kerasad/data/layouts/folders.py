@@ -141,7 +141,7 @@ class Walker:
                 continue
             if meaning.role in doubtful and not place.by_hand:
                 kind = "good" if is_good else "defective"
-                self._ask(path, f"its name says {_say(meaning)}, inside a folder of {kind} images")
+                self._ask(path, f"{_say(meaning)}, inside a folder of {kind} images")
             elif part is not None and place.part in (None, part):
                 self.found.is_split = True
                 self.visit(path, dataclasses.replace(place, part=part))
@@ -157,7 +157,7 @@ class Walker:
             elif self._put_aside(path, meaning):
                 continue
             elif meaning.role in (*_QUALITY, Role.MASKS):
-                self._ask(path, f"its name says {_say(meaning)}, beside the folders of a split")
+                self._ask(path, f"{_say(meaning)}, beside the folders of a split")
             else:
                 self._skip_tree(path, "beside the folders of a split")
         self._skip(folder, len(images), "beside the folders of a split")
@@ -174,7 +174,7 @@ class Walker:
             if meaning.surely(Role.GOOD):
                 self.visit(path, dataclasses.replace(place, defect="good"))
             elif not is_bad and (meaning.role not in (*_BAD, None) or not has_good):
-                self._ask(path, f"beside {certain}, its name says {_say(meaning)} for certain")
+                self._ask(path, f"beside {certain}, {_say(meaning)}")
             else:
                 kind = dataclasses.replace(place, defect=path.name, by_position=not is_bad)
                 self.visit(path, dataclasses.replace(kind, is_vague=meaning.surely(Role.BAD)))
@@ -195,7 +195,7 @@ class Walker:
         self.visit(wrapper, place)
         for path, meaning in meanings.items():
             if path != wrapper and not self._put_aside(path, meaning):
-                self._ask(path, f"beside {wrapper.name}, its name says {_say(meaning)}")
+                self._ask(path, f"beside {wrapper.name}, {_say(meaning)}")
 
     def _visit_plain(self, folder: Path, place: Place, images: list[Path], meanings: Meanings):
         """A folder in which no name says for certain that an image is good or defective.
@@ -220,7 +220,7 @@ class Walker:
             elif meaning.role in (None, Role.NEUTRAL) or is_good_alone:
                 self.visit(path, known)
             elif is_good or not self._put_aside(path, meaning):
-                self._ask(path, f"its name says {_say(meaning)}")
+                self._ask(path, _say(meaning))
 
     def _leave_out_unnamed(self, meanings: Meanings, place: Place) -> dict[Path, Meaning]:
         """Leaves out folders whose names give them a role of which options name the folders."""
@@ -318,4 +318,6 @@ def _deeper(place: Place, name: str, meaning: Meaning) -> Place:
 
 
 def _say(meaning: Meaning) -> str:
-    return "nothing" if meaning.role is None else meaning.role.value
+    if meaning.role in (None, Role.NEUTRAL):
+        return "its name says nothing of quality"
+    return f"{'its name' if meaning.certain else 'a word of its name'} says {meaning.role.value}"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kerasad.data.image_files import FoundImage, ImageReader, Problem
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 

@@ -26,7 +26,8 @@ class MVTec(Layout):
         """
         if not (root / "train" / "good").is_dir():
             return False
-        if any(read_name(folder.name).surely(Role.VALIDATION) for folder in subfolders(root)):
+        beside = (Role.VALIDATION, Role.GOOD, Role.BAD, Role.KIND)
+        if any(read_name(folder.name).surely(*beside) for folder in subfolders(root)):
             return False
         names = {part: [f.name for f in subfolders(root / part)] for part in ("train", "test")}
         # A number is a kind of defect here as any word is.

@@ -149,7 +149,7 @@ def read_name(name: str, ignored: Iterable[str] = ()) -> Meaning:
 def common_words(names: Sequence[str]) -> set[str]:
     """Returns the words that all of several names have and that say nothing of quality."""
     words = [set(name_words(name)) for name in names]
-    common = set.intersection(*words) if len(words) > 1 else set()
+    common = set.intersection(*words) - _NEGATIONS if len(words) > 1 else set()
     return {word for word in common if _hint(word) in (None, Role.NEUTRAL)}
 
 

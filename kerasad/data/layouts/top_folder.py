@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.image_files import FoundImage, subfolders
+from kerasad.data.image_files import FoundImage, ImageReader, subfolders
+from kerasad.data.layouts.mask_folders import match_mask_folders
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
@@ -44,7 +45,10 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
                 "defective, and good images are needed; give another folder, or --good . if they "
                 "are good (the dot is this folder)."
             )
-        return [_as_defective(image, root) for image in images]
+        masks = match_mask_folders(
+            [image.path for image in images], masks_around(root), ImageReader(root)
+        )
+        return [_as_defective(image, root, masks.get(image.path, ())) for image in images]
     beside_good = meaning.role is None and _has_beside(root, Role.GOOD)
     if meaning.surely(Role.KIND) or is_test_folder(root) or beside_good:
         raise InputError(
@@ -67,9 +71,9 @@ def masks_around(root: Path) -> list[Path]:
     return [folder for folder in subfolders(outer) if read_name(folder.name).surely(Role.MASKS)]
 
 
-def _as_defective(image: FoundImage, root: Path) -> FoundImage:
+def _as_defective(image: FoundImage, root: Path, masks: tuple[Path, ...]) -> FoundImage:
     inner = image.path.parent.relative_to(root).as_posix()
-    return dataclasses.replace(image, defect=root.name if inner == "." else inner)
+    return dataclasses.replace(image, defect=root.name if inner == "." else inner, masks=masks)
 
 
 def is_test_folder(folder: Path) -> bool:

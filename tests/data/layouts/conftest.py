@@ -62,3 +62,13 @@ def draw(write_images, tmp_path):
         return tmp_path / "shop"
 
     return make
+
+
+@pytest.fixture
+def draw_masks(write_masks, tmp_path):
+    """Writes masks to paths in `tmp_path`."""
+
+    def make(*paths):
+        write_masks(*(path.relative_to(tmp_path).as_posix() for path in paths))
+
+    return make

@@ -100,7 +100,25 @@ def test_a_folder_of_several_categories_is_refused(category):
         read_category(category.parent)
 
 
-def test_train_without_good_is_refused(category):
+@pytest.mark.parametrize("name", ["ok", "Good", "GOOD"])
+def test_good_test_images_under_another_word_are_never_defective(category, name):
+    (category / "test/good").rename(category / "test" / name)
+    index = read_category(category)
+    assert [record.label for record in index.test if f"/{name}/" in record.path] == [0, 0]
+    assert sum(record.label for record in index.test) == 2
+
+
+@pytest.mark.parametrize("name", ["masks", "predictions", "images", "good_ones"])
+def test_a_test_folder_that_is_called_like_no_defect_is_not_read_as_one(category, name):
+    shutil.copytree(category / "test/scratch", category / "test" / name)
+    if name in ("images", "good_ones"):
+        with pytest.raises(InputError, match="--good, --bad and --masks"):
+            read_category(category)
+    else:
+        assert sum(record.label for record in read_category(category).test) == 2
+
+
+def test_train_without_good_is_a_folder_of_good_images(category):
     (category / "train/good").rename(category / "train/ok")
-    with pytest.raises(InputError, match=r"no folder .*bolt/train/good"):
-        read_category(category)
+    index = read_category(category)
+    assert (index.layout, len(index.good), len(index.test)) == ("split by the user", 6, 4)

@@ -3,26 +3,10 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from kerasad.cli import main
 from kerasad.data import read_category
 from kerasad.errors import InputError
-
-
-@pytest.fixture
-def draw(tmp_path, noise):
-    """Function of relative paths that writes an image to each; returns the folder."""
-
-    def make(*paths):
-        for number, name in enumerate(paths):
-            path = tmp_path / "shop" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(noise(16, 16, number)).save(path)
-        return tmp_path / "shop"
-
-    return make
 
 
 def test_a_plain_folder_is_searched_recursively(tmp_path, noise):
@@ -43,46 +27,59 @@ def test_a_plain_folder_is_searched_recursively(tmp_path, noise):
 
 
 @pytest.mark.parametrize(
-    ("folder", "meaning"),
+    "folder",
     [
-        ("nok", "defects"),
-        ("NG", "defects"),
-        ("Bad parts", "defects"),
-        ("line 2/Defects_2024", "defects"),
-        ("n.i.O", "defects"),
-        ("masks", "masks"),
-        ("mask/crack", "masks"),
-        ("ground truth", "masks"),
-        ("old-overlays", "earlier results"),
-        ("predictions", "earlier results"),
+        "nok",
+        "NG",
+        "Bad parts",
+        "line 2/Defects_2024",
+        "n.i.O",
+        "masks",
+        "mask/crack",
+        "ground truth",
+    ]
+    + [
+        "old-overlays",
+        "predictions",
+        "scratch",
+        "Kratzer",
+        "Risse 2",
+        "unsorted",
+        "不良品",
+        "line/nok_2",
     ],
 )
-def test_an_inner_folder_of_defects_masks_or_results_is_refused(draw, folder, meaning):
+def test_an_inner_folder_of_defects_masks_or_results_is_asked_about(draw, folder):
     data = draw("a.png", f"{folder}/b.png")
-    with pytest.raises(InputError, match=f"holds {meaning}, .*only good images") as caught:
-        read_category(data)
-    assert str(data / folder.split("/")[0]) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    for for_test in (False, True):
+        with pytest.raises(InputError, match="--good, --bad and --masks") as caught:
+            read_category(data, for_test=for_test)
+        assert str(caught.value).startswith(str(data))
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("good", ["ok", "Good", "io"])
-def test_images_beside_a_folder_of_good_ones_are_refused(draw, good):
-    data = draw(f"{good}/a.png", "crack/b.png")
-    with pytest.raises(InputError, match="those beside it are not all good"):
-        read_category(data)
+def test_images_beside_a_folder_of_good_ones_are_asked_about(draw, good):
+    with pytest.raises(InputError, match=f"holds 1 images beside the folders {good}"):
+        read_category(draw(f"{good}/a.png", "b.png"))
 
 
-def test_results_of_predict_are_refused_as_photos(draw):
-    data = draw("a.png", "a_overlay.png")
-    with pytest.raises(InputError, match="this is a result of `kerasad predict`"):
-        read_category(data)
+def test_overlays_of_predict_are_no_photos(draw):
+    index = read_category(draw("a.png", "a_overlay.png"))
+    assert [record.relative_path for record in index.good] == ["a.png"]
+    assert "1 images not read: overlays" in index.problems[0].message
 
 
-def test_photos_in_the_folder_that_predict_wrote_to_are_refused(draw):
-    data = draw("out/a.png")
+def test_a_folder_that_predict_wrote_to_is_asked_about(draw):
+    data = draw("b.png", "out/a.png")
     Path(data / "out" / "predictions.jsonl").write_text("{}\n")
-    with pytest.raises(InputError, match="this is a result of `kerasad predict`"):
+    with pytest.raises(InputError, match="out: it holds results of `kerasad predict`"):
         read_category(data)
+
+
+def test_masks_beside_the_photos_of_a_plain_folder_are_asked_about(draw):
+    with pytest.raises(InputError, match="masks beside images, so not all are good"):
+        read_category(draw("a.png", "b.png", "b_mask.png"))
 
 
 @pytest.mark.parametrize(
@@ -98,14 +95,41 @@ def test_folder_names_without_a_meaning_are_read(draw, paths):
     assert len(read_category(draw(*paths)).good) == len(paths)
 
 
-def test_the_name_of_the_folder_itself_does_not_count(draw):
-    assert len(read_category(draw("masks/a.png", "masks/b.png") / "masks").good) == 2
+@pytest.mark.parametrize("name", ["masks", "label", "raw", "good", "test", "predictions"])
+def test_the_name_of_the_folder_itself_may_be_that_of_a_product(draw, name):
+    data = draw(f"{name}/a.png", f"{name}/b.png") / name
+    assert (len(read_category(data).good), len(read_category(data, for_test=True).good)) == (2, 2)
 
 
-def test_no_verb_trains_on_the_defects_beside_the_good_images(draw, tmp_path):
-    data = draw(*(f"ok/{n}.png" for n in range(6)), "nok/x.png")
-    words = ["train", str(data), "--output", str(tmp_path / "run")]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 2
-    assert "nok: its name says that it holds defects" in result.output
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("name", ["nok", "NG", "Fehler", "不良品"])
+def test_a_folder_called_defective_is_tested_and_never_trained_on(draw, name):
+    data = draw(f"{name}/a.png", f"{name}/deep/b.png") / name
+    index = read_category(data, for_test=True)
+    assert (index.good, [record.label for record in index.test]) == ((), [1, 1])
+    with pytest.raises(InputError, match=r"good images are needed.*--good \."):
+        read_category(data)
+    assert len(read_category(data, good=["."]).good) == 2
+
+
+def test_one_defect_of_the_users_test_images_is_tested_with_its_masks(draw, draw_masks):
+    data = draw("train/ok/2", "test/ok/1", "test/foo/2")
+    draw_masks(data / "masks/foo/0.png")
+    index = read_category(data / "test/foo", for_test=True)
+    assert [len(record.mask_paths) for record in index.test] == [1, 0]
+    with pytest.raises(InputError, match="good images are needed"):
+        read_category(data / "test/foo")
+
+
+@pytest.mark.parametrize("name", ["crack", "batch seven"])
+def test_a_folder_of_which_neither_name_nor_place_tells_is_asked_about(draw, name):
+    data = draw(f"{name}/a.png", *(["ok/b.png"] if name != "crack" else []))
+    with pytest.raises(InputError, match=r"say so with --good \. or --bad \."):
+        read_category(data / name, for_test=True)
+    assert len(read_category(data / name, bad=["."], for_test=True).test) == 1
+
+
+def test_a_kind_of_defect_beside_good_images_is_tested_alone(draw):
+    data = draw("ok/a.png", "crack/b.png")
+    assert [record.defect for record in read_category(data / "crack", for_test=True).test] == [
+        "crack"
+    ]

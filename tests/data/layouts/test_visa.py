@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from kerasad.data import read_category
-from kerasad.data.layouts import category_folders
+from kerasad.data.layouts import find_layout
 from kerasad.errors import InputError
 
 HEADER = "object,split,label,image,mask"
@@ -81,4 +81,4 @@ def test_other_folders_called_data_or_normal_are_not_visa(tmp_path, noise):
     for number, name in enumerate(["Data/Normal", "Images/Normal", "data/images/normal"]):
         (tmp_path / f"{number}" / name).mkdir(parents=True)
         Image.fromarray(noise()).save(tmp_path / f"{number}" / name / "0.png")
-    assert not any(path.name in "012" for path in category_folders(tmp_path))
+    assert not any(find_layout(tmp_path / str(n)).name == "visa" for n in range(3))

@@ -1,0 +1,71 @@
+"""`--good`, `--bad` and `--masks` win over every name."""
+
+import pytest
+
+from kerasad.data import read_category
+from kerasad.errors import InputError
+
+
+def roles(index):
+    good = {record.relative_path.rpartition("/")[0] for record in index.good}
+    return good, {record.defect for record in index.test}
+
+
+def test_options_win_over_names(draw):
+    assert roles(read_category(draw("ok/2", "nok/2"), good=["nok"], bad=["ok"])) == (
+        {"nok"},
+        {"ok"},
+    )
+
+
+def test_good_ones_alone_settle_every_question(draw):
+    data = draw("ok_ring/2", "nok_ring/1", "raw/1", "nok/1", "old-overlays/1", "a.png", "good/1")
+    with pytest.raises(InputError, match="--good"):
+        read_category(data)
+    index = read_category(data, good=["ok_ring"])
+    assert roles(index) == ({"ok_ring"}, {"nok"})
+    unread = " ".join(problem.message for problem in index.problems)
+    for name in ("nok_ring", "raw", "old-overlays", "good"):
+        assert f"{name}: 1 images not read" in unread
+
+
+def test_defects_named_by_hand_leave_the_rest_of_a_plain_folder_good(draw, draw_masks):
+    data = draw("a.png", "b.png", "crack/2", "marks/1")
+    draw_masks(data / "marks/0.png")
+    index = read_category(data, bad=["crack"], masks=["marks"])
+    assert roles(index) == ({""}, {"crack"})
+    assert [len(record.mask_paths) for record in index.test] == [1, 0]
+
+
+def test_folders_may_be_named_several_times_and_lie_elsewhere(draw, tmp_path):
+    data = draw("a/2", "b/2", "c/1")
+    (data / "c").rename(tmp_path / "c")
+    index = read_category(data, good=["a", "b"], bad=[str(tmp_path / "c")])
+    assert roles(index) == ({"a", "b"}, {"c"})
+    assert index.test[0].relative_path == "../c/0.png"
+
+
+def test_masks_and_results_inside_a_named_folder_are_no_photos(draw):
+    index = read_category(
+        draw("mine/2", "mine/masks/2", "mine/predictions/1", "mine/bad/1"), good=["mine"]
+    )
+    assert roles(index) == ({"mine", "mine/bad"}, set())
+
+
+def test_the_part_of_a_named_folder_follows_from_its_path(draw):
+    index = read_category(
+        draw("train/x/3", "test/x/2", "test/y/1"), good=["train/x", "test/x"], bad=["test/y"]
+    )
+    assert (len(index.good), [record.part for record in index.test]) == (3, ["test"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"good": ["none"]}, "--good none: there is no folder .*starts from DATA"),
+        ({"good": ["ok"], "bad": ["./ok"]}, "named by two of --good, --bad and --masks"),
+    ],
+)
+def test_wrong_options_are_refused(draw, options, message):
+    with pytest.raises(InputError, match=message):
+        read_category(draw("ok/2"), **options)

@@ -1,0 +1,91 @@
+"""Trees with misleading names: each is read rightly, or a sentence asks."""
+
+import pytest
+
+from kerasad.data import read_category
+from kerasad.errors import InputError
+
+# The tree, the folder that is given, and the folders of good images and of defective ones; or what
+# the sentence says.
+TREES = {
+    "a part called ok_ring": (
+        ["ok_ring/4", "gear/2"],
+        "",
+        "ok_ring: a word of its name says good images",
+    ),
+    "a part called ok_ring alone": (["ok_ring/4"], "", ({"ok_ring"}, set())),
+    "a part called ok_ring beside good ones": (["good/4", "ok_ring/2"], "", "ok_ring: beside good"),
+    "a part called ok_ring is DATA": (
+        ["ok_ring/ok/4", "ok_ring/ng/1"],
+        "ok_ring",
+        ({"ok"}, {"ng"}),
+    ),
+    "a product called mask": (["mask/good/4", "mask/bad/1"], "mask", ({"good"}, {"bad"})),
+    "products, one called mask": (
+        ["mask/good/4", "mask/bad/1", "ring/good/4", "ring/bad/1"],
+        "",
+        "categories mask, ring",
+    ),
+    "a plain product called label": (["label/4"], "label", ({""}, set())),
+    "good as the only folder": (["good/4"], "", ({"good"}, set())),
+    "bad as the only folder": (["bad/4"], "", "no usable good image"),
+    "train inside good": (["good/train/4", "good/test/1"], "", ({"good/train"}, set())),
+    "good inside bad": (["good/4", "bad/1", "bad/good/2"], "", "bad/good: its name says good"),
+    "bad inside good": (["good/4", "good/bad/2"], "", "good/bad: its name says defective"),
+    "scratch inside good": (["good/4", "good/scratch/2"], "", "its name says a kind of defect"),
+    "German names": (["Gut/4", "Schlecht/Kratzer/2", "Masken/1"], "", ({"Gut"}, {"Kratzer"})),
+    "Chinese names": (["良品/4", "不良品/划痕/2", "掩码/1"], "", ({"良品"}, {"划痕"})),
+    "Chinese words in a name": (["良品/4", "不良品照片/1"], "", ({"良品"}, {"不良品照片"})),
+    "good in Chinese in another name": (["良品/4", "良品照片/1"], "", "良品照片: beside 良品"),
+    "ok and raw": (["ok/4", "raw/2"], "", "raw: beside ok"),
+    "good and predictions": (["good/4", "predictions/2"], "", ({"good"}, set())),
+    "good and old results": (["good/4", "old-results/2"], "", "old-results: beside good"),
+    "good and its masks": (["good/4", "nok_masks/2"], "", "nok_masks: beside good"),
+    "OK and Ok": (["OK/4", "Ok/2", "nok/1"], "", ({"OK", "Ok"}, {"nok"})),
+    "OK beside nok in train, ok in test": (
+        ["train/OK/4", "test/ok/2", "test/NOK/1"],
+        "",
+        ({"train/OK", "test/ok"}, {"NOK"}),
+    ),
+    "train beside good": (
+        ["train/good/4", "good/2"],
+        "",
+        "good: its name says good images, beside",
+    ),
+    "masks among the training images": (
+        ["Train/4", "Train/Label/2", "Test/2"],
+        "",
+        "Label: its name",
+    ),
+    "numbers beside good": (["good/4", "2024-05-01/2"], "", "2024-05-01: beside good"),
+    "not good": (["good/4", "not_good_enough/2"], "", "not_good_enough: beside good"),
+    "no crack": (["crack/4", "no_crack/2"], "", "no_crack: beside crack"),
+    "a crossing of both": (["good/4", "good and bad/2"], "", "good and bad: beside good"),
+    "images in a wrapper": (
+        ["data/images/ok/4", "data/masks/1", "data/images/nok/2"],
+        "",
+        ({"data/images/ok"}, {"nok"}),
+    ),
+    "two days": (["monday/ok/4", "monday/nok/1", "tuesday/ok/4"], "", "categories monday, tuesday"),
+    "badges and okra": (
+        ["badge/2", "okra/2", "masked ball/1"],
+        "",
+        ({"badge", "okra", "masked ball"}, set()),
+    ),
+}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_a_misleading_tree_is_read_rightly_or_asked_about(tree, draw):
+    names, given, answer = TREES[tree]
+    data = draw(*names) / given
+    if isinstance(answer, str):
+        with pytest.raises(InputError, match=answer):
+            read_category(data)
+        return
+    index = read_category(data)
+    records = (*index.good, *index.test)
+    good = {r.relative_path.rpartition("/")[0] for r in records if not r.label}
+    defects = {record.defect for record in records if record.label}
+    # Of a user's split, good test images are good too.
+    assert (good - {"good/test"}, defects) == answer
