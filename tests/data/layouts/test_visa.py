@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from kerasad.data import read_category
-from kerasad.data.layouts import find_layout
+from kerasad.data.layouts import category_folders, find_layout
 from kerasad.errors import InputError
 
 HEADER = "object,split,label,image,mask"
