@@ -72,8 +72,8 @@ def evaluate(
             same name.
 
     Raises:
-        InputError: If the detector has no thresholds yet, if the dataset is empty, or if its masks
-            or indices do not fit.
+        InputError: If the detector has no thresholds yet, if the dataset is empty, if its masks or
+            indices do not fit, or if a score or a map is not finite.
     """
     groups = DefectGroups(GOOD, fpr_limit)
     decisions = _Decisions(detector)
@@ -132,9 +132,11 @@ def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batc
             f"The masks of `dataset` have shape {targets['mask'].shape} and the maps of `detector` "
             f"{maps.shape}; load the data at the detector's image size."
         )
-    labels, has_mask = targets["label"] > 0, targets["has_mask"].astype(bool)
+    scores = np.asarray(outputs["anomaly_score"], "float32")
     valid = unpack_inputs(inputs)[1]
     weights = np.ones_like(maps) if valid is None else np.asarray(valid)
+    _refuse_not_finite(scores, maps, weights, targets["index"], records)
+    labels, has_mask = targets["label"] > 0, targets["has_mask"].astype(bool)
     identities = [
         _identify(label, int(index), records)
         for label, index in zip(labels, targets["index"], strict=True)
@@ -142,7 +144,7 @@ def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batc
     return _Batch(
         names=[name for name, _ in identities],
         labels=labels,
-        scores=np.asarray(outputs["anomaly_score"], "float32"),
+        scores=scores,
         maps=maps,
         masks=targets["mask"],
         weights=weights * has_mask[:, None, None, None],
@@ -179,6 +181,20 @@ def _read_targets(targets, maps: np.ndarray, first: int) -> dict[str, np.ndarray
             f" width, 1). Received: {values.shape}"
         )
     return {"label": label, "mask": mask, "has_mask": has_mask, "index": index}
+
+
+def _refuse_not_finite(scores, maps, weights, indices, records) -> None:
+    """Refuses a detector whose score or map is no number: it would pass for a good or a bad one."""
+    usable = np.isfinite(scores) & np.all(np.isfinite(maps) | (weights == 0), axis=(1, 2, 3))
+    if np.all(usable):
+        return
+    index = int(indices[np.argmin(usable)])
+    known = records is not None and 0 <= index < len(records)
+    name = records[index].relative_path if known else f"test image {index}"
+    raise InputError(
+        f"The detector's score or map of {name} is not a number (NaN or infinite): its weights are "
+        "damaged, so train again."
+    )
 
 
 def _identify(label: bool, index: int, records) -> tuple[str, str]:

@@ -212,11 +212,23 @@ def test_defects_without_any_mask_leave_pixel_metrics_undefined(photos):
     assert len(metrics["defects_without_mask"]) == 5
 
 
-def test_nan_in_a_map_is_named(photos):
-    photos.images[5, 0, 0, 0] = np.nan
-    metrics = evaluate(FakeDetector(), photos.dataset(), records=photos.records, verbose=0)
-    assert metrics["pixel_auroc"] is None
-    assert metrics["notes"]["pixel_auroc"] == "a map contains NaN"
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("image", [2, 5, 8])
+def test_a_map_that_is_not_a_number_is_refused_by_name(photos, image, value):
+    photos.images[image, 0, 0, 0] = value
+    name = photos.records[image].relative_path
+    with pytest.raises(InputError, match=f"map of {name} is not a number"):
+        evaluate(FakeDetector(), photos.dataset(), records=photos.records, verbose=0)
+    with pytest.raises(InputError, match=f"map of test image {image} is not a number"):
+        evaluate(FakeDetector(), photos.dataset(), verbose=0)
+
+
+def test_padding_may_hold_anything(photos):
+    valid = np.ones((9, HEIGHT, WIDTH, 1), "float32")
+    valid[:, :, -2:] = 0
+    photos.images[:, :, -1] = np.inf
+    metrics = evaluate(FakeDetector(), photos.dataset(valid=valid), records=photos.records)
+    assert metrics["image_auroc"] is not None
 
 
 def test_missing_guarantee_is_null_with_the_calibration_s_reason(photos):

@@ -94,7 +94,7 @@ class MapCalibration(keras.layers.Layer):
                 `(batch, height, width, 1)`, 0 where an image was padded, or None.
 
         Raises:
-            InputError: If there is no image.
+            InputError: If there is no image, or a map is not finite.
         """
         sums, num_images = np.zeros((3, *self.grid, self.num_experts)), 0
         for maps, valid in batches:
@@ -107,6 +107,11 @@ class MapCalibration(keras.layers.Layer):
                 num_images += 1
         if not num_images:
             raise InputError("There is no validation image to measure scales on.")
+        if not np.all(np.isfinite(sums)):
+            raise InputError(
+                "The maps of validation images are not finite (NaN or infinite): the weights of "
+                "the model are damaged, so train again."
+            )
         count, total, squares = sums
         mean = total.sum(axis=(0, 1)) / count.sum(axis=(0, 1))
         variance = squares.sum(axis=(0, 1)) / count.sum(axis=(0, 1)) - mean**2

@@ -10,6 +10,7 @@ from kerasad.detector.map_calibration import (
     SCALE_FLOOR,
     MapCalibration,
 )
+from kerasad.errors import InputError
 
 
 def make_calibration(maps, valid=None, position_free=False, batch=None):
@@ -193,3 +194,16 @@ def test_layer_round_trips_through_its_config():
     asked = random_maps(seed=3)
     for one, two in zip(calibration(asked), again(asked), strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_maps_that_are_not_numbers_are_refused_and_change_nothing(value):
+    maps = random_maps()
+    maps[3, 5, 7, 1] = value
+    calibration = MapCalibration(maps.shape[1:3], maps.shape[-1])
+    calibration.build()
+    before = weights_of(calibration)
+    with pytest.raises(InputError, match="validation images are not finite"):
+        calibration.measure([(maps, None)])
+    for name, values in weights_of(calibration).items():
+        np.testing.assert_array_equal(values, before[name])
