@@ -90,6 +90,8 @@ def predict_files(
                 predictor.add(outputs, inputs, row, int(index), count)
             done += len(indices)
             progress.update(done)
+        if done < len(stream.records):  # else the bar has ended its line
+            progress.update(done, finalize=True)
         failures = [*predictor.failures, *(p for p in stream.problems if p.broken)]
         for problem in failures:
             files.add({"path": problem.path, "error": problem.message})
