@@ -1,24 +1,38 @@
 """Which mask belongs to which defective image, and whether it is usable."""
 
+import os
+import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kerasad.data.decoding import Decoding, decode_mask, read_checked
+from kerasad.data.decoding import (
+    Decoding,
+    UnclearMaskError,
+    decode_mask,
+    examine_mask,
+    read_checked,
+)
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 _WITHOUT = "it counts for image metrics only."
+_ENDING = re.compile(r"(.+)[_-](?:mask|gt|label|seg)(?:[_-]?[0-9]+)?", re.IGNORECASE)
 
 
 def match_masks(
     folder: Path, images: Sequence[Path], reader: ImageReader
 ) -> dict[Path, tuple[Path, ...]]:
-    """Finds the masks of images by name: `<stem>_mask.png`, or else `<stem>.png`.
+    """Finds the masks of images by name.
+
+    The mask of `a.jpg` is `a.jpg_mask.png`, or else `a_mask.png`, or else `a.png`; instead of
+    `_mask` the name may end on `_gt`, `_label` or `_seg`, and on a number if there are several.
 
     Args:
         folder: The folder of masks; it may be missing.
@@ -26,20 +40,25 @@ def match_masks(
         reader: `ImageReader`. Masks that belong to no image become a remark.
 
     Returns:
-        The mask of each image that has one.
+        The masks of each image that has one. A mask that fits two images is given to both, which
+        `attach_masks` then refuses.
     """
     if not folder.is_dir():
         return {}
     paths = reader.list_images(folder)
-    # An archive made on macOS may write "é" in another way than the folder of images.
-    by_stem = {unicodedata.normalize("NFC", path.stem): path for path in paths}
+    plain, ended = defaultdict(list), defaultdict(list)
+    for path in paths:
+        stem = _normalize(path.stem)
+        plain[stem].append(path)
+        if match := _ENDING.fullmatch(stem):
+            ended[match[1]].append(path)
     masks = {}
     for image in images:
-        stem = unicodedata.normalize("NFC", image.stem)
-        mask = by_stem.get(f"{stem}_mask", by_stem.get(stem))
-        if mask is not None:
-            masks[image] = (mask,)
-    unused = sorted(set(paths) - {mask for (mask,) in masks.values()})
+        name, stem = _normalize(image.name), _normalize(image.stem)
+        found = ended.get(name) or plain.get(name) or ended.get(stem) or plain.get(stem)
+        if found:
+            masks[image] = tuple(found)
+    unused = sorted(set(paths).difference(*masks.values()))
     if unused:
         message = f"masks without an image of their class: {len(unused)}, such as {unused[0].name}."
         reader.remark(folder, message)
@@ -49,28 +68,46 @@ def match_masks(
 def attach_masks(
     records: Sequence[ImageRecord], images: Sequence[FoundImage], reader: ImageReader
 ) -> list[ImageRecord]:
-    """Gives each defective image its usable masks, and a remark if there is none.
+    """Gives each defective image its masks, and a remark if there is none or one is not usable.
+
+    If one mask of an image cannot be used, the image has none: the others would leave out a part
+    of its defects. A mask that two images have is used for neither.
 
     Args:
         records: Images.
         images: What was found, with the masks of these images.
-        reader: `ImageReader`. If it verifies, masks are decoded to find empty and broken ones.
+        reader: `ImageReader`. If it verifies, masks are decoded to find empty, broken and unclear
+            ones.
 
     Returns:
         The images; those without a usable mask stay without one.
     """
     masks = {str(image.path): image.masks for image in images}
+    owners = defaultdict(list)
+    for image in images:
+        for mask in dict.fromkeys(os.path.realpath(mask) for mask in image.masks):
+            owners[mask].append(image.path)
 
     def attach(record):
         if not record.label:
-            return record
+            return record, []
         found = masks[record.path]
         if not found:
-            reader.remark(record.path, f"the defect has no mask; {_WITHOUT}")
-        usable = tuple(str(mask) for mask in found if _is_usable(mask, record, reader))
-        return replace(record, mask_paths=usable)
+            return record, [_remark(record.path, "none", f"the defect has no mask; {_WITHOUT}")]
+        remarks = [_examine(mask, record, owners, reader) for mask in found]
+        problems = [remark for remark in remarks if remark is not None]
+        is_usable = not any(problem.broken for problem in problems)
+        empty = {problem.path for problem in problems if problem.kind == "empty"}
+        usable = tuple(str(mask) for mask in found if is_usable and str(mask) not in empty)
+        if usable:  # the empty ones among several add nothing
+            problems = [problem for problem in problems if problem.kind != "empty"]
+        return replace(record, mask_paths=usable), problems
 
-    return [attach(record) for record in records]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(attach, records))
+    found = (problem for _, problems in results for problem in problems)
+    reader.problems += dict.fromkeys(found)  # several images may name one mask
+    return [record for record, _ in results]
 
 
 def read_mask(record: ImageRecord, decoding: Decoding = Decoding()) -> np.ndarray:
@@ -83,20 +120,42 @@ def read_mask(record: ImageRecord, decoding: Decoding = Decoding()) -> np.ndarra
     return np.max(masks, axis=0) if masks else np.zeros((record.height, record.width, 1), "float32")
 
 
-def _is_usable(mask: Path, record: ImageRecord, reader: ImageReader) -> bool:
+def _remark(path: str, kind: str, message: str, broken: bool = False) -> Problem:
+    return Problem(path, f"{path}: {message}", broken, kind)
+
+
+def _examine(mask: Path, record: ImageRecord, owners, reader: ImageReader) -> Problem | None:
+    """Returns what is to be said about a mask of an image, if anything."""
+    path = str(mask)
+    images = owners[os.path.realpath(mask)]
+    if len(images) > 1:
+        names = " and ".join(image.name for image in images[:2])
+        message = (
+            f"it is the mask of {len(images)} images, such as {names}, and is used for none; give "
+            f"each its own (by the whole name, {images[0].name}_mask.png)."
+        )
+        return _remark(path, "shared", message, broken=True)
+    doubt = None
     try:
         _, header = read_checked(mask, reader.decoding)
-        is_empty = reader.verify and not decode_mask(mask, reader.decoding).any()
+        if (header.height, header.width) != (record.height, record.width):
+            message = (
+                f"the mask is {header.width} x {header.height} pixels and its image {record.path} "
+                f"is {record.width} x {record.height}; make them the same size."
+            )
+            return _remark(path, "size", message, broken=True)
+        if reader.verify:
+            marked, doubt = examine_mask(mask, reader.decoding)
+            if not marked.any():
+                return _remark(path, "empty", f"the mask is empty; {_WITHOUT}")
+    except UnclearMaskError as error:
+        return _remark(path, error.kind, f"{error} Until then {_WITHOUT}", broken=True)
     except InputError as error:
-        reader.problems.append(Problem(str(mask), str(error)))
-        return False
-    if (header.height, header.width) != (record.height, record.width):
-        message = (
-            f"the mask is {header.width} x {header.height} pixels and its image {record.path} is "
-            f"{record.width} x {record.height}; make them the same size."
-        )
-        reader.remark(mask, message, broken=True)
-        return False
-    if is_empty:
-        reader.remark(mask, f"the mask is empty; {_WITHOUT}")
-    return not is_empty
+        message = str(error).removeprefix(f"{path}: ")
+        return _remark(path, message, message, broken=True)
+    return None if doubt is None else _remark(path, doubt, doubt)
+
+
+def _normalize(name):
+    """An archive made on macOS may write "é" in another way than the folder of images."""
+    return unicodedata.normalize("NFC", name)

@@ -17,7 +17,13 @@ from kerasad.training.locations import resolve_data
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
 # Settings of the detector, of `decoding` and of the export.
-_NOT_OF_THE_CATEGORY = ("overlap", "max_value", "pixel_limit", "served_pixel_limit")
+_NOT_OF_THE_CATEGORY = (
+    "overlap",
+    "max_value",
+    "pixel_limit",
+    "mask_foreground",
+    "served_pixel_limit",
+)
 _LEAST_SERVED_LIMIT = 4_000_000
 
 

@@ -90,6 +90,11 @@ class DataConfig(Checked):
         "4 megapixels]",
         at_least=1,
     )
+    mask_foreground: str = setting(
+        "auto",
+        "Which pixels of a mask are defects: nonzero, bright, dark, not-white, alpha, or values "
+        "such as 1,3 or #2ca02c. auto leaves out masks that are not clear.",
+    )
     on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
     labelled: str | None = setting(None, "Folder of defective images to learn from.")
     labelled_share: float | None = setting(
@@ -98,10 +103,10 @@ class DataConfig(Checked):
 
     @property
     def decoding(self) -> "Decoding":
-        """`max_value` and `pixel_limit` as one object."""
+        """`max_value`, `pixel_limit` and `mask_foreground` as one object."""
         from kerasad.data.decoding import Decoding
 
-        return Decoding(self.max_value, self.pixel_limit)
+        return Decoding(self.max_value, self.pixel_limit, self.mask_foreground)
 
 
 @dataclass(frozen=True)

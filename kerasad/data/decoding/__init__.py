@@ -1,36 +1,43 @@
 """From image files to pixels: the header is checked first, then one of two decoders runs.
 
-- `settings`: `Decoding`, the white level and the limit on pixels.
+- `settings`: `Decoding`, the white level, the limit on pixels and the rule of masks.
 - `header`, `tiff_header`: format, size and depth from the first bytes of a file.
 - `limits`: what else decoding may cost: bytes, scans, compressed texts, images at once.
 - `graph`: the decoder in TensorFlow operations, which a SavedModel can hold; `graph_headers` and
   `numbers` are its way to read headers.
 - `pillow`: the decoder for what TensorFlow cannot read.
-- `files`: from a path to pixels or to a mask; what the rest of the package calls.
+- `files`: from a path to pixels; what the rest of the package calls.
+- `masks`: from a path to a mask. `foreground` has the rules, `mask_levels` tells classes from
+  noise and soft edges.
 """
 
 from kerasad.data.decoding.files import (
     decode_bytes,
     decode_file,
-    decode_mask,
     decode_pixels,
     read_checked,
 )
+from kerasad.data.decoding.foreground import foreground
 from kerasad.data.decoding.graph import decode_bytes_in_graph, scale_pixels
 from kerasad.data.decoding.header import Header, read_header, weigh
 from kerasad.data.decoding.limits import check_header, hold_memory, most_at_once
+from kerasad.data.decoding.mask_levels import UnclearMaskError
+from kerasad.data.decoding.masks import decode_mask, examine_mask
 from kerasad.data.decoding.settings import PIXEL_LIMIT, Decoding
 
 __all__ = [
     "PIXEL_LIMIT",
     "Decoding",
     "Header",
+    "UnclearMaskError",
     "check_header",
     "decode_bytes",
     "decode_bytes_in_graph",
     "decode_file",
     "decode_mask",
     "decode_pixels",
+    "examine_mask",
+    "foreground",
     "hold_memory",
     "most_at_once",
     "read_checked",

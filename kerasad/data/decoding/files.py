@@ -1,11 +1,10 @@
-"""From a file to pixels, or to a mask: the header is checked before anything is decoded.
+"""From a file to pixels: the header is checked before anything is decoded.
 
 The graph's decoder reads PNG, JPEG (CMYK too) and plain BMP; Pillow reads TIFF and other BMP
 files. Both apply the Exif orientation, drop alpha, turn grey into three channels and scale 16-bit
 values by `Decoding.max_value`.
 """
 
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -40,29 +39,6 @@ def decode_file(
     data, header = read_checked(path, decoding)
     with hold_memory(header):
         return decode_bytes(data, header, os.fspath(path), decoding, finish)
-
-
-def decode_mask(path: str | os.PathLike, decoding: Decoding = Decoding()) -> np.ndarray:
-    """Decodes a mask of defects.
-
-    A pixel is defective if it is brighter than half of white: the soft edges of a scaled mask then
-    stay in place. If no pixel is that bright, as in a mask of class numbers 0, 1, 2..., all pixels
-    other than 0 are defective.
-
-    Args:
-        path: str or path of the mask.
-        decoding: `Decoding`. Its `max_value` is that of the images and does not apply to masks.
-
-    Returns:
-        float32 (height, width, 1) of 0 and 1.
-
-    Raises:
-        InputError: If the file cannot be used; the message names it.
-    """
-    pixels = decode_file(path, dataclasses.replace(decoding, max_value=None))
-    pixels = pixels.max(axis=-1, keepdims=True)
-    level = 0.5 if pixels.max() > 0.5 else 0.0
-    return (pixels > level).astype(np.float32)
 
 
 def decode_bytes(

@@ -33,7 +33,7 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
     if header.bits == 16 and header.format == "png" and header.channels >= 3:
         raise InputError(f"{name}: Pillow keeps 8 of the 16 bits of a colour PNG.")
     try:
-        image = _plugin(header.format)(io.BytesIO(data))
+        image = find_plugin(header.format)(io.BytesIO(data))
         # Sorted, since some plugins report the sides after the rotation. A broken file may state
         # two sizes, and Pillow must not use one that was never checked against the limit.
         if sorted(image.size) != sorted((header.height, header.width)):
@@ -53,7 +53,7 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
         ) from error
 
 
-def _plugin(image_format: str):
+def find_plugin(image_format: str) -> type:
     """Returns the one Pillow class that reads this format."""
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 

@@ -1,7 +1,8 @@
-"""The settings of decoding: the white level of images with more than 8 bits, and the limit."""
+"""The settings of decoding: white in more than 8 bits, the limit, and the rule of masks."""
 
 from dataclasses import dataclass
 
+from kerasad.data.decoding.foreground import check_rule
 from kerasad.errors import InputError, check_whole
 
 # Decoding takes up to 12 bytes a pixel (a progressive JPEG, or an image that is turned): 600 MB.
@@ -18,6 +19,8 @@ class Decoding:
             the file's bits can hold. 8-bit images ignore it.
         pixel_limit: int. Images with more pixels are refused before they are decoded; pixels of
             more than 8 bits count twice. Defaults to 50 million.
+        mask_foreground: str. Which pixels of a mask are defects, see `foreground`. Defaults to
+            `"auto"`, which refuses a mask that can be understood in more than one way.
 
     Raises:
         InputError: If a value is out of range.
@@ -25,6 +28,7 @@ class Decoding:
 
     max_value: int | None = None
     pixel_limit: int = PIXEL_LIMIT
+    mask_foreground: str = "auto"
 
     def __post_init__(self):
         if self.max_value is not None:
@@ -32,6 +36,7 @@ class Decoding:
             if self.max_value > 65535:
                 raise InputError(f"`max_value` must be at most 65535. Received: {self.max_value}")
         check_whole("pixel_limit", self.pixel_limit, 1)
+        check_rule(self.mask_foreground)
 
     @property
     def white(self) -> int:

@@ -13,7 +13,6 @@ from kerasad.data.decoding import (
     check_header,
     decode_bytes,
     decode_file,
-    decode_mask,
     decode_pixels,
     read_header,
 )
@@ -186,19 +185,3 @@ def test_errors_of_a_file_name_it(tmp_path, noise, encode):
     path.write_bytes(encode(noise())[:100])
     with pytest.raises(InputError, match=r"part 7\.png: the PNG is broken or cut off"):
         decode_file(path)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0, 100, 127, 128, 255], [0, 0, 0, 1, 1]),  # soft edges
-        ([0, 1, 2, 0, 1], [0, 1, 1, 0, 1]),  # class numbers
-        ([0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
-    ],
-)
-def test_a_mask_is_defective_where_it_is_bright(values, expected, tmp_path):
-    Image.fromarray(np.array([values], "uint8")).save(tmp_path / "mask.png")
-    mask = decode_mask(tmp_path / "mask.png")
-    assert mask.shape == (1, 5, 1)
-    assert mask.dtype == np.float32
-    np.testing.assert_array_equal(mask[0, :, 0], expected)
