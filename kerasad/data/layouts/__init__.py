@@ -15,6 +15,7 @@ from kerasad.data.layouts.json_lines import JSONLines
 from kerasad.data.layouts.kolektor_sdd import KolektorSDD
 from kerasad.data.layouts.kolektor_sdd2 import KolektorSDD2
 from kerasad.data.layouts.label_lists import refuse_label_list
+from kerasad.data.layouts.lookout import Lookout
 from kerasad.data.layouts.magnetic_tile import MagneticTile
 from kerasad.data.layouts.mvtec import MVTec
 from kerasad.data.layouts.mvtec_ad2 import MVTecAD2
@@ -41,6 +42,7 @@ __all__ = [
 # and last what is only understood by the names of its folders.
 LAYOUTS: tuple[Layout, ...] = (
     CSVManifest(),
+    Lookout(),
     JSONLines(),
     MVTecLOCO(),
     MVTecAD2(),
