@@ -16,9 +16,8 @@ from results import markdown_table
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.data.loading import load_good_images
-from kerasad.data.split import read_split
 from kerasad.detector.drift import compare_images
-from kerasad.runs.run import SPLIT, open_run
+from kerasad.runs.run import open_run
 from kerasad.training.locations import resolve_data
 
 HEADER = ("change", "new images", "drift", "by scores", "by features")
@@ -71,8 +70,7 @@ def changes(images):
 
 def read_pool(run, detector, data):
     """Returns the pool's images, and where they are not padding, or None."""
-    seen = read_split(run.part(SPLIT))
-    seen = {content for part, known in seen.items() if part != "calibration" for content in known}
+    seen = detector.provenance.hashes("train", "validation", "labelled")
     config = run.config.data
     data = resolve_data(data or config.path)
     folders = [path for path in (data / "train" / "good", data / "test" / "good") if path.is_dir()]

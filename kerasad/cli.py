@@ -192,7 +192,8 @@ def evaluate(run: str, data: str | None) -> None:
     """Measure RUN on test images; write RUN/metrics.json."""
     from kerasad.metrics.table import format_metrics_table
     from kerasad.runs.evaluate import evaluate_run
-    from kerasad.runs.run import METRICS, open_run
+    from kerasad.runs.folder import METRICS
+    from kerasad.runs.run import open_run
 
     opened = open_run(run)
     click.echo(format_metrics_table(evaluate_run(opened, data)))
@@ -238,7 +239,8 @@ def calibrate(
 ) -> None:
     """Set the thresholds of RUN anew; the model stays as it is."""
     from kerasad.runs.calibrate import calibrate_run, describe_calibration
-    from kerasad.runs.run import CALIBRATION, DETECTOR, METRICS, open_run
+    from kerasad.runs.folder import CALIBRATION, DETECTOR, METRICS
+    from kerasad.runs.run import open_run
 
     opened = open_run(run)
     summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)

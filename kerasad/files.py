@@ -1,7 +1,6 @@
 """Files that appear whole or not at all, and folders of long work that can be continued."""
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -10,24 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from kerasad.errors import InputError
+from kerasad.locks import locked
 
 
 @contextlib.contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
+def replace_file(path: str | Path, alone: bool = False) -> Iterator[Path]:
     """A temporary path that replaces `path` in one step when the block ends well.
 
     The temporary name keeps the suffix, which Keras and Pillow choose their format by.
+
+    Args:
+        path: str or Path.
+        alone: bool. Whether the temporary path is in a folder of its own, for a writer that puts
+            other files beside it, as Keras does when memory is short.
 
     Raises:
         OSError: The disk or the folder refuses; it names `path`, not the temporary name.
     """
     path = Path(path)
     work = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    if alone:
+        work = work.with_suffix("") / path.name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        work.parent.mkdir(parents=True, exist_ok=True)
         yield work
-        with work.open("rb") as file:  # else a power cut may leave the new name and no content
-            os.fsync(file.fileno())
+        sync(work)  # else a power cut may leave the new name and no content
         os.replace(work, path)
     except OSError as error:
         if error.errno is None:  # of a library, with a text only
@@ -38,7 +44,28 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         with contextlib.suppress(OSError):  # of a folder that can't be written, above all
-            work.unlink(missing_ok=True)
+            shutil.rmtree(work.parent) if alone else work.unlink(missing_ok=True)
+
+
+def sync_tree(folder: Path) -> None:
+    """Has the system write a folder and all that is in it to the disk, before it is renamed."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            sync(Path(parent) / name)
+        sync(Path(parent))
+
+
+def sync(path: Path) -> None:
+    """Has the system write a file or a folder to the disk."""
+    try:
+        # Windows writes out only what may be written, and cannot open folders.
+        handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: str | Path, values: Any) -> None:
@@ -119,57 +146,6 @@ def refuse_wildcards(path: str | Path) -> None:
             f"{path} has {found[0]!r} in its name, which TensorFlow takes for a pattern: choose "
             "another --output."
         )
-
-
-@contextlib.contextmanager
-def locked(folder: str | Path) -> Iterator[bool]:
-    """Keeps a folder locked during the block; gives False if another process holds it.
-
-    The lock ends with the process, however it ends. Where the file system knows no locks, it is
-    True without one.
-    """
-    handle = lock_folder(folder)
-    try:
-        yield handle is not None or not can_lock(folder)
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def lock_folder(folder: str | Path) -> int | None:
-    """Locks a folder until the process ends or closes the handle; None if another has it."""
-    handle, _ = _flock(folder)
-    if handle is None:
-        return None
-    with contextlib.suppress(OSError):
-        if os.path.samestat(os.fstat(handle), os.stat(folder)):
-            return handle
-    os.close(handle)  # the folder was replaced meanwhile
-    return None
-
-
-def can_lock(folder: str | Path) -> bool:
-    """Whether the file system supports locks, regardless of who holds that of `folder`."""
-    handle, error = _flock(folder)
-    if handle is not None:
-        os.close(handle)
-    return handle is not None or error in (errno.EWOULDBLOCK, errno.EAGAIN)
-
-
-def _flock(folder: str | Path) -> tuple[int | None, int | None]:
-    """Returns `(handle, None)` if the folder is locked now, else `(None, errno)`."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        return None, None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        return None, error.errno
-    return handle, None
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ ROOMS = (
     "errors",
     "keras_backend",
     "console",
+    "locks",
     "files",
     "memory",
     "precision",

@@ -44,7 +44,7 @@ def fit(arguments):
     """Does what `kerasad train` does."""
     import keras
 
-    from kerasad.runs.run import DETECTOR, SPLIT
+    from kerasad.runs.folder import DETECTOR
     from kerasad.runs.train import train_run
     from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
     from kerasad.version import __version__
@@ -62,7 +62,7 @@ def fit(arguments):
     return {
         "fit_seconds": round(seconds, 2),
         "epochs": run.config.training.epochs,
-        "train_images": len(read_json(run.part(SPLIT))["train"]),
+        "train_images": len(run.provenance.images("train")),
         "model_mb": run.part(DETECTOR).stat().st_size / 2**20,
         "versions": {
             "kerasad": __version__,

@@ -23,8 +23,9 @@ from kerasad.data.index import (
 from kerasad.data.layouts import is_manifest
 from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
 from kerasad.data.problems import Problem
+from kerasad.data.provenance import read_provenance
 from kerasad.data.source import ImageSource
-from kerasad.data.split import LABELLED, GoodSplit, read_split, restore_split, split_good
+from kerasad.data.split import LABELLED, GoodSplit, split_good
 from kerasad.errors import InputError, check_whole
 from kerasad.tracing import map_dataset
 
@@ -57,7 +58,7 @@ def load_category(
         batch_size: int. Images, or crops, in a training batch; whole images come in batches of
             as many pixels. Defaults to `16`.
         split: Three floats, the shares of train, validation and calibration; or the path of a
-            run's `split.json`, to repeat its split.
+            run's `split.json` or `detector.keras`, to repeat its split.
         seed: int. Of the split, the order and the crops. Defaults to `0`.
         crop_size: Size of random training crops, written like `image_size`. None: whole images.
         crops_per_image: int or None. Crops of each image per epoch; None covers its area twice.
@@ -106,9 +107,10 @@ def load_category(
 
 def _split(index, split, seed) -> tuple[CategoryIndex, GoodSplit]:
     if isinstance(split, (str, os.PathLike)):
-        parts = restore_split(split, index.good)
+        known = read_provenance(split)
+        parts = known.restore(index.good, source=split)
         # An image that the run was labelled with is no test image.
-        return index.without_test(read_split(split)[LABELLED]), parts
+        return index.without_test(known.hashes(LABELLED)), parts
     return index, split_good(index.good, split, seed)
 
 

@@ -1,15 +1,12 @@
-"""The split of the good images into train, validation and calibration, and its record on disk.
+"""The split of the good images into train, validation and calibration.
 
 The guarantee of the thresholds requires calibration images that nothing else has seen. The split
-therefore goes by content: identical files stay together, and `split.json` names each file by
-its SHA-256.
+therefore goes by content: identical files stay together.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,11 +14,12 @@ from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.problems import format_problems
 from kerasad.errors import InputError
-from kerasad.files import read_json, write_json
 
 PARTS = ("train", "validation", "calibration")
 LABELLED = "labelled"
 """The part of the images labelled defective."""
+TEST = "test"
+"""The part of the images set aside for tests."""
 # With fewer images, no part could have one and leave enough to learn from.
 MIN_IMAGES = 5
 
@@ -93,118 +91,10 @@ def split_good(
     num_validation, num_calibration = _count_parts(len(groups), shares / shares.sum())
     held_out = num_validation + num_calibration
     return GoodSplit(
-        train=_join(groups[held_out:]),
-        validation=_join(groups[num_calibration:held_out]),
-        calibration=_join(_without_copies(groups[:num_calibration])),
+        train=joined(groups[held_out:]),
+        validation=joined(groups[num_calibration:held_out]),
+        calibration=joined(without_copies(groups[:num_calibration])),
     )
-
-
-def write_split(
-    path: str | os.PathLike, split: GoodSplit, labelled: Iterable[ImageRecord] = ()
-) -> None:
-    """Writes `split.json`: for each part, the relative path and SHA-256 of each file.
-
-    Args:
-        path: The file.
-        split: `GoodSplit`.
-        labelled: Images labelled defective, the part `LABELLED`.
-    """
-    values = {"calibration_on_crops": split.calibration_on_crops, "note": split.note}
-    parts = {part: _describe(getattr(split, part)) for part in PARTS}
-    write_json(path, {**values, **parts, LABELLED: _describe(labelled)})
-
-
-def replace_calibration(path: str | os.PathLike, records: Iterable[ImageRecord]) -> dict:
-    """Returns the content of `split.json` with other images as the calibration part.
-
-    Raises:
-        InputError: If the file cannot be read.
-    """
-    values = {**_read(path), "calibration_on_crops": False, "note": None}
-    return {**values, "calibration": _describe(records)}
-
-
-def _describe(records: Iterable[ImageRecord]) -> list[dict[str, str]]:
-    return [{"path": record.relative_path, "sha256": record.content_hash} for record in records]
-
-
-def read_split(path: str | os.PathLike) -> dict[str, dict[str, str]]:
-    """Reads `split.json`.
-
-    Returns:
-        For each part, `LABELLED` included, a dict from content hash to relative path.
-
-    Raises:
-        InputError: If the file cannot be read or is not a split.
-    """
-    values = _read(path)
-    try:
-        listed = {**{part: values[part] for part in PARTS}, LABELLED: values.get(LABELLED, [])}
-        return {
-            part: {file["sha256"]: file["path"] for file in files} for part, files in listed.items()
-        }
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{os.fspath(path)} is not a split.json that kerasad wrote ({error!r} in it)."
-        ) from error
-
-
-def restore_split(
-    path: str | os.PathLike, records: Iterable[ImageRecord], parts: Sequence[str] = PARTS
-) -> GoodSplit:
-    """Repeats the split in `split.json`, with images that are found by their contents.
-
-    They may have been moved or renamed since; images that the file does not list are left out.
-    Parts other than `parts` stay empty: the calibration images may be in a folder of their own.
-
-    Raises:
-        InputError: If one of its images is missing, or the file cannot be read.
-    """
-    hashes, values = read_split(path), _read(path)
-    by_hash = {}
-    for record in records:
-        by_hash.setdefault(record.content_hash, []).append(record)
-    on_crops = bool(values.get("calibration_on_crops"))
-    restored = dict.fromkeys(PARTS, ())
-    for part in parts:
-        missing = [name for content, name in hashes[part].items() if content not in by_hash]
-        if missing:
-            raise InputError(
-                f"{os.fspath(path)}: {len(missing)} of its {part} images are missing from the "
-                f"data or were changed, such as {missing[0]}; give the folder that it describes."
-            )
-        groups = [by_hash[content] for content in hashes[part]]
-        one_each = part == "calibration" or (on_crops and part == "validation")
-        restored[part] = _join(_without_copies(groups) if one_each else groups)
-    return GoodSplit(**restored, calibration_on_crops=on_crops, note=values.get("note"))
-
-
-def refuse_overlap(
-    records: Iterable[ImageRecord],
-    split_path: str | os.PathLike,
-    parts: Sequence[str] = ("train", "validation", LABELLED),
-    reason: str = "thresholds from images that it has seen would promise too much",
-) -> None:
-    """Refuses images that a run has already seen.
-
-    Args:
-        records: Images to calibrate the run with, or to compare with those that did.
-        split_path: The run's `split.json`.
-        parts: The parts that must not contain them.
-        reason: str. Why not, for the message.
-
-    Raises:
-        InputError: If one of the images, by content, is in one of the parts.
-    """
-    records, hashes = list(records), read_split(split_path)
-    for part in parts:
-        seen = [record for record in records if record.content_hash in hashes[part]]
-        if seen:
-            raise InputError(
-                f"{seen[0].path}: this image ({len(seen)} of the {len(records)} given) is in the "
-                f"run's {part} part (as {hashes[part][seen[0].content_hash]}), and {reason}; "
-                "leave them out."
-            )
 
 
 def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
@@ -246,23 +136,21 @@ def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
 
 
 def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
-    left_out = _join(_without_copies(groups[:1]))
+    left_out = joined(without_copies(groups[:1]))
     note = (
         f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
         f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
         f"of training; {MIN_IMAGES} images or more give a guarantee."
     )
-    return GoodSplit(_join(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
+    return GoodSplit(joined(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
 
 
-def _without_copies(groups: Iterable[list[ImageRecord]]) -> list[list[ImageRecord]]:
+def without_copies(groups: Iterable[list[ImageRecord]]) -> list[list[ImageRecord]]:
+    """Returns groups of one image each: the first by its path."""
     return [[min(group, key=lambda record: record.path)] for group in groups]
 
 
-def _join(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:
+def joined(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:
+    """Returns the images of all groups, sorted by path."""
     records = [record for group in groups for record in group]
     return tuple(sorted(records, key=lambda record: (record.relative_path, record.path)))
-
-
-def _read(path: str | os.PathLike) -> dict[str, Any]:
-    return read_json(path, PARTS, "give a run's split.json")

@@ -1,5 +1,6 @@
 """The decision about a score: defective, to be reviewed or good, and how rare the score is."""
 
+import hashlib
 import math
 
 import keras
@@ -179,12 +180,25 @@ class ConformalDecision(keras.layers.Layer):
         """Returns the calibration scores, largest first, float32 `(n,)`."""
         return np.asarray(self.scores)[: int(self.count)]
 
+    @property
+    def calibration_id(self) -> str | None:
+        """Hash of scores, thresholds and rates, which metrics belong to; None before `calibrate`.
+
+        Whatever changes a score or a decision changes it too: the scores are among its state.
+        """
+        if not float(self.count):
+            return None
+        content = hashlib.sha256()
+        for state in self.variables:
+            content.update(np.asarray(state).tobytes())
+        return content.hexdigest()[:16]
+
     def summary(self) -> dict:
         """Returns thresholds, rates and guarantees, ready for JSON.
 
         Returns:
-            dict of `threshold`, `review_threshold` (equal to it without a review band) and
-            `pixel_threshold` (None before `calibrate`), `pixel_rate`, `num_images`,
+            dict of `calibration_id`, `threshold`, `review_threshold` (equal to it without a review
+            band) and `pixel_threshold` (all None before `calibrate`), `pixel_rate`, `num_images`,
             `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`; the last two
             None on crops of one photo), `review_rate` (alike; None without a review band) and
             `note`.
@@ -199,6 +213,7 @@ class ConformalDecision(keras.layers.Layer):
             notes = [found.note for found in (rule, review_rule) if found is not None]
             note = " ".join(filter(None, notes)) or None
         return {
+            "calibration_id": self.calibration_id,
             "threshold": _finite(self.threshold),
             "review_threshold": _finite(self.review_threshold),
             "pixel_threshold": _finite(self.pixel_threshold),

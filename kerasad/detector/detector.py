@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.data.geometry import Geometry, parse_image_size, whole_batch_size
+from kerasad.data.provenance import Provenance
 from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.batches import as_batches
 from kerasad.detector.calibration import measure_good_images, summarize_experts
@@ -47,6 +48,8 @@ class AnomalyDetector(DecidingModel):
         smoothing: float or None. Sigma of the Gaussian that smooths maps, in pixels. Defaults to
             a 64th of the side of a tile's area, or to 0.6 cells.
         copy_model: bool. Without a copy, the model belongs to the detector from now on.
+        provenance: `Provenance`, or what its `to_dict` gives: the images that made the detector,
+            see `record_images`.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1] of any size; or a dict
@@ -76,6 +79,7 @@ class AnomalyDetector(DecidingModel):
         keep_aspect=False,
         smoothing=None,
         copy_model=True,
+        provenance=None,
         **kwargs,
     ):
         # Images in half precision would lose digits that distances need.
@@ -90,6 +94,7 @@ class AnomalyDetector(DecidingModel):
             model = copy
         self.expert_maps = ExpertMaps(model, experts, size, overlap, keep_aspect, smoothing)
         self.smoothing = self.frame.smoothing
+        self.provenance = Provenance.of(provenance)
         count = len(self.experts)
         self.map_calibration = build_map_calibration(size, self.frame.cell_grid, count, keep_aspect)
         self.fusion_weights = add_state(self, "fusion_weights", (count,), 1.0 / count)
@@ -216,6 +221,7 @@ class AnomalyDetector(DecidingModel):
         self.score_weights.assign(score_weights.astype("float32"))
         self.decision.forget()
         self.descriptors.forget()
+        self.provenance = Provenance()
 
     def calibrate(
         self,
@@ -270,10 +276,22 @@ class AnomalyDetector(DecidingModel):
             on_crops=on_crops,
         )
         self.descriptors.keep(descriptors)
+        self.provenance = self.provenance.replace(calibration=())
         return self.calibration_summary()
 
     def _whole_batch_size(self, batch_size):
         return whole_batch_size(batch_size, self.image_size, self.model.image_shape)
+
+    def record_images(self, provenance: Provenance) -> None:
+        """Records which images made the detector.
+
+        The record is saved with it: a run refuses to test on images that have trained it. `adapt`
+        drops it, and `calibrate` its calibration images: arrays and datasets do not name files.
+
+        Args:
+            provenance: `Provenance`, such as `Provenance.from_split(category.split)`.
+        """
+        self.provenance = provenance
 
     @property
     def geometry(self) -> Geometry:
@@ -307,10 +325,11 @@ class AnomalyDetector(DecidingModel):
     def get_config(self):
         """Returns the arguments of `__init__`, model and experts serialized."""
         own = inspect.signature(AnomalyDetector.__init__).parameters
-        left_out = ("self", "copy_model", "kwargs")
+        left_out = ("self", "copy_model", "provenance", "kwargs")
         config = {name: getattr(self, name) for name in own if name not in left_out}
         config["model"] = keras.saving.serialize_keras_object(self.model)
         config["experts"] = [keras.saving.serialize_keras_object(e) for e in self.experts]
+        config["provenance"] = self.provenance.to_dict()
         return {**super().get_config(), **config}
 
     @classmethod

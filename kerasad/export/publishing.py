@@ -4,13 +4,13 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kerasad.errors import InputError
-from kerasad.files import can_lock, lock_folder, refuse_wildcards
+from kerasad.files import refuse_wildcards, sync, sync_tree
+from kerasad.locks import make_locked_folder, remove_abandoned, unlock
 
 _PREFIX = ".partial-"
 
@@ -34,7 +34,7 @@ class Draft:
 
         Everything is written to the disk first: a power cut leaves a complete version or none.
         """
-        _sync_tree(self.folder)
+        sync_tree(self.folder)
         while True:
             target = self.base / str(max(list_versions(self.base), default=0) + 1)
             try:
@@ -44,7 +44,7 @@ class Draft:
                 if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
                     continue
                 raise
-            _sync(self.base)
+            sync(self.base)
             return target
 
 
@@ -74,8 +74,9 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
     base = Path(os.path.abspath(base))  # no "..", since the last part becomes the model's name
     _check_base(base)
     try:
-        _remove_abandoned(base)
-        work, lock = _make_locked(base)
+        for folder in base.glob(f"{_PREFIX}*"):
+            remove_abandoned(folder)
+        work, lock = make_locked_folder(base, _PREFIX)
     except OSError as error:
         raise InputError(f"{base} cannot be written: {error}.") from error
     try:
@@ -85,8 +86,7 @@ def draft_version(base: str | Path) -> Iterator[Draft]:
         yield draft
     finally:
         shutil.rmtree(work, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        unlock(lock)
         with contextlib.suppress(OSError):
             base.rmdir()  # succeeds only if nothing was ever published
 
@@ -112,42 +112,3 @@ def _check_base(base: Path) -> None:
 def _is_model(folder: Path) -> bool:
     numbers = list_versions(folder)
     return any((folder / str(number) / "saved_model.pb").exists() for number in numbers)
-
-
-def _make_locked(base: Path) -> tuple[Path, int | None]:
-    while True:
-        base.mkdir(parents=True, exist_ok=True)
-        try:
-            work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        except FileNotFoundError:  # another export failed and removed the empty folder
-            continue
-        lock = lock_folder(work)
-        if lock is not None or not can_lock(base):
-            return work, lock
-        # Before it was locked, another export took it for abandoned and locked it: try again.
-
-
-def _remove_abandoned(base: Path) -> None:
-    for folder in base.glob(f"{_PREFIX}*"):
-        lock = lock_folder(folder)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
-
-
-def _sync_tree(folder: Path) -> None:
-    for parent, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            _sync(Path(parent) / name)
-        _sync(Path(parent))
-
-
-def _sync(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows cannot open folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

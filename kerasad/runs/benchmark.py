@@ -27,8 +27,9 @@ from kerasad.files import (
 from kerasad.memory import peak_memory_mb
 from kerasad.runs.benchmark_table import DONE, FAILED, build_table, format_table
 from kerasad.runs.evaluate import evaluate_run
+from kerasad.runs.folder import DETECTOR
 from kerasad.runs.own_process import ProcessFailedError, call_in_process
-from kerasad.runs.run import DETECTOR, SPLIT, open_run
+from kerasad.runs.run import open_run
 from kerasad.runs.train import train_run
 from kerasad.training.config import DataConfig, RunConfig
 from kerasad.training.locations import find_categories, resolve_data, with_full_paths
@@ -121,14 +122,14 @@ def measure_row(config: RunConfig, run: Path, log: Path) -> Row:
     except ProcessFailedError as error:
         return {"status": FAILED, "reason": str(error)}
     opened = open_run(run)
-    metrics, split = opened.metrics, read_json(opened.part(SPLIT))
+    metrics, provenance = opened.metrics, opened.provenance
     return {
         "status": DONE,
         **costs,
         **metrics,
         "model_mb": opened.part(DETECTOR).stat().st_size / 2**20,
-        "train_images": len(split["train"]),
-        "good_images": sum(len(split[part]) for part in PARTS),
+        "train_images": len(provenance.images("train")),
+        "good_images": sum(len(provenance.images(part)) for part in PARTS),
     }
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
-from kerasad.data.split import LABELLED, PARTS, refuse_overlap, replace_calibration
+from kerasad.data.split import LABELLED, PARTS
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
-from kerasad.runs.run import SPLIT, Run, save_detector
+from kerasad.runs.folder import lock_run
+from kerasad.runs.run import Run, check_provenance, save_detector
 from kerasad.training.locations import resolve_data
 
 
@@ -36,12 +37,17 @@ def calibrate_run(
 
     Raises:
         InputError: There is nothing to change, no image, an image that the run was trained with,
-            or the rates contradict each other.
+            the rates contradict each other, or another command is changing the run.
     """
     if data is None and false_alarm_rate is None and review_rate is None:
         raise InputError(
             "There is nothing to change: give --data, --false-alarm-rate or --review-rate."
         )
+    with lock_run(run.path):
+        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose)
+
+
+def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose):
     detector = run.load_detector()
     before = detector.calibration_summary()
     if false_alarm_rate is None:
@@ -61,8 +67,8 @@ def calibrate_run(
     good = load_new_images(run, detector, data, ("train", "validation", LABELLED), reason)
     detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
     # The new calibration images must be known: later evaluations refuse them as test images.
-    split = replace_calibration(run.part(SPLIT), good.records)
-    return save_detector(detector, run.path, split)
+    detector.record_images(detector.provenance.replace(calibration=good.records))
+    return save_detector(detector, run.path)
 
 
 def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def load_new_images(
         run: Run.
         detector: AnomalyDetector. The detector of the run.
         data: str. The images.
-        unseen: names of parts of `split.json`, none of whose images may be among them.
+        unseen: names of parts of the run's images, none of which may be among them.
         reason: str. Why not; a part of the error message.
 
     Raises:
@@ -135,5 +141,5 @@ def load_new_images(
         on_bad=config.on_bad,
         decoding=config.decoding,
     )
-    refuse_overlap(good.records, run.part(SPLIT), unseen, reason)
+    check_provenance(run, detector.provenance).refuse_overlap(good.records, unseen, reason)
     return good

@@ -6,19 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasad.data import Category, GoodSplit, read_category
-from kerasad.data.split import (
-    LABELLED,
-    PARTS,
-    read_split,
-    refuse_overlap,
-    restore_split,
-)
+from kerasad.data.split import LABELLED, PARTS
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
-from kerasad.runs.run import HISTORY, METRICS, SPLIT, Run
+from kerasad.runs.folder import HISTORY, METRICS, lock_run
+from kerasad.runs.run import Run, check_provenance, write_summaries
 from kerasad.training.callbacks import read_history
 from kerasad.training.locations import full_path, resolve_data
 from kerasad.training.recipes import find_recipe
@@ -34,12 +29,21 @@ def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[st
         verbose: int. 0 hides the progress bar.
 
     Returns:
-        The metrics of `kerasad.evaluate`, and `data`.
+        The metrics of `kerasad.evaluate`, `data`, and the `calibration_id` of the detector.
+
+    Raises:
+        InputError: The data cannot be used, or another command is changing the run.
     """
+    with lock_run(run.path):
+        return _evaluate(run, data, verbose)
+
+
+def _evaluate(run, data, verbose):
     config = run.config
     data = data or config.data.path
     train_seconds, reason = _train_seconds(run)
     detector = run.load_detector()
+    write_summaries(detector, run.path)
     category = open_test_data(run, detector, data)
     with category.name_bad_files():
         metrics = evaluate(
@@ -58,6 +62,7 @@ def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[st
     if reason is not None:
         metrics["notes"]["train_seconds"] = reason
     metrics["data"] = full_path(data)
+    metrics["calibration_id"] = detector.decision.calibration_id
     write_metrics(run.path / METRICS, metrics)
     return metrics
 
@@ -83,13 +88,12 @@ def open_test_data(
     config = run.config
     reading = config.data
     index = read_category(resolve_data(data), on_bad=reading.on_bad, decoding=reading.decoding)
-    split_path = run.part(SPLIT)
-    hashes = read_split(split_path)
+    known = check_provenance(run, detector.provenance)
     if index.layout == "folder":
-        seen = {content for part in hashes.values() for content in part}
+        seen = known.hashes(*PARTS, LABELLED)
         unseen = tuple(record for record in index.good if record.content_hash not in seen)
         index = dataclasses.replace(index, test=unseen)
-    labelled = hashes[LABELLED]
+    labelled = known.hashes(LABELLED)
     left_out = tuple(record for record in index.test if record.content_hash in labelled)
     index = index.without_test(labelled)
     if not index.test:
@@ -97,11 +101,9 @@ def open_test_data(
             f"{data} has no image that the run has not seen: name test images or more good "
             "images with --data, or look at single images with `kerasad predict`."
         )
-    refuse_overlap(
-        index.test, split_path, PARTS, "metrics on images that a run has seen mean nothing"
-    )
+    known.refuse_overlap(index.test, PARTS, "metrics on images that a run has seen mean nothing")
     try:
-        split = restore_split(split_path, index.good, ("train", "validation"))
+        split = known.restore(index.good, ("train", "validation"))
     except InputError:
         split = GoodSplit((), (), ())
     return Category(

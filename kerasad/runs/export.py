@@ -7,11 +7,12 @@ from pathlib import Path
 
 from kerasad.data import read_category, read_images
 from kerasad.data.image_files import ImageRecord
-from kerasad.data.split import read_split
+from kerasad.data.provenance import Provenance
+from kerasad.data.split import LABELLED, PARTS
 from kerasad.errors import InputError
 from kerasad.export import export_saved_model
 from kerasad.export.sendable import count_unsendable
-from kerasad.runs.run import SPLIT, Run, read_thresholds
+from kerasad.runs.run import Run, check_provenance
 from kerasad.training.locations import resolve_data
 
 
@@ -42,11 +43,12 @@ def export_run(
     limit = pixel_limit or reading.served_pixel_limit or reading.pixel_limit
     decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
     detector = run.load_detector()
-    hashes = read_split(run.part(SPLIT))
-    files, files_from = comparison_images(run, data, hashes)
+    provenance = check_provenance(run, detector.provenance)
+    files, files_from = comparison_images(run, data, provenance)
+    hashes = {part: provenance.hashes(part) for part in (*PARTS, LABELLED)}
     metrics = run.metrics
-    thresholds = read_thresholds(detector.calibration_summary())
-    if metrics is not None and read_thresholds(metrics) != thresholds:
+    current = detector.decision.calibration_id
+    if metrics is not None and metrics.get("calibration_id") != current:
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
     elif metrics is not None:
         metrics = {name: value for name, value in metrics.items() if name != "data"}  # a path
@@ -78,7 +80,7 @@ def count_own_unsendable(run: Run, hashes: dict[str, dict[str, str]]) -> dict[st
 
 
 def comparison_images(
-    run: Run, data: str | None, hashes: dict[str, dict[str, str]]
+    run: Run, data: str | None, provenance: Provenance
 ) -> tuple[Sequence[ImageRecord], str]:
     """Returns images to compare an export on, and what they are; none if the folder is gone."""
     reading = run.config.data
@@ -93,7 +95,7 @@ def comparison_images(
     except InputError:
         return (), ""
     for parts in (("calibration",), ("train", "validation")):
-        known = {content for part in parts for content in hashes[part]}
+        known = provenance.hashes(*parts)
         records = [record for record in good if record.content_hash in known]
         if records:
             return records, f"{' and '.join(parts)} images of the run"

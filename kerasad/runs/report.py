@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from kerasad.data import Category
-from kerasad.data.split import LABELLED, read_split
+from kerasad.data.split import LABELLED, PARTS
+from kerasad.detector import AnomalyDetector
 from kerasad.files import replace_file
 from kerasad.report.build import RunFacts, build_report, check_report_possible
 from kerasad.runs.evaluate import open_test_data
-from kerasad.runs.run import HISTORY, REPORT, SPLIT, Run, read_thresholds
+from kerasad.runs.folder import HISTORY, REPORT, lock_run
+from kerasad.runs.run import Run, write_summaries
 from kerasad.training.callbacks import read_history
 
 
@@ -20,10 +22,19 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
 
     Returns:
         Path of the page.
+
+    Raises:
+        InputError: A part of a run is missing or damaged, or another command is changing the run.
     """
     check_report_possible()
-    facts = _read_facts(run)
+    with lock_run(run.path):
+        return _report(run, beside)
+
+
+def _report(run, beside):
     detector = run.load_detector()
+    write_summaries(detector, run.path)
+    facts = _read_facts(run, detector)
     models = {}
     if beside is not None:
         title = f"{beside.config.model.name} ({beside.path.name})"
@@ -34,7 +45,7 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
     def load_data() -> Category:
         data = (facts.metrics or {}).get("data") or facts.config.data.path
         # Images that the other run learned from are no test images either.
-        exclude = () if beside is None else read_split(beside.part(SPLIT))[LABELLED]
+        exclude = () if beside is None else beside.provenance.hashes(LABELLED)
         return open_test_data(run, detector, data, exclude)
 
     def load_history():
@@ -47,20 +58,19 @@ def report_run(run: Run, beside: Run | None = None) -> Path:
     return run.path / REPORT
 
 
-def _read_facts(run: Run) -> RunFacts:
-    metrics, calibration = run.metrics, run.calibration
+def _read_facts(run: Run, detector: AnomalyDetector) -> RunFacts:
+    metrics, calibration = run.metrics, detector.calibration_summary()
     notes = [calibration["note"]] if calibration.get("note") else []
-    if metrics is not None and read_thresholds(metrics) != read_thresholds(calibration):
+    if metrics is not None and metrics.get("calibration_id") != calibration["calibration_id"]:
         notes.append(
             "The run was calibrated again after its evaluation: the metrics belong to the earlier "
             "thresholds. Run `kerasad evaluate` and then this again."
         )
-    split = read_split(run.path / SPLIT) if (run.path / SPLIT).is_file() else {}
     return RunFacts(
         name=run.path.name,
         config=run.config,
         calibration=calibration,
         metrics=metrics,
-        split_sizes={part: len(files) for part, files in split.items()},
+        split_sizes={part: len(detector.provenance.hashes(part)) for part in (*PARTS, LABELLED)},
         notes=notes,
     )

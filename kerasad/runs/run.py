@@ -1,36 +1,23 @@
-"""The RUN folder: created whole or not at all, opened with errors that name what is missing."""
+"""A finished run: its parts, opened with errors that name what is missing."""
 
 import contextlib
+import json
 import os
-import shutil
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import keras
-
+from kerasad.data.provenance import Provenance, read_provenance
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json
+from kerasad.locks import locked
 from kerasad.models.base import AnomalyModel
+from kerasad.runs.folder import CALIBRATION, CONFIG, DETECTOR, METRICS, MODEL, SPLIT, recover
+from kerasad.runs.keras_file import TRAIN_AGAIN, load_keras
 from kerasad.training.config import RunConfig, load_config
-from kerasad.training.recipes import import_models
 
-CONFIG = "config.json"
-SPLIT = "split.json"
-HISTORY = "history.csv"
-MODEL = "model.keras"
-DETECTOR = "detector.keras"
-CALIBRATION = "calibration.json"
-METRICS = "metrics.json"
-REPORT = "report.html"
 EVALUATE_AGAIN = "write it again with `kerasad evaluate RUN`"
-CALIBRATE_AGAIN = "write it again with `kerasad calibrate RUN --false-alarm-rate P`"
-TRAIN_AGAIN = "restore it from a copy of the run, or train again"
 
 
 @dataclass(frozen=True)
@@ -59,13 +46,13 @@ class Run:
         return read_json(path, (), EVALUATE_AGAIN) if path.is_file() else None
 
     @property
-    def calibration(self) -> dict[str, Any]:
-        """The content of `calibration.json`.
+    def provenance(self) -> Provenance:
+        """Which images made the detector, read without loading it.
 
         Raises:
-            InputError: The file is missing or damaged.
+            InputError: The detector is missing or damaged, or does not say it.
         """
-        return read_json(self.part(CALIBRATION), ("threshold",), CALIBRATE_AGAIN)
+        return check_provenance(self, read_provenance(self.part(DETECTOR)))
 
     def part(self, name: str) -> Path:
         """Returns the path of a file of the run.
@@ -89,10 +76,20 @@ class Run:
     def load_detector(self) -> AnomalyDetector:
         """Loads the detector: the trained model, its experts, their calibration, the decision.
 
+        What a killed command has left out of date in `split.json` and `calibration.json` is
+        written again, unless another command is changing the run.
+
         Raises:
             InputError: The file is missing or damaged, or holds something else.
         """
-        return load_keras(self.part(DETECTOR), AnomalyDetector)
+        path = self.part(DETECTOR)
+        read = path.stat()
+        detector = load_keras(path, AnomalyDetector)
+        if not all(_says(self.path / name, said) for name, said in _summaries(detector).items()):
+            with contextlib.suppress(OSError), locked(self.path) as is_ours:
+                if is_ours and os.path.samestat(read, path.stat()):
+                    write_summaries(detector, self.path)
+        return detector
 
 
 def open_run(path: str | Path) -> Run:
@@ -102,6 +99,7 @@ def open_run(path: str | Path) -> Run:
         InputError: There is no such folder, or it is not a run.
     """
     path = Path(path)
+    recover(path)
     if not path.is_dir():
         raise InputError(f"{path} is not a folder: name the RUN that `kerasad train` wrote.")
     if not (path / CONFIG).is_file():
@@ -109,147 +107,60 @@ def open_run(path: str | Path) -> Run:
     return Run(path)
 
 
-@contextlib.contextmanager
-def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Gives a new folder that becomes `path` if the block succeeds, and is deleted if it fails.
-
-    The folder has a temporary name beside `path` until then. An existing run is replaced only
-    when its successor is complete, so a failed training never destroys one.
-
-    Args:
-        path: str or Path. The run to create.
-        overwrite: bool. Replace an existing run. Other folders are never replaced.
-
-    Yields:
-        The temporary folder.
+def check_provenance(run: Run, provenance: Provenance) -> Provenance:
+    """Returns the record of a run's images.
 
     Raises:
-        InputError: `path` exists (and `overwrite` is False, or it is not a run), or its parent
-            cannot be written.
+        InputError: It is empty, so that nobody knows which images are new to the run.
     """
-    path = Path(path).absolute()
-    _check_free(path, overwrite)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
-    except OSError as error:
+    if not provenance.images("train"):
         raise InputError(
-            f"{path} cannot be created ({error.strerror or error}): choose another --output, in a "
-            "folder that may be written."
-        ) from error
-    work.chmod(0o755)  # mkdtemp makes folders private; a run is not
-    try:
-        yield work
-        _check_free(path, overwrite)  # someone may have been quicker
-        _put_in_place(work, path)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            f"{run.path / DETECTOR} does not say which images trained it: {TRAIN_AGAIN}."
+        )
+    return provenance
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not path.is_dir() or not (path / CONFIG).is_file():
-        raise InputError(f"{path} exists and is not a run: choose another --output.")
-    if not overwrite:
-        raise InputError(f"{path} exists: choose another --output or pass --overwrite.")
-
-
-def _put_in_place(work: Path, path: Path) -> None:
-    if not path.exists():
-        os.rename(work, path)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old-", dir=path.parent))
-    os.rename(path, aside / path.name)
-    try:
-        os.rename(work, path)
-    except OSError:
-        os.rename(aside / path.name, path)
-        raise
-    finally:
-        if path.exists():  # else `aside` holds the only copy of the old run
-            shutil.rmtree(aside, ignore_errors=True)
-
-
-def save_detector(
-    detector: AnomalyDetector, folder: Path, split: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Writes `detector.keras` and its summary, `calibration.json`.
+def save_detector(detector: AnomalyDetector, folder: Path) -> dict[str, Any]:
+    """Writes `detector.keras`, in one step, and then what people read of it.
 
     Args:
         detector: AnomalyDetector.
-        folder: Path. The run.
-        split: dict or None. New content of `split.json`, if other images calibrate the run now.
+        folder: Path. The run, locked, see `lock_run`.
 
     Returns:
         The content of `calibration.json`.
     """
-    summary = detector.calibration_summary()
-    with replace_file(folder / DETECTOR) as work:
+    with replace_file(folder / DETECTOR, alone=True) as work:
         detector.save(work)
-        if split is not None:
-            # First, so that no calibration image can pass for a test image if this is stopped.
-            write_json(folder / SPLIT, split)
-    write_json(folder / CALIBRATION, summary)
-    return summary
+    return write_summaries(detector, folder)
 
 
-def read_thresholds(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Returns both thresholds of `metrics.json` or of a calibration; one twice without a band.
+def write_summaries(detector: AnomalyDetector, folder: Path) -> dict[str, Any]:
+    """Writes `split.json` and `calibration.json` where they do not say what the detector says.
 
-    Metrics with other thresholds than the calibration's are older than it.
-    """
-    threshold = values.get("threshold")
-    return threshold, values.get("review_threshold", threshold)
-
-
-Wanted = TypeVar("Wanted", bound=keras.Model)
-
-
-def load_keras(path: str | Path, wanted: type[Wanted]) -> Wanted:
-    """Loads a `.keras` file of this package, with `safe_mode` on.
+    They are for people; no command reads them. A command that was killed after it had written the
+    detector leaves older ones.
 
     Args:
-        path: str or Path.
-        wanted: class. What the file must hold.
+        detector: AnomalyDetector.
+        folder: Path. The run, locked, see `lock_run`.
 
-    Raises:
-        InputError: The file is missing, cut off or damaged, or holds something else.
+    Returns:
+        The content of `calibration.json`.
     """
-    import_models()
-    _refuse_damaged(Path(path))
-    try:
-        found = keras.saving.load_model(path, safe_mode=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # the content of a file can make Keras raise anything
-        first = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise InputError(
-            f"{path} cannot be loaded as a Keras model: {first.rstrip('.')}; {TRAIN_AGAIN}."
-        ) from error
-    if not isinstance(found, wanted):
-        raise InputError(
-            f"{path} holds a {type(found).__name__}, not an {wanted.__name__}: it is another file "
-            f"under this name; {TRAIN_AGAIN}."
-        )
-    return found
+    summaries = _summaries(detector)
+    for name, values in summaries.items():
+        if not _says(folder / name, values):
+            write_json(folder / name, values)
+    return summaries[CALIBRATION]
 
 
-def _refuse_damaged(path: Path) -> None:
-    """Compares every part of an archive with its checksum: Keras ignores some kinds of damage."""
+def _summaries(detector):
+    return {SPLIT: detector.provenance.to_dict(), CALIBRATION: detector.calibration_summary()}
+
+
+def _says(path, values):
     try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}: name a Keras file.") from error
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read: {error.strerror}.") from error
-    except zipfile.BadZipFile as error:
-        raise InputError(
-            f"{path} is not a whole Keras file ({path.stat().st_size} bytes that are not a "
-            f"complete zip archive: cut off, or something else): {TRAIN_AGAIN}."
-        ) from error
-    except (OSError, ValueError, RuntimeError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is damaged ({error}): {TRAIN_AGAIN}.") from error
-    if broken is not None:
-        raise InputError(f"{path} is damaged (its part {broken} fails its check): {TRAIN_AGAIN}.")
+        return json.loads(path.read_text(encoding="utf-8")) == values
+    except (OSError, ValueError, RecursionError):
+        return False

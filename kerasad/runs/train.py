@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 
 from kerasad.data.category import Category
-from kerasad.data.split import write_split
-from kerasad.runs.run import CONFIG, HISTORY, MODEL, SPLIT, Run, create_run, open_run, save_detector
+from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run
+from kerasad.runs.run import Run, open_run, save_detector
 from kerasad.training.building import (
     build_model,
     check_before_training,
@@ -58,7 +58,6 @@ def train_run(
         check_before_training(category, config)
         epochs = choose_epochs(config.model, settings, category)
         settings = dataclasses.replace(settings, epochs=epochs)
-        write_split(work / SPLIT, category.split, category.labelled)
         model = build_model(config.model, category.image_shape, settings.seed)
         data = with_served_limit(config.data, category)
         config = with_full_paths(RunConfig(data, resolved, settings))

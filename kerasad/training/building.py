@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasad.data import load_category
 from kerasad.data.category import Category
+from kerasad.data.provenance import Provenance
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.conformal import conformal_rules
 from kerasad.detector.tiling import TileGrid
@@ -136,4 +137,5 @@ def make_detector(
         on_crops=on_crops,
         verbose=verbose,
     )
+    detector.record_images(Provenance.from_split(category.split, category.labelled))
     return detector

@@ -12,9 +12,10 @@ from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, unpack_inputs
 from kerasad.data.loading import load_good_images, load_images
 from kerasad.data.pipeline import make_dataset
+from kerasad.data.provenance import Provenance
 from kerasad.data.source import ImageSource
-from kerasad.data.split import write_split
 from kerasad.errors import InputError
+from kerasad.files import write_json
 
 
 def save(path, size=(32, 32), seed=0):
@@ -90,7 +91,7 @@ def test_the_split_and_the_order_repeat_under_a_seed(folder):
 
 def test_a_split_file_gives_the_split_of_its_run(folder, tmp_path):
     run = load_category(folder, 32, seed=3)
-    write_split(tmp_path / "split.json", run.split)
+    write_json(tmp_path / "split.json", Provenance.from_split(run.split).to_dict())
     assert load_category(folder, 32, seed=9, split=tmp_path / "split.json").split == run.split
 
 

@@ -8,8 +8,9 @@ from PIL import Image
 from kerasad.data import CategoryIndex, ImageRecord, load_category
 from kerasad.data.index import choose_labelled, read_labelled
 from kerasad.data.pipeline import mix_labelled
-from kerasad.data.split import read_split, split_good, write_split
+from kerasad.data.provenance import Provenance
 from kerasad.errors import InputError
+from kerasad.files import write_json
 
 
 def record(name, defect="good", content=None):
@@ -63,12 +64,6 @@ def test_an_image_that_is_good_and_labelled_defective_is_refused():
         make_index().set_apart([labelled])
 
 
-def test_split_json_lists_the_labelled_images(tmp_path):
-    records = [record(f"{i}.png") for i in range(6)]
-    write_split(tmp_path / "split.json", split_good(records), [record("bad.png", "cut")])
-    assert read_split(tmp_path / "split.json")["labelled"] == {"hash of bad.png": "bad.png"}
-
-
 def test_every_batch_has_labelled_images_after_the_good_ones():
     good = tf.data.Dataset.from_tensor_slices(np.zeros((21, 2, 2, 3), "float32")).batch(16)
     bad = tf.data.Dataset.from_tensor_slices(np.ones((3, 2, 2, 3), "float32")).batch(3)
@@ -94,7 +89,8 @@ def test_a_share_is_set_apart_when_a_category_is_loaded(category):
 
 def test_labelled_images_stay_out_of_a_test_set_that_split_json_restores(category, tmp_path):
     data = load_category(category, image_size=32, labelled_share=0.02)
-    write_split(tmp_path / "split.json", data.split, data.labelled)
+    record = Provenance.from_split(data.split, data.labelled)
+    write_json(tmp_path / "split.json", record.to_dict())
     again = load_category(category, image_size=32, split=tmp_path / "split.json")
     assert again.index.test == data.index.test
 

@@ -6,8 +6,8 @@ import pytest
 
 from kerasad.export import export_saved_model
 from kerasad.runs.evaluate import evaluate_run
+from kerasad.runs.folder import CALIBRATION
 from kerasad.runs.report import report_run
-from kerasad.runs.run import CALIBRATION
 from kerasad.runs.train import train_run
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.fitting import watched_epochs

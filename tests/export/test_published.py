@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from kerasad.data.decoding import decode_bytes, read_header
 from kerasad.data.geometry import resize_image
-from kerasad.data.split import read_split
 from kerasad.export import execution
 from kerasad.runs import export
 from kerasad.runs.export import comparison_images
@@ -117,28 +116,30 @@ def test_without_calibration_images_a_run_is_compared_on_others(run, tmp_path):
     """On its training images, and without those on none of its own."""
     shutil.copytree(run, tmp_path / "run")
     copy = Run(tmp_path / "run")
-    hashes = read_split(copy.part("split.json"))
-    files, origin = comparison_images(copy, None, hashes)
-    assert {file.content_hash for file in files} == set(hashes["calibration"])
+    known = copy.provenance
+    files, origin = comparison_images(copy, None, known)
+    assert {file.content_hash for file in files} == set(known.hashes("calibration"))
     assert origin == "calibration images of the run"
-    files, origin = comparison_images(copy, None, {**hashes, "calibration": {"other": "x.png"}})
+    files, origin = comparison_images(copy, None, known.replace(calibration=()))
     assert len(files) == 6
     assert origin == "train and validation images of the run"
-    files, origin = comparison_images(copy, str(run.parent / "plates" / "00.png"), hashes)
+    files, origin = comparison_images(copy, str(run.parent / "plates" / "00.png"), known)
     assert (len(files), origin) == (1, "images of 00.png")
     config = json.loads((copy.path / "config.json").read_text())
     config["data"]["path"] = str(tmp_path / "gone")
     (copy.path / "config.json").write_text(json.dumps(config))
-    assert comparison_images(copy, None, hashes)[0] == ()
+    assert comparison_images(copy, None, known)[0] == ()
 
 
-@pytest.mark.parametrize("stale", [None, "threshold", "review_threshold"])
+@pytest.mark.parametrize("stale", [False, True])
 def test_metrics_from_before_the_last_calibration_are_left_out(run, tmp_path, monkeypatch, stale):
     copy = Run(shutil.copytree(run, tmp_path / "run"))
-    threshold = copy.load_detector().threshold
-    metrics = {"image_auroc": 0.9, "threshold": threshold, "data": "/home/someone/plates"}
-    if stale is not None:
-        metrics[stale] = threshold + 1
+    current = copy.load_detector().decision.calibration_id
+    metrics = {
+        "image_auroc": 0.9,
+        "calibration_id": "another" if stale else current,
+        "data": "/home/someone/plates",
+    }
     (copy.path / "metrics.json").write_text(json.dumps(metrics))
     given = {}
     monkeypatch.setattr(export, "export_saved_model", lambda *_, **options: given.update(options))
@@ -147,7 +148,7 @@ def test_metrics_from_before_the_last_calibration_are_left_out(run, tmp_path, mo
     if stale:
         assert list(found) == ["notes"]
     else:
-        assert found == {"image_auroc": 0.9, "threshold": threshold}
+        assert found == {"image_auroc": 0.9, "calibration_id": current}
 
 
 @pytest.mark.parametrize("data", ["present", "gone"])

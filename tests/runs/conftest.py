@@ -10,7 +10,8 @@ from command_line import must, write_image
 from helpers import TINY_MODEL
 from PIL import Image
 
-from kerasad.files import locked, replace_file, write_json
+from kerasad.files import replace_file, write_json
+from kerasad.locks import locked
 
 TINY = {
     "data": {"image_size": "32", "batch_size": 4},

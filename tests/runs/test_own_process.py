@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kerasad.files import lock_folder, locked
+from kerasad.locks import lock_folder, locked
 from kerasad.runs.own_process import ProcessFailedError, _describe_end, call_in_process
 
 
@@ -38,7 +38,7 @@ def test_the_process_ends_with_its_parent_that_is_killed(tmp_path):
     (tmp_path / "held").mkdir()
     log = tmp_path / "log"
     child = (
-        "import time; from kerasad.files import lock_folder; "
+        "import time; from kerasad.locks import lock_folder; "
         f"handle = lock_folder({str(tmp_path / 'held')!r}); "
         "print('ready', flush=True); time.sleep(600)"
     )

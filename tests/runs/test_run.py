@@ -5,7 +5,9 @@ import keras
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.runs.run import create_run, load_keras, open_run
+from kerasad.runs.folder import create_run
+from kerasad.runs.keras_file import load_keras
+from kerasad.runs.run import open_run
 
 
 def make_run(path, text="{}"):
@@ -144,14 +146,6 @@ def test_a_file_of_another_type_is_named_with_its_type(tmp_path, network):
         run.load_detector()
     with pytest.raises(InputError, match=r"model\.keras holds a Sequential, not an AnomalyModel"):
         run.load_model()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "3", "{}", "{"])
-def test_a_damaged_calibration_says_how_to_get_it_anew(tmp_path, text):
-    run = open_run(make_run(tmp_path / "run"))
-    (run.path / "calibration.json").write_text(text)
-    with pytest.raises(InputError, match=r"calibration\.json .*kerasad calibrate RUN"):
-        _ = run.calibration
 
 
 @pytest.mark.parametrize("text", ["", "[]"])
