@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and folders of long work that can be continued."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -27,9 +28,8 @@ def replace_file(path: str | Path, alone: bool = False) -> Iterator[Path]:
         OSError: The disk or the folder refuses; it names `path`, not the temporary name.
     """
     path = Path(path)
-    work = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
-    if alone:
-        work = work.with_suffix("") / path.name
+    name = f".{path.stem}.partial-{os.getpid()}"
+    work = path.with_name(name) / path.name if alone else path.with_name(name + path.suffix)
     try:
         work.parent.mkdir(parents=True, exist_ok=True)
         yield work
