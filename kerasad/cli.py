@@ -91,8 +91,7 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     from kerasad.runs.train import train_run
 
     resolved = resolve_config(data, config, options)
-    run = train_run(resolved, output, overwrite=overwrite, echo=click.echo)
-    _echo_note(run.calibration)
+    train_run(resolved, output, overwrite=overwrite, echo=click.echo)
 
 
 @main.command()
@@ -245,7 +244,8 @@ def calibrate(
     opened = open_run(run)
     summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
     click.echo(describe_calibration(summary))
-    _echo_note(summary)
+    if summary["note"]:
+        click.echo(f"Note: {summary['note']}")
     click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
     if (opened.path / METRICS).is_file():
         click.echo(f"{METRICS} belongs to the thresholds before: run `kerasad evaluate` again.")
@@ -322,8 +322,3 @@ def export(
     if note := describe_unsendable(version):
         click.echo(f"Note: {note}")
     click.echo(f"Written to {version}")
-
-
-def _echo_note(calibration: dict[str, Any]) -> None:
-    if calibration["note"]:
-        click.echo(f"Note: {calibration['note']}")

@@ -96,7 +96,10 @@ class Provenance:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the record, ready for JSON: for each part the path and hash of each file."""
-        listed = {part: [image._asdict() for image in self.images(part)] for part in ALL_PARTS}
+        listed = {
+            part: [{"path": image.path, "sha256": image.sha256} for image in self.images(part)]
+            for part in ALL_PARTS
+        }
         return {"calibration_on_crops": self.calibration_on_crops, "note": self.note, **listed}
 
     def images(self, part: str) -> tuple[SeenImage, ...]:

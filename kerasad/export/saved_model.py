@@ -113,7 +113,7 @@ def export_saved_model(
         )
         write_json(draft.folder / MODEL_CARD, card)
         # Before the version is there: whoever sees it can serve it.
-        write_server_files(draft.base, detector.image_size)
+        write_server_files(draft.base, detector.image_size, draft.scratch)
         return draft.publish()
 
 

@@ -6,6 +6,7 @@ runs the warm-up requests of a version before it answers, so that no client wait
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import tensorflow as tf
 from kerasad.errors import InputError
 from kerasad.export.execution import WARMUP
 from kerasad.export.signatures import SERVING_BYTES, SERVING_DEFAULT
-from kerasad.files import replace_file
+from kerasad.files import sync
 
 MODELS = "models.config"
 BATCHING = "batching.config"
@@ -71,8 +72,11 @@ def read_batch_sizes(base: Path, image_size: tuple[int, int]) -> list[int]:
     return default_batch_sizes(image_size)
 
 
-def write_server_files(base: Path, image_size: tuple[int, int]) -> None:
-    """Writes `models.config` and `batching.config` unless they exist: the user may edit them."""
+def write_server_files(base: Path, image_size: tuple[int, int], scratch: Path) -> None:
+    """Writes `models.config` and `batching.config` unless they exist: the user may edit them.
+
+    They are written in `scratch` and renamed, so that nothing half stays beside the versions.
+    """
     sizes = default_batch_sizes(image_size)
     texts = {
         MODELS: _MODELS_TEXT.format(name=_quoted(base.name), path=_quoted(f"/models/{base.name}")),
@@ -83,8 +87,10 @@ def write_server_files(base: Path, image_size: tuple[int, int]) -> None:
     }
     for name, text in texts.items():
         if not (base / name).exists():
-            with replace_file(base / name) as work:
-                work.write_text(text, encoding="utf-8")
+            work = scratch / name
+            work.write_text(text, encoding="utf-8")
+            sync(work)
+            os.replace(work, base / name)
 
 
 def _quoted(text: str) -> str:

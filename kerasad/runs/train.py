@@ -74,8 +74,10 @@ def train_run(
                 fit(model, category, epochs, settings.seed, work / HISTORY, verbose)
             model.save(work / MODEL)
             detector = make_detector(model, category, config, verbose)
-        save_detector(detector, work)
+        summary = save_detector(detector, work)
     run = open_run(output)
+    if summary["note"]:
+        echo(f"Note: {summary['note']}")
     echo(f"The run is in {run.path}. Next: {_next_command(run, category)}")
     return run
 

@@ -1,3 +1,4 @@
+import os
 import re
 import sys
 
@@ -33,11 +34,20 @@ def test_batch_sizes_are_powers_of_two_that_fit_large_images():
     assert default_batch_sizes((2048, 2048)) == [1]
 
 
-def test_models_config_is_what_the_server_reads(tmp_path):
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+def test_models_config_is_what_the_server_reads(tmp_path, scratch):
     from tensorflow_serving.config import model_server_config_pb2
 
     base = tmp_path / 'odd "name"'
-    write_server_files(base, (64, 64))
+    base.mkdir()
+    write_server_files(base, (64, 64), scratch)
+    assert sorted(os.listdir(base)) == [BATCHING, MODELS]
     text = (base / MODELS).read_text()
     message = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     (config,) = message.model_config_list.config
@@ -49,19 +59,19 @@ def test_models_config_is_what_the_server_reads(tmp_path):
     assert message.model_config_list.config[0].version_labels == {"stable": 1, "canary": 2}
 
 
-def test_the_largest_allowed_batch_is_the_largest_batch(tmp_path):
-    write_server_files(tmp_path, (512, 512))
+def test_the_largest_allowed_batch_is_the_largest_batch(tmp_path, scratch):
+    write_server_files(tmp_path, (512, 512), scratch)
     text = (tmp_path / BATCHING).read_text()
     assert re.findall(r"^max_batch_size { value: (\d+) }$", text, re.M) == ["4"]
     assert re.findall(r"^allowed_batch_sizes: (\d+)$", text, re.M) == ["1", "2", "4"]
 
 
-def test_files_that_a_user_has_changed_stay_and_count(tmp_path):
+def test_files_that_a_user_has_changed_stay_and_count(tmp_path, scratch):
     (tmp_path / BATCHING).write_text(
         "max_batch_size { value: 6 }\n# allowed_batch_sizes: 5\n"
         "allowed_batch_sizes: 3\nallowed_batch_sizes : [1, 6]\n"
     )
-    write_server_files(tmp_path, (64, 64))
+    write_server_files(tmp_path, (64, 64), scratch)
     assert "value: 6" in (tmp_path / BATCHING).read_text()
     assert read_batch_sizes(tmp_path, (64, 64)) == [1, 3, 6]
     (tmp_path / BATCHING).write_text("max_batch_size { value: 6 }\n")

@@ -141,8 +141,8 @@ def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(t
     assert f"Next: kerasad predict {tmp_path / 'run'}" in result.output
     assert "Fewer than 5 good images" in result.output
     run = Run(tmp_path / "run")
-    assert run.calibration["false_alarm_rate"]["guaranteed"] is None
     detector = run.load_detector()
+    assert detector.calibration_summary()["false_alarm_rate"]["guaranteed"] is None
     assert detector.image_size == (64, 48)
     assert detector.model.image_shape == (32, 32, 3)
     assert detector.overlap == 8
