@@ -20,7 +20,8 @@ from kerasad.data.earlier_results import (
     read_overlays,
 )
 from kerasad.errors import InputError
-from kerasad.files import can_lock, lock_folder, replace_file
+from kerasad.files import replace_file
+from kerasad.locks import can_lock, lock_folder
 from kerasad.runs.result_files import OVERLAYS, TABLE, ResultFiles
 
 COMPLETE = "complete"

@@ -8,7 +8,7 @@ import pytest
 
 from kerasad.data.earlier_results import WORK
 from kerasad.errors import InputError, describe_machine_failure
-from kerasad.files import lock_folder
+from kerasad.locks import lock_folder
 from kerasad.runs.result_files import safe_cell
 from kerasad.runs.result_folder import refuse_blocked, replace_results
 
