@@ -115,10 +115,11 @@ def score_good_images(run, data):
     """Returns the scores of a run's calibration images and of the good test images."""
     from kerasad.runs.evaluate import open_test_data
     from kerasad.runs.run import open_run
+    from kerasad.training.locations import with_data
 
     run = open_run(run)
     detector = run.load_detector()
-    category = open_test_data(run, detector, data or run.config.data.path)
+    category = open_test_data(run, detector, with_data(run.config.data, data))
     return pool_scores(detector, category.test)
 
 

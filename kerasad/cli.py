@@ -14,7 +14,9 @@ from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
     FOLDER,
+    FOLDER_OPTIONS,
     MODEL_OPTIONS,
+    given,
     read_list,
     resolve_config,
     section_options,
@@ -187,7 +189,8 @@ def benchmark(
 @main.command()
 @click.argument("run")
 @click.option("--data", help="Test images. [default: the data of the run]")
-def evaluate(run: str, data: str | None) -> None:
+@FOLDER_OPTIONS
+def evaluate(run: str, data: str | None, **folders: Any) -> None:
     """Measure RUN on test images; write RUN/metrics.json."""
     from kerasad.metrics.table import format_metrics_table
     from kerasad.runs.evaluate import evaluate_run
@@ -195,7 +198,9 @@ def evaluate(run: str, data: str | None) -> None:
     from kerasad.runs.run import open_run
 
     opened = open_run(run)
-    click.echo(format_metrics_table(evaluate_run(opened, data)))
+    click.echo(
+        format_metrics_table(evaluate_run(opened, data, folders=given(folders), echo=click.echo))
+    )
     click.echo(f"Written to {opened.path / METRICS}")
 
 
@@ -222,6 +227,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @main.command()
 @click.argument("run")
 @click.option("--data", help="Good images that the run has not seen; all of them are used.")
+@FOLDER_OPTIONS
 @click.option("--false-alarm-rate", type=float, help="[default: the rate of the run]")
 @click.option(
     "--review-rate",
@@ -235,6 +241,7 @@ def calibrate(
     false_alarm_rate: float | None,
     review_rate: float | None,
     strict: bool,
+    **folders: Any,
 ) -> None:
     """Set the thresholds of RUN anew; the model stays as it is."""
     from kerasad.runs.calibrate import calibrate_run, describe_calibration
@@ -242,7 +249,9 @@ def calibrate(
     from kerasad.runs.run import open_run
 
     opened = open_run(run)
-    summary = calibrate_run(opened, data, false_alarm_rate, review_rate, strict)
+    summary = calibrate_run(
+        opened, data, false_alarm_rate, review_rate, strict, folders=given(folders)
+    )
     click.echo(describe_calibration(summary))
     if summary["note"]:
         click.echo(f"Note: {summary['note']}")
@@ -254,11 +263,12 @@ def calibrate(
 @main.command()
 @click.argument("run")
 @click.option("--data", required=True, help="Good images that the run has not seen.")
+@FOLDER_OPTIONS
 @click.option(
     "--level", type=float, default=0.05, show_default=True, help="Probability of a false alarm."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(run: str, data: str, level: float, as_json: bool) -> None:
+def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> None:
     """Tell whether new good images still look like those that calibrated RUN.
 
     Nothing is changed. Exit code 0: no drift found; 3: drift; 2: it cannot be told.
@@ -267,7 +277,7 @@ def check(run: str, data: str, level: float, as_json: bool) -> None:
     from kerasad.runs.calibrate import check_run
     from kerasad.runs.run import open_run
 
-    found = check_run(open_run(run), data, level, verbose=not as_json)
+    found = check_run(open_run(run), data, level, verbose=not as_json, folders=given(folders))
     click.echo(json.dumps(found) if as_json else describe_drift(found))
     click.get_current_context().exit(DRIFT if found["drift"] else 0)
 

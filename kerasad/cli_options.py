@@ -65,17 +65,26 @@ def _make_option(field: dataclasses.Field, kind: type) -> Callable:
     if kind is bool:
         # No default: an option that is not given leaves the word to the configuration file.
         return click.option(*words, is_flag=True, default=None, help=text)
-    if field.default is not None:
+    if field.default is not None and field.default != ():
         text += f" [default: {_join(field.default) if kind is tuple else field.default}]"
+    if kind is tuple and not field.default:
+        # A list of folders: the option is repeated, since a name may have a comma.
+        return click.option(*words, multiple=True, callback=_none_if_empty, help=text)
     if "choices" in field.metadata:
         kind = click.Choice(field.metadata["choices"])
     return click.option(*words, type=str if kind is tuple else kind, help=text)
+
+
+def _none_if_empty(context: click.Context, parameter: click.Parameter, values: tuple) -> Any:
+    """An option that is not given leaves the word to the configuration file."""
+    return values or None
 
 
 def _join(values: tuple) -> str:
     return ",".join(map(str, values))
 
 
+FOLDER_OPTIONS = section_options(DataConfig, "good", "bad", "masks")
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(dir_okay=False), help="JSON; options win over it."
 )
@@ -132,3 +141,8 @@ def read_list(name: str, text: str, kind: Callable[[str], Any], what: str) -> li
         return [kind(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(f"--{name} {text} is not {what}.") from error
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

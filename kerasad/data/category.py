@@ -13,7 +13,8 @@ from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.masks import read_mask
 from kerasad.data.source import ImageSource, count_cacheable, image_bytes, name_bad_files
-from kerasad.data.split import GoodSplit, format_split_table
+from kerasad.data.split import GoodSplit
+from kerasad.data.tables import format_split_table
 from kerasad.errors import InputError
 
 # Windows of the one left-out photo must differ between scales and thresholds.

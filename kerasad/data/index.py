@@ -50,6 +50,14 @@ class CategoryIndex:
         test = tuple(record for record in self.test if record.content_hash not in hashes)
         return dataclasses.replace(self, test=test)
 
+    def with_test(self, records: Iterable[ImageRecord]) -> "CategoryIndex":
+        """Returns the index with some of the good images as test images."""
+        chosen = {record.path for record in records}
+        kept = tuple(record for record in self.good if record.path not in chosen)
+        moved = (record for record in self.good if record.path in chosen)
+        test = tuple(sorted((*self.test, *moved), key=lambda record: record.path))
+        return dataclasses.replace(self, good=kept, test=test)
+
     def set_apart(self, labelled: Sequence[ImageRecord]) -> "CategoryIndex":
         """Returns the index without labelled images, or copies of them, among the test images.
 

@@ -47,6 +47,9 @@ def load_category(
     decoding: Decoding = Decoding(),
     labelled: str | os.PathLike | None = None,
     labelled_share: float | None = None,
+    good: Sequence[str] = (),
+    bad: Sequence[str] = (),
+    masks: Sequence[str] = (),
 ) -> Category:
     """Opens one category of images.
 
@@ -69,9 +72,13 @@ def load_category(
         labelled: Folder of images labelled defective, for models that learn from a few of them.
         labelled_share: float or None. Instead of a folder: label some of the defective test
             images, as a share of the training images. Labelled images are no test images.
+        good: Folders of good images, whatever their names say, see `read_category`.
+        bad: Folders of defective images.
+        masks: Folders of masks.
 
     Returns:
-        A `Category`.
+        A `Category`. If the data has defective images, but no good ones to test, a fifth of the
+        good images is set aside for tests, unless the data has a split of its own.
 
     Raises:
         InputError: If the folder, a file or an argument cannot be used; the message names it.
@@ -81,7 +88,7 @@ def load_category(
         check_whole("crops_per_image", crops_per_image, 1)
     if labelled is not None and labelled_share is not None:
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
-    index = read_category(data, on_bad=on_bad, decoding=decoding)
+    index = read_category(data, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks)
     geometry = plan_geometry(index.good, image_size)
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     index, parts = _split(index, split, seed)
@@ -110,8 +117,11 @@ def _split(index, split, seed) -> tuple[CategoryIndex, GoodSplit]:
         known = read_provenance(split)
         parts = known.restore(index.good, source=split)
         # An image that the run was labelled with is no test image.
-        return index.without_test(known.hashes(LABELLED)), parts
-    return index, split_good(index.good, split, seed)
+        index = index.without_test(known.hashes(LABELLED))
+    else:
+        labels = {record.label for record in index.test}
+        parts = split_good(index.good, split, seed, for_test=labels == {1})
+    return index.with_test(parts.test), parts
 
 
 def _check_pixels(geometry, image_size, pixel_limit):
@@ -239,6 +249,9 @@ def load_good_images(
     *,
     on_bad: str = "skip",
     decoding: Decoding = Decoding(),
+    good: Sequence[str] = (),
+    bad: Sequence[str] = (),
+    masks: Sequence[str] = (),
 ) -> GoodImages:
     """Opens good images to calibrate a run with.
 
@@ -250,6 +263,9 @@ def load_good_images(
         batch_size: int. Defaults to `16`.
         on_bad: `"skip"` or `"raise"`. What to do with a file that cannot be read.
         decoding: `Decoding`.
+        good: Folders of good images in one folder, see `read_category`.
+        bad: Folders of defective images.
+        masks: Folders of masks.
 
     Returns:
         `GoodImages`.
@@ -258,7 +274,9 @@ def load_good_images(
         InputError: If there is no usable image, or with `on_bad="raise"` a broken one.
     """
     if isinstance(paths, (str, os.PathLike)) and _is_data_set(Path(paths).expanduser()):
-        index = read_category(paths, on_bad=on_bad, decoding=decoding)
+        index = read_category(
+            paths, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks
+        )
         records, problems = index.good, index.problems
     else:
         records, problems = read_images(paths, on_bad=on_bad, decoding=decoding)

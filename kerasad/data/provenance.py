@@ -55,11 +55,10 @@ class Provenance:
         cls,
         split: GoodSplit,
         labelled: Iterable[ImageRecord] = (),
-        test: Iterable[ImageRecord] = (),
     ) -> "Provenance":
-        """Returns the record of a split, of images labelled defective and of images set aside."""
+        """Returns the record of a split and of images labelled defective."""
         parts = {part: _name(getattr(split, part)) for part in PARTS}
-        parts |= {LABELLED: _name(labelled), TEST: _name(test)}
+        parts |= {LABELLED: _name(labelled), TEST: _name(split.test)}
         return cls(parts, split.calibration_on_crops, split.note)
 
     @classmethod
@@ -178,7 +177,14 @@ class Provenance:
             groups = [by_hash[content] for content in known]
             one_each = part == "calibration" or (self.calibration_on_crops and part == "validation")
             restored[part] = joined(without_copies(groups) if one_each else groups)
-        return GoodSplit(**restored, calibration_on_crops=self.calibration_on_crops, note=self.note)
+        # A test image that is gone changes nothing that was learnt.
+        test = [by_hash[content] for content in self.hashes(TEST) if content in by_hash]
+        return GoodSplit(
+            **restored,
+            calibration_on_crops=self.calibration_on_crops,
+            note=self.note,
+            test=joined(test),
+        )
 
 
 def read_provenance(path: str | os.PathLike) -> Provenance:

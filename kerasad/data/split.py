@@ -4,29 +4,30 @@ The guarantee of the thresholds requires calibration images that nothing else ha
 therefore goes by content: identical files stay together.
 """
 
-from collections import Counter
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerasad.data.image_files import ImageRecord
-from kerasad.data.index import CategoryIndex
-from kerasad.data.problems import format_problems
 from kerasad.errors import InputError
 
 PARTS = ("train", "validation", "calibration")
 LABELLED = "labelled"
 """The part of the images labelled defective."""
 TEST = "test"
-"""The part of the images set aside for tests."""
+"""The part of the good images that are set aside to be tested with the defective ones."""
+TEST_SHARE = 0.2
+# With fewer good images, all are needed to train and to calibrate.
+MIN_IMAGES_FOR_TEST = 10
 # With fewer images, no part could have one and leave enough to learn from.
 MIN_IMAGES = 5
 
 
 @dataclass(frozen=True)
 class GoodSplit:
-    """The three parts of the good images, each sorted by path.
+    """The parts of the good images, each sorted by path.
 
     Args:
         train: tuple of `ImageRecord`.
@@ -36,6 +37,7 @@ class GoodSplit:
         calibration_on_crops: bool. Whether there were too few images: validation and calibration
             then hold the same left-out image, which is used in crops, and nothing is guaranteed.
         note: str or None. A remark for the user.
+        test: tuple of `ImageRecord`. Good images that are set aside to be tested.
     """
 
     train: tuple[ImageRecord, ...]
@@ -43,23 +45,31 @@ class GoodSplit:
     calibration: tuple[ImageRecord, ...]
     calibration_on_crops: bool = False
     note: str | None = None
+    test: tuple[ImageRecord, ...] = ()
 
 
 def split_good(
     records: Sequence[ImageRecord],
     fractions: Sequence[float] = (0.7, 0.1, 0.2),
     seed: int = 0,
+    for_test: bool = False,
 ) -> GoodSplit:
     """Splits good images at random.
 
     Of n different images (by content), validation gets n * v and calibration n * c, rounded and at
     least 1, where (t, v, c) are the fractions divided by their sum; train gets the rest, at least
-    1. The split depends only on the contents and the seed, not on names or order.
+    1. The split depends only on the contents and the seed, not on names or order. Images of one
+    group stay in one part, and are one of the n.
+
+    Validation images of the user's own split calibrate, and nothing else does; they never train.
+    Train and validation then share the rest in the ratio t to v.
 
     Args:
         records: The good images.
         fractions: Three numbers > 0: train, validation, calibration.
         seed: int.
+        for_test: bool. Set a fifth of the images that the user has not split aside to be tested, if
+            there are 10 or more. Defaults to `False`.
 
     Returns:
         A `GoodSplit`. With fewer than 5 different images, one of them is left out of training and
@@ -74,55 +84,79 @@ def split_good(
             "The shares of train, validation and calibration (`fractions`, or --split) must be "
             f"three numbers above 0, such as 0.7,0.1,0.2. Received: {fractions!r}"
         )
-    groups = {}
-    for record in sorted(records, key=lambda record: (record.content_hash, record.path)):
-        groups.setdefault(record.content_hash, []).append(record)
-    groups = list(groups.values())
-    if len(groups) < 2:
+    units = _make_units(records)
+    if len(units) < 2:
         found = f"{len(records)} images" if len(records) != 1 else f"1 image ({records[0].path})"
         raise InputError(
             "At least two different good images are needed, one of them to set thresholds; "
-            f"found {found}, {len(groups)} different; add good images."
+            f"found {found}, {len(units)} different; add good images."
         )
-    order = np.random.default_rng(seed).permutation(len(groups))
-    groups = [groups[position] for position in order]
-    if len(groups) < MIN_IMAGES:
-        return _leave_one_out(groups)
-    num_validation, num_calibration = _count_parts(len(groups), shares / shares.sum())
-    held_out = num_validation + num_calibration
-    return GoodSplit(
-        train=joined(groups[held_out:]),
-        validation=joined(groups[num_calibration:held_out]),
-        calibration=joined(without_copies(groups[:num_calibration])),
-    )
-
-
-def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
-    """Formats a table for people: how many images do what, then the note and all problems.
-
-    Args:
-        index: `CategoryIndex`.
-        split: `GoodSplit` of its good images.
-    """
-    rows = [("train", "good", len(split.train), "")]
-    if split.calibration_on_crops:
-        rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
+    order = np.random.default_rng(seed).permutation(len(units))
+    units = [units[position] for position in order]
+    test, units = _set_aside(units) if for_test else ([], units)
+    own = [unit for unit in units if any(record.part == "validation" for record in unit)]
+    if own:
+        parts = _keep_users_validation(units, own, shares)
+    elif len(units) < MIN_IMAGES:
+        parts = _leave_one_out(units)
     else:
-        rows.append(("validation", "good", len(split.validation), ""))
-        rows.append(("calibration", "good", len(split.calibration), ""))
-    masks = Counter(record.defect for record in index.test if record.mask_paths)
-    classes = Counter((record.label, record.defect) for record in index.test)
-    for (label, name), count in sorted(classes.items()):
-        rows.append(("test", name, count, f"{masks[name]} with a mask" if label else ""))
-    width = max(len(name) for _, name, _, _ in rows)
-    lines = [f"{index.name}: {len(index.good)} good images, {len(index.test)} test images"]
-    for part, name, count, remark in rows:
-        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
-    if split.note:
-        lines.append(f"  note: {split.note}")
-    if index.problems:
-        lines.append(format_problems(index.problems))
-    return "\n".join(lines)
+        num_validation, num_calibration = _count_parts(len(units), shares / shares.sum())
+        held_out = num_validation + num_calibration
+        parts = GoodSplit(
+            train=joined(units[held_out:]),
+            validation=joined(units[num_calibration:held_out]),
+            calibration=joined(without_copies(units[:num_calibration])),
+        )
+    return dataclasses.replace(parts, test=joined(test))
+
+
+def _make_units(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
+    """Returns what a split must not part: images of one content, and images of one group."""
+    units: list[list[ImageRecord]] = []
+    place: dict[tuple[str, str], int] = {}
+    for record in sorted(records, key=lambda record: (record.content_hash, record.path)):
+        keys = [("content", record.content_hash)]
+        if record.group is not None:
+            keys.append(("group", record.group))
+        known = sorted({place[key] for key in keys if key in place})
+        if known:
+            into = known[0]
+        else:
+            into = len(units)
+            units.append([])
+        units[into].append(record)
+        for other in known[1:]:  # this image joins two units
+            units[into] += units[other]
+            units[other] = []
+            place = {key: into if at == other else at for key, at in place.items()}
+        place.update(dict.fromkeys(keys, into))
+    return [unit for unit in units if unit]
+
+
+def _set_aside(units: list[list[ImageRecord]]) -> tuple[list, list]:
+    """Returns units to be tested, and the rest; only what the user has not split is taken."""
+    free = [unit for unit in units if all(record.part is None for record in unit)]
+    if len(free) < MIN_IMAGES_FOR_TEST:
+        return [], units
+    test = free[: max(1, int(len(free) * TEST_SHARE + 0.5))]
+    return test, [unit for unit in units if unit not in test]
+
+
+def _keep_users_validation(units, own, shares) -> GoodSplit:
+    """Calibrates with the user's validation images; the rest is for train and validation."""
+    rest = [unit for unit in units if unit not in own]
+    if len(rest) < 2:
+        raise InputError(
+            "At least two different good images are needed beside the validation images of your "
+            f"own split, which never train; found {len(rest)}; add good images to train."
+        )
+    share = shares[1] / (shares[0] + shares[1])
+    num_validation = min(max(1, int(len(rest) * share + 0.5)), len(rest) - 1)
+    return GoodSplit(
+        train=joined(rest[num_validation:]),
+        validation=joined(rest[:num_validation]),
+        calibration=joined(without_copies(own)),
+    )
 
 
 def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
@@ -136,7 +170,7 @@ def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
 
 
 def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
-    left_out = joined(without_copies(groups[:1]))
+    left_out = joined(without_copies(groups[:1]))[:1]
     note = (
         f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
         f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
@@ -146,8 +180,12 @@ def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
 
 
 def without_copies(groups: Iterable[list[ImageRecord]]) -> list[list[ImageRecord]]:
-    """Returns groups of one image each: the first by its path."""
-    return [[min(group, key=lambda record: record.path)] for group in groups]
+    """Returns one image of each content."""
+    kept: dict[str, ImageRecord] = {}
+    for group in groups:
+        for record in sorted(group, key=lambda record: record.path):
+            kept.setdefault(record.content_hash, record)
+    return [[record] for record in kept.values()]
 
 
 def joined(groups: Iterable[list[ImageRecord]]) -> tuple[ImageRecord, ...]:

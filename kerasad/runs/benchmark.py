@@ -177,9 +177,7 @@ def _plan(
 def _hash_images(config: DataConfig, path: str) -> str:
     """A hash of all images and masks of a category, and of which image is what."""
     # Each training decodes the images anyway; headers and contents are enough here.
-    index = read_category(
-        resolve_data(path), on_bad=config.on_bad, decoding=config.decoding, verify=False
-    )
+    index = read_category(resolve_data(path), verify=False, **config.reading)
     if not index.test:
         raise InputError(
             f"{path} has no test image, so there is nothing to measure: put good ones into "

@@ -1,6 +1,6 @@
 """The verbs `calibrate` and `check`: what good images that a run has not seen say of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasad.data.geometry import whole_batch_size
@@ -11,7 +11,7 @@ from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
 from kerasad.runs.folder import lock_run
 from kerasad.runs.run import Run, check_provenance, save_detector
-from kerasad.training.locations import resolve_data
+from kerasad.training.locations import resolve_data, with_data
 
 
 def calibrate_run(
@@ -21,6 +21,8 @@ def calibrate_run(
     review_rate: float | None = None,
     strict: bool = False,
     verbose: int = 1,
+    *,
+    folders: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Sets the thresholds of a run anew; its model, scales and fusion weights stay.
 
@@ -31,6 +33,7 @@ def calibrate_run(
         review_rate: float or None. None keeps the review band, 0 removes it.
         strict: bool. Refuse a rate that so few images cannot guarantee.
         verbose: int. 0 hides the progress bar.
+        folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
 
     Returns:
         The content of `calibration.json`.
@@ -44,10 +47,10 @@ def calibrate_run(
             "There is nothing to change: give --data, --false-alarm-rate or --review-rate."
         )
     with lock_run(run.path):
-        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose)
+        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders)
 
 
-def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose):
+def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders):
     detector = run.load_detector()
     before = detector.calibration_summary()
     if false_alarm_rate is None:
@@ -64,14 +67,22 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose):
         detector.calibrate(None, **options)
         return save_detector(detector, run.path)
     reason = "thresholds from images that it has seen would promise too much"
-    good = load_new_images(run, detector, data, ("train", "validation", LABELLED), reason)
+    unseen = ("train", "validation", LABELLED)
+    good = load_new_images(run, detector, data, unseen, reason, folders)
     detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
     # The new calibration images must be known: later evaluations refuse them as test images.
     detector.record_images(detector.provenance.replace(calibration=good.records))
     return save_detector(detector, run.path)
 
 
-def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dict[str, Any]:
+def check_run(
+    run: Run,
+    data: str,
+    level: float = 0.05,
+    verbose: int = 1,
+    *,
+    folders: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
     """Tells whether new good images still look like those that calibrated a run.
 
     Nothing is changed.
@@ -81,6 +92,7 @@ def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dic
         data: str. Good images that the run has not seen; all of them are used.
         level: float. Upper limit of the probability of finding drift where there is none.
         verbose: int. 0 hides the progress bar.
+        folders: mapping or None. See `calibrate_run`.
 
     Returns:
         The result of `kerasad.detector.drift.measure_drift`.
@@ -91,7 +103,7 @@ def check_run(run: Run, data: str, level: float = 0.05, verbose: int = 1) -> dic
     check_level(level)
     detector = run.load_detector()
     reason = "images that it has seen say nothing about new ones"
-    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason)
+    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason, folders)
     return measure_drift(detector, good.dataset, level, verbose)
 
 
@@ -119,7 +131,12 @@ def _describe_rate(rate: dict[str, Any]) -> str:
 
 
 def load_new_images(
-    run: Run, detector: AnomalyDetector, data: str, unseen: Sequence[str], reason: str
+    run: Run,
+    detector: AnomalyDetector,
+    data: str,
+    unseen: Sequence[str],
+    reason: str,
+    folders: Mapping[str, Sequence[str]] | None = None,
 ) -> GoodImages:
     """Loads good images as those of the run were loaded.
 
@@ -129,17 +146,17 @@ def load_new_images(
         data: str. The images.
         unseen: names of parts of the run's images, none of which may be among them.
         reason: str. Why not; a part of the error message.
+        folders: mapping or None. See `calibrate_run`.
 
     Raises:
         InputError: There is no image, or the run has seen one.
     """
-    config = run.config.data
+    config = with_data(run.config.data, data, **(folders or {}))
     good = load_good_images(
-        resolve_data(data),
+        resolve_data(config.path),
         detector.geometry,
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
-        on_bad=config.on_bad,
-        decoding=config.decoding,
+        **config.reading,
     )
     check_provenance(run, detector.provenance).refuse_overlap(good.records, unseen, reason)
     return good

@@ -1,12 +1,12 @@
 """The verb `evaluate`: a run measured on test images."""
 
-import dataclasses
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kerasad.data import Category, GoodSplit, read_category
 from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.tables import format_test_table
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.evaluation import evaluate
@@ -15,36 +15,49 @@ from kerasad.metrics.table import write_metrics
 from kerasad.runs.folder import HISTORY, METRICS, lock_run
 from kerasad.runs.run import Run, check_provenance, write_summaries
 from kerasad.training.callbacks import read_history
-from kerasad.training.locations import full_path, resolve_data
+from kerasad.training.config import DataConfig
+from kerasad.training.locations import full_path, resolve_data, with_data
 from kerasad.training.recipes import find_recipe
 
 
-def evaluate_run(run: Run, data: str | None = None, verbose: int = 1) -> dict[str, Any]:
+def evaluate_run(
+    run: Run,
+    data: str | None = None,
+    verbose: int = 1,
+    *,
+    folders: Mapping[str, Sequence[str]] | None = None,
+    echo: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
     """Measures a run on test images and writes `metrics.json`.
 
     Args:
         run: Run.
-        data: str or None. A category or a plain folder of good images; None takes the data that
-            the run was trained with.
+        data: str or None. A category, or a folder of good or of defective images; None takes the
+            data that the run was trained with.
         verbose: int. 0 hides the progress bar.
+        folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
+        echo: function of a line of text, or None. It is told what was found.
 
     Returns:
-        The metrics of `kerasad.evaluate`, `data`, and the `calibration_id` of the detector.
+        The metrics of `kerasad.evaluate`, `data`, the `calibration_id` of the detector, and
+        `folders` if some were named.
 
     Raises:
         InputError: The data cannot be used, or another command is changing the run.
     """
     with lock_run(run.path):
-        return _evaluate(run, data, verbose)
+        reading = with_data(run.config.data, data, **(folders or {}))
+        return _evaluate(run, reading, verbose, echo)
 
 
-def _evaluate(run, data, verbose):
+def _evaluate(run, reading, verbose, echo):
     config = run.config
-    data = data or config.data.path
     train_seconds, reason = _train_seconds(run)
     detector = run.load_detector()
     write_summaries(detector, run.path)
-    category = open_test_data(run, detector, data)
+    category = open_test_data(run, detector, reading)
+    if echo is not None:
+        echo(format_test_table(category.index))
     with category.name_bad_files():
         metrics = evaluate(
             detector,
@@ -61,44 +74,44 @@ def _evaluate(run, data, verbose):
         metrics["notes"].pop("peak_memory_mb")
     if reason is not None:
         metrics["notes"]["train_seconds"] = reason
-    metrics["data"] = full_path(data)
+    metrics["data"] = full_path(reading.path)
+    if any(reading.folders.values()):
+        metrics["folders"] = reading.folders
     metrics["calibration_id"] = detector.decision.calibration_id
     write_metrics(run.path / METRICS, metrics)
     return metrics
 
 
 def open_test_data(
-    run: Run, detector: AnomalyDetector, data: str, exclude: Iterable[str] = ()
+    run: Run, detector: AnomalyDetector, data: DataConfig, exclude: Iterable[str] = ()
 ) -> Category:
     """Opens test images at the size of the detector, with the training images of the run.
 
-    The test images of a plain folder are those that the run has not seen. Images of a category
-    that were labelled for the training are no test images. If the training images are not in
-    `data`, the category has none.
+    These are all defective images, the good ones of the data set's own test part, and the good ones
+    that nobody has split and that the run has not seen. Images that were labelled for the training
+    are no test images. If the training images are not in `data`, the category has none.
 
     Args:
         run: Run.
         detector: AnomalyDetector of the run.
-        data: str. A category or a plain folder of good images.
+        data: DataConfig. Where the images are, see `with_data`.
         exclude: Content hashes of other images that are no test images.
 
     Raises:
         InputError: There is no test image, or the run has seen one of them.
     """
     config = run.config
-    reading = config.data
-    index = read_category(resolve_data(data), on_bad=reading.on_bad, decoding=reading.decoding)
+    index = read_category(resolve_data(data.path), for_test=True, **data.reading)
     known = check_provenance(run, detector.provenance)
-    if index.layout == "folder":
-        seen = known.hashes(*PARTS, LABELLED)
-        unseen = tuple(record for record in index.good if record.content_hash not in seen)
-        index = dataclasses.replace(index, test=unseen)
     labelled = known.hashes(LABELLED)
+    seen = known.hashes(*PARTS, LABELLED)
+    free = (record for record in index.good if record.part is None)
+    index = index.with_test(record for record in free if record.content_hash not in seen)
     left_out = tuple(record for record in index.test if record.content_hash in labelled)
     index = index.without_test(labelled)
     if not index.test:
         raise InputError(
-            f"{data} has no image that the run has not seen: name test images or more good "
+            f"{data.path} has no image that the run has not seen: name test images or more good "
             "images with --data, or look at single images with `kerasad predict`."
         )
     known.refuse_overlap(index.test, PARTS, "metrics on images that a run has seen mean nothing")
@@ -110,12 +123,12 @@ def open_test_data(
         index.without_test(exclude),
         split,
         detector.geometry,
-        batch_size=reading.batch_size,
+        batch_size=data.batch_size,
         seed=config.training.seed,
         crop_size=None if detector.tiles is None else detector.tiles.tile_size,
         cache_megabytes=0,
         labelled=left_out,
-        decoding=reading.decoding,
+        decoding=data.decoding,
     )
 
 

@@ -91,7 +91,7 @@ def comparison_images(
             raise InputError(f"{data} has no usable image to compare on. {reason}")
         return records, f"images of {Path(data).name}"
     try:
-        good = read_category(resolve_data(reading.path), decoding=reading.decoding).good
+        good = read_category(resolve_data(reading.path), **reading.reading).good
     except InputError:
         return (), ""
     for parts in (("calibration",), ("train", "validation")):

@@ -11,6 +11,7 @@ from kerasad.runs.evaluate import open_test_data
 from kerasad.runs.folder import HISTORY, REPORT, lock_run
 from kerasad.runs.run import Run, write_summaries
 from kerasad.training.callbacks import read_history
+from kerasad.training.locations import with_data
 
 
 def report_run(run: Run, beside: Run | None = None) -> Path:
@@ -43,7 +44,8 @@ def _report(run, beside):
         models[title] = beside.load_model()
 
     def load_data() -> Category:
-        data = (facts.metrics or {}).get("data") or facts.config.data.path
+        metrics = facts.metrics or {}
+        data = with_data(facts.config.data, metrics.get("data"), **metrics.get("folders", {}))
         # Images that the other run learned from are no test images either.
         exclude = () if beside is None else beside.provenance.hashes(LABELLED)
         return open_test_data(run, detector, data, exclude)

@@ -96,10 +96,25 @@ class DataConfig(Checked):
         "such as 1,3 or #2ca02c. auto leaves out masks that are not clear.",
     )
     on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
+    good: tuple[str, ...] = setting(
+        (), "Folder of good images in DATA, whatever it is called; may be repeated."
+    )
+    bad: tuple[str, ...] = setting((), "Folder of defective images; may be repeated.")
+    masks: tuple[str, ...] = setting((), "Folder of masks; may be repeated.")
     labelled: str | None = setting(None, "Folder of defective images to learn from.")
     labelled_share: float | None = setting(
         None, "Or: defective test images to learn from, as a share of the training images."
     )
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `read_category` has to know beside the path."""
+        return {"on_bad": self.on_bad, "decoding": self.decoding, **self.folders}
+
+    @property
+    def folders(self) -> dict[str, tuple[str, ...]]:
+        """The folders that the user names by hand."""
+        return {"good": self.good, "bad": self.bad, "masks": self.masks}
 
     @property
     def decoding(self) -> "Decoding":
@@ -285,6 +300,8 @@ def _convert(value: Any, expected: Any, name: str) -> Any:
     kind = base_type(expected)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is tuple:
+        if typing.get_args(expected)[-1] is ...:
+            return _convert_texts(value, name)
         length = len(typing.get_args(expected))
         if not isinstance(value, list | tuple) or len(value) != length:
             raise InputError(f"{name} must be a list of {length} numbers, found {value!r}.")
@@ -294,3 +311,9 @@ def _convert(value: Any, expected: Any, name: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{name} must be of type {kind.__name__}, found {value!r}.")
     return value
+
+
+def _convert_texts(value: Any, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise InputError(f"{name} must be a list of texts, found {value!r}.")
+    return tuple(value)

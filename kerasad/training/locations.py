@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasad.data.layouts import category_folders, is_category
 from kerasad.errors import InputError
 from kerasad.synthetic.demo import resolve_demo
-from kerasad.training.config import RunConfig
+from kerasad.training.config import DataConfig, RunConfig
 
 
 def resolve_data(data: str | os.PathLike) -> Path:
@@ -32,6 +32,34 @@ def full_path(data: str | os.PathLike) -> str:
     """Returns an absolute path, or the name of a demo as it is."""
     path = Path(data).expanduser()
     return str(path.absolute()) if path.exists() else str(data)
+
+
+def with_data(
+    config: DataConfig,
+    data: str | None = None,
+    *,
+    good: Sequence[str] = (),
+    bad: Sequence[str] = (),
+    masks: Sequence[str] = (),
+) -> DataConfig:
+    """Returns the settings of a run for other data.
+
+    The folders that the user named for the training belong to its data; they count for no other,
+    and not if folders are named anew.
+
+    Args:
+        config: DataConfig. The data of the run.
+        data: str or None. None is the data of the run.
+        good: Folders of good images that the user names now.
+        bad: Folders of defective images.
+        masks: Folders of masks.
+    """
+    path = config.path if data is None else data
+    named = {"good": tuple(good), "bad": tuple(bad), "masks": tuple(masks)}
+    is_same = resolve_data(path).resolve() == resolve_data(config.path).resolve()
+    if is_same and not any(named.values()):
+        named = config.folders
+    return dataclasses.replace(config, path=str(path), **named)
 
 
 def find_categories(data: Sequence[str]) -> dict[str, str]:

@@ -35,7 +35,9 @@ def test_split_json_names_every_file_and_its_hash():
 
 def test_labelled_images_and_those_set_aside_are_parts_of_their_own():
     records = make_records(8)
-    provenance = Provenance.from_split(split_good(records[:5]), records[5:6], records[6:])
+    provenance = Provenance.from_split(
+        dataclasses.replace(split_good(records[:5]), test=tuple(records[6:])), records[5:6]
+    )
     assert provenance.hashes("labelled") == {"hash of 5": "005_0.png"}
     assert len(provenance.hashes("labelled", "test")) == 3
 

@@ -1,0 +1,94 @@
+"""Tables for people: what was found in a data folder, and what each image is used for."""
+
+import os
+from collections import Counter
+
+from kerasad.data.image_files import ImageRecord
+from kerasad.data.index import CategoryIndex
+from kerasad.data.problems import format_problems
+from kerasad.data.split import GoodSplit
+
+
+def format_found(index: CategoryIndex) -> str:
+    """Formats what was found: the layout, and the folders by what they hold, with counts.
+
+    Args:
+        index: `CategoryIndex`.
+    """
+    rows = Counter(map(_describe_folder, (*index.good, *index.test)))
+    for path in index.unlabelled:
+        folder = os.path.relpath(os.path.dirname(path), index.root)
+        rows["no label", folder, "for predict only"] += 1
+    width = max((len(folder) for _, folder, _ in rows), default=0)
+    lines = [f"{index.name}: read as {index.layout}"]
+    order = {"good": 0, "defective": 1, "no label": 2}
+    for (role, folder, remark), count in sorted(
+        rows.items(), key=lambda row: (order[row[0][0]], row[0])
+    ):
+        lines.append(f"  {role:<12}{folder:<{width}}{count:>7}  {remark}".rstrip())
+    return "\n".join(lines)
+
+
+def _describe_folder(record: ImageRecord) -> tuple[str, str, str]:
+    folder = record.relative_path.rpartition("/")[0] or "."
+    remarks = [f"your {record.part} part"] if record.part else []
+    if record.label:
+        remarks.insert(0, f"kind: {record.defect}")
+        if record.by_position:
+            remarks.append("taken as defective only because it lies beside good images")
+    return ("defective" if record.label else "good", folder, ", ".join(remarks))
+
+
+def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
+    """Formats a table for people: how many images do what, then the note and all problems.
+
+    Args:
+        index: `CategoryIndex`.
+        split: `GoodSplit` of its good images.
+    """
+    rows = [("train", "good", len(split.train), "")]
+    if split.calibration_on_crops:
+        rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
+    else:
+        rows.append(("validation", "good", len(split.validation), ""))
+        rows.append(("calibration", "good", len(split.calibration), ""))
+    rows += _count_test_images(index)
+    width = max(len(name) for _, name, _, _ in rows)
+    lines = [format_found(index)]
+    lines.append(f"  use: {len(index.good)} good images, {len(index.test)} test images")
+    for part, name, count, remark in rows:
+        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
+    if split.note:
+        lines.append(f"  note: {split.note}")
+    if index.problems:
+        lines.append(format_problems(index.problems))
+    return "\n".join(lines)
+
+
+def format_test_table(index: CategoryIndex) -> str:
+    """Formats a table of the test images alone.
+
+    Args:
+        index: `CategoryIndex`.
+    """
+    rows = _count_test_images(index)
+    width = max((len(name) for _, name, _, _ in rows), default=0)
+    lines = [f"{index.name}: read as {index.layout}, {len(index.test)} test images"]
+    for part, name, count, remark in rows:
+        lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
+    if index.problems:
+        lines.append(format_problems(index.problems))
+    return "\n".join(lines)
+
+
+def _count_test_images(index: CategoryIndex) -> list[tuple[str, str, int, str]]:
+    masks = Counter(record.defect for record in index.test if record.mask_paths)
+    by_position = {record.defect for record in index.test if record.by_position}
+    classes = Counter((record.label, record.defect) for record in index.test)
+    rows = []
+    for (label, name), count in sorted(classes.items()):
+        remark = f"{masks[name]} with a mask" if label else ""
+        if name in by_position:
+            remark += ", defective by its position beside good images"
+        rows.append(("test", name, count, remark))
+    return rows
