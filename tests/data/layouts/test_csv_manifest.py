@@ -178,7 +178,7 @@ def test_every_reader_of_data_takes_a_manifest(manifest):
     path = manifest(*LINES)
     data = load_category(path, image_size=(32, 24), batch_size=2)
     assert len(data.index.good) == 4
-    assert "bolts: 4 good images" in data.split_table()
+    assert "use: 4 good images" in data.split_table()
     records, problems = read_images(path)
     assert (len(records), problems) == (8, ())
     good = load_good_images(path, Geometry(32, 24), 2)
