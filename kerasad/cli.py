@@ -283,6 +283,18 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
 
 
 @main.command()
+@click.argument("data")
+@click.option("--output", default="contact_sheet.png", show_default=True, help="PNG file.")
+@section_options(DataConfig, "good", "bad", "masks", "max_value", "pixel_limit")
+def inspect_data(data: str, output: str, **options: Any) -> None:
+    """Show what would be read from DATA, as what; write a contact sheet of it."""
+    from kerasad.runs.inspect_data import inspect_data as show
+
+    click.echo(show(DataConfig(data, **given(options)), output))
+    click.echo(f"Written to {output}")
+
+
+@main.command()
 @click.argument("run")
 @click.option("--beside", help="Another run on the same images, to show its latent space too.")
 def report(run: str, beside: str | None) -> None:

@@ -1,0 +1,126 @@
+"""The verb `inspect-data`: what would be read from a folder, as what, with a picture of it."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from kerasad.data import CategoryIndex, ImageRecord, read_category
+from kerasad.data.decoding import Decoding, decode_file
+from kerasad.data.image_files import read_record
+from kerasad.data.masks import read_mask
+from kerasad.data.problems import format_problems
+from kerasad.data.tables import format_found
+from kerasad.errors import InputError
+from kerasad.files import replace_file
+from kerasad.training.config import DataConfig
+from kerasad.training.locations import resolve_data
+
+EACH = 6
+"""Thumbnails of each kind of image."""
+SIDE = 144
+GAP = 8
+TITLE = 24
+OUTLINE = (255, 0, 255)
+
+
+def inspect_data(config: DataConfig, output: str | Path) -> str:
+    """Tells what would be read from a data folder, and writes a contact sheet.
+
+    Args:
+        config: DataConfig.
+        output: str or Path. The PNG file; it may not lie in the data, where it would be a photo.
+
+    Returns:
+        A table, and all problems.
+
+    Raises:
+        InputError: It is not certain what a folder holds, or `output` lies in the data.
+    """
+    folder, output = resolve_data(config.path).resolve(), Path(output).expanduser().absolute()
+    if folder.is_dir() and output.resolve().is_relative_to(folder):
+        raise InputError(
+            f"{output} lies in {folder}, where it would be read as a photo: choose another "
+            "--output."
+        )
+    index = read_category(folder, for_test=True, **config.reading)
+    sheet = draw_contact_sheet(index, config.decoding)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(output) as work:
+        sheet.save(work, "PNG")
+    return "\n".join(filter(None, [format_found(index), format_problems(index.problems)]))
+
+
+def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:
+    """Draws a row of thumbnails for each kind of image, masks as outlines.
+
+    Args:
+        index: `CategoryIndex`.
+        decoding: `Decoding`.
+    """
+    rows = _collect_rows(index, decoding)
+    width = GAP + EACH * (SIDE + GAP)
+    sheet = Image.new("RGB", (width, GAP + len(rows) * (TITLE + SIDE + GAP)), (32, 32, 32))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for number, (title, records) in enumerate(rows):
+        top = GAP + number * (TITLE + SIDE + GAP)
+        # The font has no letters beyond Latin ones.
+        text = title.encode("latin-1", "replace").decode("latin-1")
+        draw.text((GAP, top), text, font=font, fill=(255, 255, 255))
+        for place, record in enumerate(records):
+            picture = _draw_thumbnail(record, decoding)
+            left = GAP + place * (SIDE + GAP) + (SIDE - picture.width) // 2
+            sheet.paste(picture, (left, top + TITLE + (SIDE - picture.height) // 2))
+    return sheet
+
+
+def _collect_rows(
+    index: CategoryIndex, decoding: Decoding
+) -> list[tuple[str, Sequence[ImageRecord]]]:
+    kinds: dict[str, list[ImageRecord]] = {}
+    for record in (*index.good, *index.test):
+        title = f"defective: {record.defect}" if record.label else "good"
+        if record.part:
+            title += f" ({record.part})"
+        if record.by_position:
+            title += ", taken as defective only by its position"
+        kinds.setdefault(title, []).append(record)
+    rows = [(f"{title}: {len(records)}", _spread(records)) for title, records in kinds.items()]
+    if index.unlabelled:
+        shown = []
+        for path in _spread(index.unlabelled):
+            try:
+                shown.append(read_record(path, decoding=decoding))
+            except InputError:  # nothing reads it but `predict`, which will name it
+                continue
+        rows.append((f"without a label, for predict only: {len(index.unlabelled)}", shown))
+    return rows
+
+
+def _spread(items: Sequence) -> Sequence:
+    """Returns a few items from all over a sequence."""
+    return items[:: math.ceil(len(items) / EACH)]
+
+
+def _draw_thumbnail(record: ImageRecord, decoding: Decoding) -> Image.Image:
+    pixels = np.asarray(decode_file(record, decoding))
+    picture = Image.fromarray((pixels * 255).round().astype("uint8"))
+    scale = SIDE / max(picture.size)
+    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    picture = picture.resize(size)
+    if record.mask_paths:
+        mask = Image.fromarray((read_mask(record, decoding)[..., 0] > 0).astype("uint8") * 255)
+        # A box filter keeps marks that are smaller than a pixel of the thumbnail.
+        inside = np.asarray(mask.resize(size, Image.Resampling.BOX)) > 0
+        picture = Image.fromarray(_outline(np.array(picture), inside))
+    return picture
+
+
+def _outline(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
+    edge = ndimage.binary_dilation(inside, iterations=2) & ~inside
+    pixels[edge] = OUTLINE
+    return pixels
