@@ -80,7 +80,7 @@ def run_benchmark(
     Raises:
         InputError: The data, an argument or `output` cannot be used.
     """
-    categories = find_categories(data)
+    categories = find_categories(data, by_hand=any(config.data.folders.values()))
     planned = _plan(config, categories, models, seeds)
     images = {name: _hash_images(config.data, path) for name, path in categories.items()}
     path = Path(os.path.abspath(output))

@@ -62,11 +62,12 @@ def with_data(
     return dataclasses.replace(config, path=str(path), **named)
 
 
-def find_categories(data: Sequence[str]) -> dict[str, str]:
+def find_categories(data: Sequence[str], by_hand: bool = False) -> dict[str, str]:
     """Returns the path of each category that `data` names, by the name of its folder.
 
     Args:
         data: Each is one category, `demo/NAME`, or a folder of categories.
+        by_hand: bool. Whether the user names the folders inside, so that each is one category.
 
     Raises:
         InputError: One of `data` is none of these, or two categories have the same name.
@@ -74,7 +75,7 @@ def find_categories(data: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in data:
         folder = resolve_data(text)
-        paths = [text] if is_category(folder) else category_folders(folder)
+        paths = [text] if by_hand or is_category(folder) else category_folders(folder)
         if not paths:
             raise InputError(
                 f"{text} is neither one category (such as train/good and test/<defect>, or a CSV "
