@@ -68,7 +68,7 @@ class ImageRecord:
         height: int. Pixels, after the Exif orientation is applied.
         width: int. Pixels, after the Exif orientation is applied.
         content_hash: str. SHA-256 of the file's bytes, hexadecimal.
-        decoder: str. `"graph"` or `"pillow"`; see `kerasad.data.decoding`.
+        decoder: str. `"graph"`, `"pillow"` or `"deep_tiff"`; see `kerasad.data.decoding`.
         bits: int. Bits per channel in the file, at least 8.
         brightest: int or None. The largest value of an image of more than 8 bits, if it was
             decoded.

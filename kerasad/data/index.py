@@ -317,7 +317,8 @@ def _report_white_level(good, folder, reader):
     max_value = reader.decoding.max_value
     if brightest is None:
         return
-    if max_value is None and brightest <= 16383:
+    in_16_bits = all(record.bits == 16 for record in good if record.brightest)
+    if max_value is None and brightest <= 16383 and in_16_bits:
         white = next(white for white in (1023, 4095, 16383) if brightest <= white)
         message = (
             f"16-bit images reach only {brightest} of 65535 and are nearly black; if the camera's "
@@ -325,5 +326,6 @@ def _report_white_level(good, folder, reader):
         )
         reader.remark(folder, message)
     elif brightest > reader.decoding.white:
-        message = f"values up to {brightest} in 16-bit images are cut off at max_value={max_value}."
+        deep = "images of more than 8 bits"
+        message = f"values up to {brightest} in {deep} are cut off at max_value={max_value}."
         reader.remark(folder, message)

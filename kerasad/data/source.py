@@ -99,8 +99,8 @@ class ImageSource:
             "bytes": tf.constant([_file_size(path) for path in paths], tf.int64, (len(paths),)),
             "size": tf.constant(sizes, tf.int32),
             "inner_sizes": tf.constant(self.inner_sizes, tf.int32),
-            "pillow": tf.constant(
-                [record.decoder == "pillow" for record in self.records], tf.bool, (len(paths),)
+            "by_python": tf.constant(
+                [record.decoder != "graph" for record in self.records], tf.bool, (len(paths),)
             ),
         }
 
@@ -119,17 +119,17 @@ class ImageSource:
                 refuse,
             )
 
-        def by_pillow():
+        def by_python():
             outputs = tf.numpy_function(self._decode_file, [file["path"]], (tf.float32, tf.int32))
             return self._with_shapes(*outputs)
 
         decoders = {record.decoder for record in self.records}
         if "graph" not in decoders:
-            image, size = by_pillow()
-        elif "pillow" not in decoders:
+            image, size = by_python()
+        elif decoders == {"graph"}:
             image, size = by_graph()
         else:
-            image, size = tf.cond(file["pillow"], by_pillow, by_graph)
+            image, size = tf.cond(file["by_python"], by_python, by_graph)
         same = tf.reduce_all(tf.equal(size, file["size"]))
         return tf.cond(same, lambda: image, lambda: refuse()[0])
 

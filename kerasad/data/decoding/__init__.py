@@ -5,7 +5,8 @@
 - `limits`: what else decoding may cost: bytes, scans, compressed texts, images at once.
 - `graph`: the decoder in TensorFlow operations, which a SavedModel can hold; `graph_headers` and
   `numbers` are its way to read headers.
-- `pillow`: the decoder for what TensorFlow cannot read.
+- `pillow`: the decoder for what TensorFlow cannot read; `tiff_kinds` says which TIFF files can be
+  read, and `deep_tiff` reads those of 16-bit colours.
 - `files`: from a path to pixels; what the rest of the package calls.
 - `masks`: from a path to a mask. `foreground` has the rules, `mask_levels` tells classes from
   noise and soft edges.

@@ -15,7 +15,7 @@ import tensorflow as tf
 from kerasad.data.decoding.graph import limit_pixels, scale_pixels
 from kerasad.data.decoding.header import Header, open_image, read_header
 from kerasad.data.decoding.limits import check_content, check_header, check_size, hold_memory
-from kerasad.data.decoding.pillow import decode_with_pillow
+from kerasad.data.decoding.pillow import apply_orientation, decode_with_pillow
 from kerasad.data.decoding.settings import Decoding
 from kerasad.errors import InputError
 
@@ -71,15 +71,10 @@ def decode_pixels(
     """Decodes to the integers that the file stores: uint8 or uint16 (height, width, 3).
 
     Raises:
-        InputError: If the file is broken or over a limit, or `max_value` cannot be applied to it.
+        InputError: If the file is broken or over a limit.
     """
     check_content(data, header, name)
-    if header.decoder == "pillow":
-        if header.bits == 16 and header.channels >= 3 and decoding.white != 65535:
-            raise InputError(
-                f"{name}: only the upper 8 bits of a 16-bit colour TIFF can be read, so "
-                f"`max_value={decoding.max_value}` cannot be applied; save it as a 16-bit PNG."
-            )
+    if header.decoder != "graph":
         return decode_with_pillow(data, header, name)
     try:
         if header.format == "png":
@@ -93,7 +88,7 @@ def decode_pixels(
         raise InputError(
             f"{name}: the {header.format.upper()} is broken or cut off; save the image again."
         ) from error
-    return _apply_orientation(pixels.numpy(), header.orientation)
+    return apply_orientation(pixels.numpy(), header.orientation)
 
 
 def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tuple[bytes, Header]:
@@ -115,13 +110,3 @@ def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tu
             return file.read(), header
         except OSError as error:
             raise InputError(f"{name}: the file cannot be read ({error.strerror}).") from error
-
-
-def _apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from kerasad.data.decoding import tiff_header
+from kerasad.data.decoding import tiff_header, tiff_kinds
 from kerasad.errors import InputError
 
 # A photo has about ten segments before its pixels. A million of them would only cost time.
@@ -20,6 +20,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The JPEG frames whose pixels get finer from scan to scan.
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+_OTHER_TYPES |= {b"II+\x00": "BigTIFF", b"MM\x00+": "BigTIFF"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Header:
         channels: int. Channels as stored, alpha included; a palette counts as 3.
         orientation: int in 1..8. The Exif orientation; 1 means stored as shown.
         animated: bool. Whether the file holds several images: an animation, or several pages.
-        decoder: str. `"graph"` if `decode_bytes_in_graph` can read it, else `"pillow"`.
+        decoder: str. `"graph"` if `decode_bytes_in_graph` can read it, else `"pillow"`, or
+            `"deep_tiff"` for TIFF of 16-bit colours.
         start: int. Where the pixels begin in a PNG or JPEG; else 0.
         many_scans: bool. Whether the pixels of a JPEG are spread over several scans.
     """
@@ -110,7 +112,9 @@ def _parse(file: BinaryIO, name: str) -> Header:
         if start.startswith(b"BM"):
             return _parse_bmp(file)
         if start.startswith((b"II*\x00", b"MM\x00*")):
-            return _parse_tiff(file)
+            return _tiff_header(file)
+    except tiff_kinds.UnreadableError as error:
+        raise InputError(f"{name}: this TIFF cannot be read: {error}.") from error
     except (ValueError, LookupError, OverflowError, struct.error, OSError) as error:
         if isinstance(error, InputError):
             raise
@@ -215,25 +219,20 @@ def _parse_bmp(file: BinaryIO) -> Header:
     return Header("bmp", abs(height), width, channels=4 if bits == 32 else 3, decoder=decoder)
 
 
-def _parse_tiff(file: BinaryIO) -> Header:
-    values, more = tiff_header.read_directory(file)
-    (width,), (height,) = values[tiff_header.WIDTH], values[tiff_header.HEIGHT]
-    sample_format = max(values.get(tiff_header.SAMPLE_FORMAT, (1,)))
-    if sample_format not in (1, 4):  # unsigned, or not said
-        raise ValueError("its pixels are signed or floating-point numbers; save unsigned integers")
-    bits = max(values.get(tiff_header.BITS, (1,)))
-    if bits > 8 and values.get(tiff_header.PHOTOMETRIC) == (0,):
-        raise ValueError("0 is white in its 16-bit pixels; save it with 0 as black")
-    (orientation,) = values.get(tiff_header.ORIENTATION, (1,))
+def _tiff_header(file: BinaryIO) -> Header:
+    directory, size = tiff_header.read_directory(file), file.seek(0, os.SEEK_END)
+    height, width = directory.first(tiff_header.HEIGHT, 0), directory.first(tiff_header.WIDTH, 0)
+    bits, decoder = tiff_kinds.check_kind(directory, height, width, size)
+    orientation = directory.first(tiff_header.ORIENTATION, 1)
     orientation = orientation if 1 <= orientation <= 8 else 1
     return Header(
         "tiff",
         *_as_shown(height, width, orientation),
         bits=max(bits, 8),
-        channels=values.get(tiff_header.CHANNELS, (1,))[0],
+        channels=directory.first(tiff_header.CHANNELS, 1),
         orientation=orientation,
-        animated=more,
-        decoder="pillow",
+        animated=directory.more,
+        decoder=decoder,
     )
 
 

@@ -5,10 +5,13 @@ named: none of its other fifty readers is used, and its own limit (which warns) 
 """
 
 import io
+import struct
 
 import numpy as np
 
+from kerasad.data.decoding.deep_tiff import decode_deep_tiff
 from kerasad.data.decoding.header import Header
+from kerasad.data.decoding.tiff_header import read_directory
 from kerasad.errors import InputError
 
 
@@ -33,13 +36,17 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
     if header.bits == 16 and header.format == "png" and header.channels >= 3:
         raise InputError(f"{name}: Pillow keeps 8 of the 16 bits of a colour PNG.")
     try:
+        if header.decoder == "deep_tiff":
+            return apply_orientation(decode_deep_tiff(data), header.orientation)
+        if header.format == "tiff":
+            data = _with_image_tags_only(data)
         image = find_plugin(header.format)(io.BytesIO(data))
         # Sorted, since some plugins report the sides after the rotation. A broken file may state
         # two sizes, and Pillow must not use one that was never checked against the limit.
         if sorted(image.size) != sorted((header.height, header.width)):
             raise ValueError(f"two sizes in it, {header.width} x {header.height} and {image.size}")
         image.load()
-        # Some plugins rotate the image themselves; they then drop the tag.
+        # Pillow turns TIFF by itself, and then drops the tag.
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
             return np.repeat(np.asarray(image).astype(np.uint16)[..., None], 3, axis=-1)
@@ -51,6 +58,32 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
             f"{name}: the {header.format.upper()} is broken or cut off ({error}); "
             "save the image again."
         ) from error
+
+
+def apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns and mirrors pixels (height, width, channels) as an Exif orientation, 1..8, asks."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _with_image_tags_only(data: bytes) -> bytes:
+    """Returns a TIFF without the tags that no pixel depends on: Pillow would read them all."""
+    directory = read_directory(io.BytesIO(data))
+    entries = [directory.entries[tag] for tag in sorted(directory.entries)]
+    position = len(data) + len(data) % 2
+    parts = [
+        data[:4] + struct.pack(directory.order + "I", position),
+        memoryview(data)[8:],
+        bytes(position - len(data)) + struct.pack(directory.order + "H", len(entries)),
+        *entries,
+        bytes(4),
+    ]
+    return b"".join(parts)
 
 
 def find_plugin(image_format: str) -> type:

@@ -5,55 +5,90 @@ bytes each (TIFF 6.0, section 2; Exif 2.3, section 4.5).
 """
 
 import struct
+from dataclasses import dataclass
 from typing import BinaryIO
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-ORIENTATION, CHANNELS, SAMPLE_FORMAT = 274, 277, 339
+FILL_ORDER, STRIP_OFFSETS, ORIENTATION, CHANNELS = 266, 273, 274, 277
+STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR, COLOUR_MAP = 278, 279, 284, 317, 320
+TILE_WIDTH, TILE_ROWS, TILE_OFFSETS, TILE_BYTES = 322, 323, 324, 325
+EXTRA_CHANNELS, SAMPLE_FORMAT, JPEG_TABLES = 338, 339, 347
+YCBCR = (529, 530, 531, 532)  # coefficients, subsampling, positions, black and white
 
-_SIZES = {3: ("H", 2), 4: ("I", 4)}  # the types that describe an image: SHORT and LONG
+# All that pixels depend on. Other tags, such as a photographer's notes, are never read.
+_IMAGE_TAGS = frozenset(
+    (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION)
+    + (CHANNELS, STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR, COLOUR_MAP, TILE_WIDTH, TILE_ROWS)
+    + (TILE_OFFSETS, TILE_BYTES, EXTRA_CHANNELS, SAMPLE_FORMAT, JPEG_TABLES, *YCBCR)
+)
+_NUMBERS = {3: ("H", 2), 4: ("I", 4)}  # the types that describe an image: SHORT and LONG
+_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _MAX_ENTRIES = 1000
+_MAX_VALUE_BYTES = 2**22
 MAX_EXIF_BYTES = 65_536
 
 
-def read_directory(file: BinaryIO, start: int = 0) -> tuple[dict[int, tuple[int, ...]], bool]:
+@dataclass(frozen=True)
+class Directory:
+    """The first directory of a TIFF structure, as far as pixels depend on it.
+
+    Args:
+        order: str. `"<"` or `">"`, the byte order.
+        values: dict. The integer values of each tag.
+        entries: dict. The 12 bytes of each tag.
+        more: bool. Whether another directory (another image) follows.
+    """
+
+    order: str
+    values: dict[int, tuple[int, ...]]
+    entries: dict[int, bytes]
+    more: bool
+
+    def first(self, tag: int, default: int) -> int:
+        """Returns the first value of a tag."""
+        return self.values.get(tag, (default,))[0]
+
+
+def read_directory(file: BinaryIO) -> Directory:
     """Reads the first directory of a TIFF structure.
 
     Args:
         file: Seekable binary file.
-        start: int. Where the structure begins; its offsets are relative to this.
-
-    Returns:
-        (values, more): the integer values of each tag, and whether another directory (another
-        image) follows.
 
     Raises:
-        ValueError: If this is not a TIFF structure, or it ends too early.
+        ValueError: If this is not a TIFF structure, it ends too early, or a value is too long.
     """
-    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(_read(file, start, 4))
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(_read(file, 0, 4))
     if order is None:
         raise ValueError("no TIFF structure")
-    directory = start + struct.unpack(order + "I", _read(file, start + 4, 4))[0]
+    (directory,) = struct.unpack(order + "I", _read(file, 4, 4))
     (count,) = struct.unpack(order + "H", _read(file, directory, 2))
     if count > _MAX_ENTRIES:
         raise ValueError(f"a directory of {count} entries")
-    entries = _read(file, directory + 2, 12 * count)
-    values = {}
+    content = _read(file, directory + 2, 12 * count)
+    values, entries = {}, {}
     for position in range(0, 12 * count, 12):
-        tag, kind, length = struct.unpack_from(order + "HHI", entries, position)
-        if kind not in _SIZES or not 1 <= length <= _MAX_ENTRIES:
+        entry = content[position : position + 12]
+        tag, kind, length = struct.unpack_from(order + "HHI", entry)
+        if tag not in _IMAGE_TAGS:
             continue
-        letter, size = _SIZES[kind]
-        if size * length <= 4:  # short values are in the entry itself, long ones elsewhere
-            content = entries[position + 8 : position + 8 + size * length]
-        else:
-            (offset,) = struct.unpack_from(order + "I", entries, position + 8)
-            content = _read(file, start + offset, size * length)
-        values[tag] = struct.unpack(f"{order}{length}{letter}", content)
-    try:
-        more = _read(file, directory + 2 + 12 * count, 4) != b"\x00\x00\x00\x00"
-    except ValueError:  # an Exif block may leave out the last pointer
-        more = False
-    return values, more
+        if _BYTES.get(kind, 8) * length > _MAX_VALUE_BYTES:
+            raise ValueError(f"its tag {tag} has {length} values")
+        entries[tag] = entry
+        if kind in _NUMBERS and length:
+            values[tag] = _read_values(file, order, entry)
+    more = _read(file, directory + 2 + 12 * count, 4) != b"\x00\x00\x00\x00"
+    return Directory(order, values, entries, more)
+
+
+def _read_values(file: BinaryIO, order: str, entry: bytes) -> tuple[int, ...]:
+    _, kind, length = struct.unpack_from(order + "HHI", entry)
+    letter, size = _NUMBERS[kind]
+    if size * length <= 4:  # short values are in the entry itself, long ones elsewhere
+        content = entry[8 : 8 + size * length]
+    else:
+        content = _read(file, struct.unpack_from(order + "I", entry, 8)[0], size * length)
+    return struct.unpack(f"{order}{length}{letter}", content)
 
 
 def read_orientation(file: BinaryIO, start: int, length: int) -> int:

@@ -67,15 +67,6 @@ def test_16_bit_colours_keep_their_lower_bits(png_chunk, encode):
     np.testing.assert_allclose(image, [[[0.2, 1, 0], [1 / 4095, 2 / 4095, 3 / 4095]]], rtol=1e-6)
 
 
-def test_16_bit_colours_in_tiff_are_refused_where_their_lower_bits_count(tmp_path):
-    tifffile = pytest.importorskip("tifffile")
-    pixels = np.full((2, 3, 3), 4095, "uint16")
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
-    np.testing.assert_allclose(decode_file(tmp_path / "a.tif"), 15 / 255, rtol=1e-6)
-    with pytest.raises(InputError, match="16-bit PNG"):
-        decode_file(tmp_path / "a.tif", Decoding(max_value=4095))
-
-
 def test_8_bit_images_ignore_max_value(encode):
     data = encode(CARD)
     np.testing.assert_array_equal(decode(data, max_value=100), decode(data))
