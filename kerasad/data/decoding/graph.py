@@ -131,7 +131,9 @@ def _check_jpeg(image_bytes, decoding, which):
     ]
     with tf.control_dependencies(checks):
         pixels = tf.identity(shape[0]) * shape[1]
-    checks = _check_bytes(image_bytes, begin, pixels * shape[2] + limits.EXTRA_BYTES, which)
+    checks = _check_bytes(
+        image_bytes, begin, shape[0] * (shape[1] * shape[2] + 3) + limits.EXTRA_BYTES, which
+    )
     enough = pixels <= limits.JPEG_PIXELS_PER_BYTE * size_of(image_bytes)
     checks.append(
         tf.debugging.Assert(enough, ["The JPEG has too few bytes for its pixels.", *which])
@@ -162,7 +164,8 @@ def _check_bmp(image_bytes, decoding, which):
         tf.debugging.Assert(plain, [message, *which])
     ]
     with tf.control_dependencies(checks):
-        most = tf.identity(height) * width * (bits // 8) + limits.EXTRA_BYTES
+        row = tf.identity(width) * (bits // 8) + 3
+        most = height * row + limits.BMP_EXTRA_BYTES
     with tf.control_dependencies(_check_bytes(image_bytes, zero(), most, which)):
         return zero(), zero(), tf.constant(False)  # no Exif block
 

@@ -19,6 +19,8 @@ MAX_SEGMENTS = 256
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The JPEG frames whose pixels get finer from scan to scan.
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+# Pillow decodes the run lengths of a BMP in Python, about a megapixel a second.
+_RUN_LENGTH_PIXELS = 2**20
 _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
 _OTHER_TYPES |= {b"II+\x00": "BigTIFF", b"MM\x00+": "BigTIFF"}
 
@@ -39,6 +41,7 @@ class Header:
             `"deep_tiff"` for TIFF of 16-bit colours.
         start: int. Where the pixels begin in a PNG or JPEG; else 0.
         many_scans: bool. Whether the pixels of a JPEG are spread over several scans.
+        parts: int. How many JPEG streams there are: the strips or tiles of a TIFF.
     """
 
     format: str
@@ -51,6 +54,7 @@ class Header:
     decoder: str = "graph"
     start: int = field(default=0, compare=False)
     many_scans: bool = field(default=False, compare=False)
+    parts: int = field(default=1, compare=False)
 
     @property
     def weight(self) -> int:
@@ -212,6 +216,8 @@ def _parse_bmp(file: BinaryIO) -> Header:
     else:
         width, height, _, bits, compression = struct.unpack("<iiHHI", file.read(16))
         plain = compression == 0 and bits in (24, 32)
+        if compression in (1, 2) and abs(width * height) > _RUN_LENGTH_PIXELS:
+            raise ValueError("too many pixels for run-length encoding; save it as PNG")
     if width < 0:
         raise ValueError(f"a width of {width}")
     # A negative height means that the rows are stored from the top.
@@ -233,6 +239,8 @@ def _tiff_header(file: BinaryIO) -> Header:
         orientation=orientation,
         animated=directory.more,
         decoder=decoder,
+        many_scans=directory.first(tiff_header.COMPRESSION, 1) == tiff_kinds.JPEG,
+        parts=tiff_kinds.count_parts(directory),
     )
 
 

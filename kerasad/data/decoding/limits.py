@@ -25,6 +25,7 @@ MAX_COMPRESSED_TEXTS = 16
 EXTRA_BYTES = 16 * 2**20
 # The pixels of a PNG never take more bytes than they have, but a stream may go on behind them.
 PNG_EXTRA_BYTES = 2**18
+BMP_EXTRA_BYTES = 2**20  # a palette or a colour profile
 
 MARKER_OF_SCAN = b"\xff\xda"
 COMPRESSED_TEXTS = (b"zTXt", b"iTXt")
@@ -95,7 +96,9 @@ def most_bytes(header: Header) -> int:
     """Returns the size that a file of this header may have."""
     if header.format == "png":
         return header.start + _png_bytes(header)
-    return header.height * header.width * header.channels * -(-header.bits // 8) + EXTRA_BYTES
+    extra = BMP_EXTRA_BYTES if header.format == "bmp" else EXTRA_BYTES
+    row = header.width * header.channels * -(-header.bits // 8) + 3  # rows of a BMP are padded
+    return header.height * row + extra
 
 
 def _png_bytes(header: Header) -> int:
@@ -120,8 +123,8 @@ def check_content(data: bytes, header: Header, name: str) -> None:
             f"{name}: {header.start / 1e6:.4g} MB lie before the pixels, more than a camera "
             "writes; save the image again."
         )
-    if header.format == "jpeg" and header.many_scans:
-        scans = data.count(MARKER_OF_SCAN, header.start)
+    if header.many_scans:
+        scans = data.count(MARKER_OF_SCAN, header.start) - (header.parts - 1)
         if scans > MAX_SCANS:
             raise InputError(
                 f"{name}: the JPEG has {scans} scans, and at most {MAX_SCANS} are decoded; save "

@@ -9,6 +9,7 @@ _NAMES = {
     **{34712: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG JPEG", 34925: "LZMA", 50000: "Zstd"},
     **{50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 34933: "PNG", 34934: "JPEG XR"},
 }
+JPEG = 7
 _READABLE = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)
 _DEEP_READABLE = (1, 5, 8, 32773, 32946)  # those that know bytes only
 _COLOURS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIE L*a*b*", 9: "ICC L*a*b*"}
@@ -43,12 +44,12 @@ def check_kind(directory: Directory, height: int, width: int, size: int) -> tupl
             f"its channels have different bits, {sorted(depths)}; save them alike"
         )
     (bits,) = depths
-    if bits not in (1, 2, 4, 8, 12, 16):
-        raise UnreadableError(f"it has {bits} bits per channel; save it with 8 or 16")
     if max(directory.values.get(tags.SAMPLE_FORMAT, (1,))) not in (1, 4):  # unsigned, or not said
         raise UnreadableError(
             "its pixels are signed or floating-point numbers; save unsigned integers"
         )
+    if bits not in (1, 2, 4, 8, 12, 16):
+        raise UnreadableError(f"it has {bits} bits per channel; save it with 8 or 16")
     if bits > 8 and directory.first(tags.PHOTOMETRIC, 1) == 0:
         raise UnreadableError(f"0 is white in its {bits}-bit pixels; save it with 0 as black")
     channels = directory.first(tags.CHANNELS, 1)
@@ -62,6 +63,11 @@ def check_kind(directory: Directory, height: int, width: int, size: int) -> tupl
         _check_deep_colours(directory, channels)
     _check_places(directory, height, width, size)
     return bits, "deep_tiff" if is_deep else "pillow"
+
+
+def count_parts(directory: Directory) -> int:
+    """Returns the number of strips or tiles."""
+    return max(len(directory.values.get(tag, ())) for tag in (tags.STRIP_BYTES, tags.TILE_BYTES))
 
 
 def _check_compression(compression, is_deep):

@@ -136,6 +136,13 @@ def test_pixels_far_behind_the_start_are_refused(noise, encode, png_chunk, refus
     refuse(late, "MB lie before the pixels", "begin late in the file")
 
 
+def test_run_lengths_of_a_large_bmp_are_refused(noise, encode):
+    data = bytearray(encode(Image.fromarray(noise()).convert("P"), "BMP"))
+    data[18:26], data[30:34] = struct.pack("<ii", 5000, -5000), struct.pack("<I", 1)
+    with pytest.raises(InputError, match="too many pixels for run-length encoding"):
+        read_header(bytes(data))
+
+
 def test_an_endless_side_is_refused(refuse, make_bomb):
     refuse(make_bomb(1, 70_000), "longer than 65535", "longer than 65535")
 
