@@ -1,0 +1,158 @@
+"""What hostile files cost: memory and time that each adds to `predict`, `train` and serving.
+
+    python benchmarks/hostile_files.py
+
+Writes about forty files (`hostile_kinds.py`) that are small or sparse and claim much, trains and
+exports a tiny run, and gives each file to the three. One process for each verb does the same work
+with and without the file. Exits with 1 if a file adds more than 700 MB or 5 seconds.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hostile_kinds import photo, write_all
+from results import markdown_table
+
+VERBS = ("predict", "train", "serve")
+MOST_MEGABYTES, MOST_SECONDS = 700, 5
+CONFIG = {
+    "data": {"image_size": "64x64", "batch_size": 4},
+    "model": {"name": "patch_gaussian"},
+    "training": {"synthetic_defects": 8},
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default="", help="Only files with this in their name.")
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        work(arguments.worker[0], Path(arguments.worker[1]))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = [path for path in write_all(folder / "files") if arguments.only in path.name]
+        prepare(folder)
+        rows = [row for verb in VERBS for row in measure(verb, folder, files)]
+    columns = ("file", "bytes", "verb", "seconds", "MB", "answer")
+    print(markdown_table(columns, rows))
+    worst = [row for row in rows if row[3] > MOST_SECONDS or row[4] > MOST_MEGABYTES]
+    print(f"\n{len(files)} files, {len(rows)} measurements, {len(worst)} over the limits.")
+    sys.exit(1 if worst else 0)
+
+
+def prepare(folder):
+    """Writes eight harmless images, and a run that was trained on them and exported."""
+    for name, count in (("good", 8), ("few", 2)):
+        (folder / name).mkdir()
+        for seed in range(count):
+            (folder / name / f"{seed}.png").write_bytes(photo("PNG", seed=seed))
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    run_verb(
+        "train", folder / "good", "--output", folder / "run", "--config", folder / "config.json"
+    )
+    # As large as in training, so that the hostile files are decoded and not just refused.
+    limit = ("--pixel-limit", "50000000")
+    run_verb("export", folder / "run", "--output", folder / "served", "--no-warmup", *limit)
+
+
+def run_verb(*arguments):
+    """Runs a verb of the command line in this process, and returns what it printed."""
+    from click.testing import CliRunner
+
+    from kerasad.cli import main
+
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exit_code:
+        raise RuntimeError(f"{arguments[0]}: {result.output} {result.exception!r}")
+    return result.output
+
+
+def measure(verb, folder, files):
+    """Yields a row for each file: what a process that does only this adds to its work without."""
+    command = [sys.executable, __file__, "--worker", verb, str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+
+        def ask(path):
+            print(path, file=process.stdin, flush=True)
+            return json.loads(process.stdout.readline())
+
+        for _ in range(2):  # the first one warms up
+            plain = ask("")
+        for path in files:
+            found = ask(path)
+            seconds = round(found["seconds"] - plain["seconds"], 1)
+            megabytes = round(found["megabytes"] - plain["megabytes"])
+            yield path.name, path.stat().st_size, verb, seconds, megabytes, found["answer"]
+        process.stdin.close()
+
+
+def work(verb, folder):
+    """Reads names of files, and prints time, peak memory and answer of each as JSON."""
+    task = {"predict": predict, "train": train, "serve": make_server(folder)}[verb]
+    for line in sys.stdin:
+        path = Path(line.strip()) if line.strip() else None
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        start = time.monotonic()
+        answer = task(folder, path)
+        seconds = time.monotonic() - start
+        status = Path("/proc/self/status").read_text()
+        peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        answer = " ".join(answer.replace(str(folder), "").split())[:110]
+        print(json.dumps({"seconds": seconds, "megabytes": peak, "answer": answer}), flush=True)
+
+
+def predict(folder, path):
+    """Predicts on two harmless files and this one."""
+    paths = [folder / "few"] + ([] if path is None else [path])
+    run_verb("predict", folder / "run", *paths, "--output", folder / "out")
+    lines = [json.loads(line) for line in (folder / "out/predictions.jsonl").open()]
+    last = next((line for line in lines if line["path"] == str(path)), {})
+    return last.get("error") or f"score {last.get('anomaly_score', 0):.3g}"
+
+
+def train(folder, path):
+    """Trains on eight harmless files and this one."""
+    data = folder / "data"
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.copytree(folder / "good", data)
+    if path is not None:
+        (data / f"hostile{path.suffix}").symlink_to(path)
+    output = ("--output", folder / "again", "--overwrite")
+    printed = run_verb("train", data, *output, "--config", folder / "config.json")
+    lines = [line for line in printed.splitlines() if "hostile" in line]
+    return lines[0] if lines else "trained"
+
+
+def make_server(folder):
+    """Returns a function that sends a harmless file and this one to the served graph."""
+    model = None
+
+    def serve(_, path):
+        nonlocal model
+        import tensorflow as tf
+
+        from kerasad.export.execution import SessionModel
+
+        model = model or SessionModel(folder / "served/1")
+        files = [photo("PNG")] + ([] if path is None else [path.read_bytes()])
+        try:
+            outputs = model.run("serving_bytes", {"image_bytes": files})
+        except tf.errors.InvalidArgumentError as error:
+            return f"INVALID_ARGUMENT: {error.message}"
+        return f"score {outputs['anomaly_score'][-1]:.3g}"
+
+    return serve
+
+
+if __name__ == "__main__":
+    main()
