@@ -1,7 +1,6 @@
 """From a file to a mask of defects: the pixels as stored, and the rule that reads them."""
 
 import dataclasses
-import io
 import os
 
 import numpy as np
@@ -11,7 +10,7 @@ from kerasad.data.decoding.foreground import describe_doubt, foreground, is_by_n
 from kerasad.data.decoding.header import Header
 from kerasad.data.decoding.limits import hold_memory
 from kerasad.data.decoding.mask_levels import NOISE, UnclearMaskError, count_levels
-from kerasad.data.decoding.pillow import find_plugin
+from kerasad.data.decoding.pillow import open_with_pillow
 from kerasad.data.decoding.settings import Decoding
 from kerasad.errors import InputError
 
@@ -112,7 +111,7 @@ def _read_extra(
     from PIL import ImageOps
 
     try:
-        image = find_plugin(header.format)(io.BytesIO(data))
+        image = open_with_pillow(data, header)
         has_palette, has_alpha = image.mode == "P", image.has_transparency_data
         if not has_palette and not has_alpha:
             return None, None

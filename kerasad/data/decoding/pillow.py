@@ -38,9 +38,7 @@ def decode_with_pillow(data: bytes, header: Header, name: str) -> np.ndarray:
     try:
         if header.decoder == "deep_tiff":
             return apply_orientation(decode_deep_tiff(data), header.orientation)
-        if header.format == "tiff":
-            data = _with_image_tags_only(data)
-        image = find_plugin(header.format)(io.BytesIO(data))
+        image = open_with_pillow(data, header)
         # Sorted, since some plugins report the sides after the rotation. A broken file may state
         # two sizes, and Pillow must not use one that was never checked against the limit.
         if sorted(image.size) != sorted((header.height, header.width)):
@@ -86,13 +84,14 @@ def _with_image_tags_only(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def find_plugin(image_format: str) -> type:
-    """Returns the one Pillow class that reads this format."""
+def open_with_pillow(data: bytes, header: Header):
+    """Returns the Pillow image of a file, read by the one class that reads its format."""
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-    return {
+    plugin = {
         "bmp": BmpImagePlugin.BmpImageFile,
         "jpeg": JpegImagePlugin.JpegImageFile,
         "png": PngImagePlugin.PngImageFile,
         "tiff": TiffImagePlugin.TiffImageFile,
-    }[image_format]
+    }[header.format]
+    return plugin(io.BytesIO(_with_image_tags_only(data) if header.format == "tiff" else data))
