@@ -121,7 +121,10 @@ def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
         path = tmp_path / "dark" / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray((0.5 * pixels).astype("uint8")).save(path)
-    result = run_verb("check", recalibrated, "--data", tmp_path / "dark", "--json")
+    # Beside a folder called good, another one may hold defects.
+    words = ("check", recalibrated, "--data", tmp_path / "dark", "--json")
+    assert "say so with --good ." in refused(*words)
+    result = run_verb(*words, "--good", ".")
     assert result.exit_code == 3
     found = json.loads(result.stdout)
     assert found["drift"] is True
