@@ -15,6 +15,7 @@ from kerasad.cli_options import (
     CONFIG_OPTION,
     FOLDER,
     FOLDER_OPTIONS,
+    MASK_OPTION,
     MODEL_OPTIONS,
     given,
     read_list,
@@ -190,7 +191,8 @@ def benchmark(
 @click.argument("run")
 @click.option("--data", help="Test images. [default: the data of the run]")
 @FOLDER_OPTIONS
-def evaluate(run: str, data: str | None, **folders: Any) -> None:
+@MASK_OPTION
+def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders: Any) -> None:
     """Measure RUN on test images; write RUN/metrics.json."""
     from kerasad.metrics.table import format_metrics_table
     from kerasad.runs.evaluate import evaluate_run
@@ -198,9 +200,10 @@ def evaluate(run: str, data: str | None, **folders: Any) -> None:
     from kerasad.runs.run import open_run
 
     opened = open_run(run)
-    click.echo(
-        format_metrics_table(evaluate_run(opened, data, folders=given(folders), echo=click.echo))
+    metrics = evaluate_run(
+        opened, data, folders=given(folders), mask_foreground=mask_foreground, echo=click.echo
     )
+    click.echo(format_metrics_table(metrics))
     click.echo(f"Written to {opened.path / METRICS}")
 
 
@@ -212,7 +215,8 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     """Score images; write predictions.jsonl, predictions.csv and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
-    image as the model sees it, and of the file. Overlays of earlier predictions are not read again.
+    image as the model sees it, and of the file. Overlays of earlier predictions and masks of
+    a data set are not read.
     Earlier results in the folder --output are replaced as a whole, and no other file in it.
     """
     from kerasad.runs.predict import describe_results, predict_files
@@ -285,7 +289,7 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
 @main.command()
 @click.argument("data")
 @click.option("--output", default="contact_sheet.png", show_default=True, help="PNG file.")
-@section_options(DataConfig, "good", "bad", "masks", "max_value", "pixel_limit")
+@section_options(DataConfig, "good", "bad", "masks", "mask_foreground", "max_value", "pixel_limit")
 def inspect_data(data: str, output: str, **options: Any) -> None:
     """Show what would be read from DATA, as what; write a contact sheet of it."""
     from kerasad.runs.inspect_data import inspect_data as show

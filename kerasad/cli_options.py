@@ -85,6 +85,10 @@ def _join(values: tuple) -> str:
 
 
 FOLDER_OPTIONS = section_options(DataConfig, "good", "bad", "masks")
+MASK_OPTION = click.option(
+    "--mask-foreground",
+    help="Which pixels of a mask are defects, as for `train`. [default: what the run says]",
+)
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(dir_okay=False), help="JSON; options win over it."
 )

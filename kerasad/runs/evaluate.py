@@ -26,6 +26,7 @@ def evaluate_run(
     verbose: int = 1,
     *,
     folders: Mapping[str, Sequence[str]] | None = None,
+    mask_foreground: str | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Measures a run on test images and writes `metrics.json`.
@@ -36,17 +37,20 @@ def evaluate_run(
             data that the run was trained with.
         verbose: int. 0 hides the progress bar.
         folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
+        mask_foreground: str or None. Which pixels of a mask are defects; None is what the run says.
         echo: function of a line of text, or None. It is told what was found.
 
     Returns:
-        The metrics of `kerasad.evaluate`, `data`, the `calibration_id` of the detector, and
-        `folders` if some were named.
+        The metrics of `kerasad.evaluate`, `data`, `mask_foreground`, the `calibration_id` of the
+        detector, and `folders` if some were named.
 
     Raises:
         InputError: The data cannot be used, or another command is changing the run.
     """
     with lock_run(run.path):
-        reading = with_data(run.config.data, data, **(folders or {}))
+        reading = with_data(
+            run.config.data, data, mask_foreground=mask_foreground, **(folders or {})
+        )
         return _evaluate(run, reading, verbose, echo)
 
 
@@ -77,9 +81,21 @@ def _evaluate(run, reading, verbose, echo):
     metrics["data"] = full_path(reading.path)
     if any(reading.folders.values()):
         metrics["folders"] = reading.folders
+    metrics["mask_foreground"] = reading.mask_foreground
     metrics["calibration_id"] = detector.decision.calibration_id
     write_metrics(run.path / METRICS, metrics)
     return metrics
+
+
+def evaluated_data(run: Run) -> DataConfig:
+    """Returns how the images of `metrics.json` were read; without that file, those of the run."""
+    metrics = run.metrics or {}
+    return with_data(
+        run.config.data,
+        metrics.get("data"),
+        mask_foreground=metrics.get("mask_foreground"),
+        **metrics.get("folders", {}),
+    )
 
 
 def open_test_data(

@@ -7,11 +7,10 @@ from kerasad.data.split import LABELLED, PARTS
 from kerasad.detector import AnomalyDetector
 from kerasad.files import replace_file
 from kerasad.report.build import RunFacts, build_report, check_report_possible
-from kerasad.runs.evaluate import open_test_data
+from kerasad.runs.evaluate import evaluated_data, open_test_data
 from kerasad.runs.folder import HISTORY, REPORT, lock_run
 from kerasad.runs.run import Run, write_summaries
 from kerasad.training.callbacks import read_history
-from kerasad.training.locations import with_data
 
 
 def report_run(run: Run, beside: Run | None = None) -> Path:
@@ -44,11 +43,9 @@ def _report(run, beside):
         models[title] = beside.load_model()
 
     def load_data() -> Category:
-        metrics = facts.metrics or {}
-        data = with_data(facts.config.data, metrics.get("data"), **metrics.get("folders", {}))
         # Images that the other run learned from are no test images either.
         exclude = () if beside is None else beside.provenance.hashes(LABELLED)
-        return open_test_data(run, detector, data, exclude)
+        return open_test_data(run, detector, evaluated_data(run), exclude)
 
     def load_history():
         path = run.path / HISTORY

@@ -41,6 +41,7 @@ def with_data(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    mask_foreground: str | None = None,
 ) -> DataConfig:
     """Returns the settings of a run for other data.
 
@@ -53,13 +54,15 @@ def with_data(
         good: Folders of good images that the user names now.
         bad: Folders of defective images.
         masks: Folders of masks.
+        mask_foreground: str or None. Which pixels of a mask are defects; None is what the run says.
     """
     path = config.path if data is None else data
+    rule = config.mask_foreground if mask_foreground is None else mask_foreground
     named = {"good": tuple(good), "bad": tuple(bad), "masks": tuple(masks)}
     is_same = resolve_data(path).resolve() == resolve_data(config.path).resolve()
     if is_same and not any(named.values()):
         named = config.folders
-    return dataclasses.replace(config, path=str(path), **named)
+    return dataclasses.replace(config, path=str(path), mask_foreground=rule, **named)
 
 
 def find_categories(data: Sequence[str], by_hand: bool = False) -> dict[str, str]:

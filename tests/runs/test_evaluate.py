@@ -4,6 +4,7 @@ import shutil
 import pytest
 from command_line import must, refused, write_image
 
+from kerasad.runs.evaluate import evaluated_data
 from kerasad.runs.run import Run
 
 
@@ -44,6 +45,14 @@ def test_a_damaged_history_costs_an_evaluation_its_seconds_of_training_alone(run
     assert metrics["num_images"] == 5
     assert metrics["train_seconds"] is None
     assert metrics["notes"]["train_seconds"] == "history.csv is damaged"
+
+
+def test_evaluate_reads_masks_by_the_option_and_a_report_after_it_too(run, data):
+    must("evaluate", run, "--data", data, "--mask-foreground", "7")
+    metrics = Run(run).metrics
+    assert metrics["pixel_auroc"] is None  # no pixel of the masks, 0 and 255, has this value
+    assert metrics["image_auroc"] is not None
+    assert evaluated_data(Run(run)).mask_foreground == "7"
 
 
 def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path):

@@ -35,6 +35,13 @@ def test_it_shows_folders_by_role_and_draws_a_sheet(shop, tmp_path):
     assert len(list(shop.iterdir())) == 4  # nothing was written to the data
 
 
+def test_it_reads_masks_by_the_option(shop, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    words = ["inspect-data", shop, "--output", sheet, "--mask-foreground"]
+    assert "the mask is empty" in must(*words, "7").output
+    assert "`mask_foreground` must be one of" in refused(*words, "purple")
+
+
 def test_a_sheet_in_the_data_would_be_a_photo(shop):
     message = refused("inspect-data", shop, "--output", shop / "ok/sheet.png")
     assert "would be read as a photo" in message
@@ -73,4 +80,6 @@ def test_folders_that_were_named_belong_to_their_data(tmp_path):
     assert with_data(config).good == ("ok",)
     assert with_data(config, str(tmp_path)).good == ("ok",)
     assert with_data(config, str(tmp_path / "other")).good == ()
+    assert with_data(config).mask_foreground == "auto"
+    assert with_data(config, mask_foreground="dark").mask_foreground == "dark"
     assert with_data(config, bad=["nok"]).folders == {"good": (), "bad": ("nok",), "masks": ()}
