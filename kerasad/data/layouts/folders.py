@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasad.data.earlier_results import OVERLAY, PREDICTIONS
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts.names import SPLITS, Meaning, Role, common_words, read_name
 from kerasad.data.layouts.side_masks import separate_masks
 
-RESULT_FILE = "predictions.jsonl"
-RESULT_ENDING = "_overlay"
-
+# Somebody may have saved an overlay in another format.
+_OVERLAY_ENDING = Path(OVERLAY).stem
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
 _HOW_TO_SETTLE = (
@@ -108,12 +108,12 @@ class Walker:
         """Reads a folder and those inside."""
         if not self._is_new(folder):
             return
-        if folder != self.root and (folder / RESULT_FILE).is_file():
+        if folder != self.root and (folder / PREDICTIONS).is_file():
             tell = self._ask if place.is_plain else self._skip_tree
             tell(folder, "it holds results of `kerasad predict`")
             return
         files, inner = self.reader.list_folder(folder)
-        images = [path for path in files if not path.stem.casefold().endswith(RESULT_ENDING)]
+        images = [path for path in files if not path.stem.casefold().endswith(_OVERLAY_ENDING)]
         self._skip(folder, len(files) - len(images), "overlays of `kerasad predict`")
         inner = [path for path in inner if path not in self.named and self._has_images(path)]
         meanings = self._leave_out_unnamed(_read_names(inner), place)

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
-GOOD_LABELS = frozenset(
-    ("good", "ok", "pass", "passed", "normal", "nominal", "io", "gut", "negative", "0", "0.0")
-)
+_GOOD_NUMBERS = frozenset(("0", "0.0"))
 # Either nobody has looked at the image, or one person's yes is another's no.
 _UNCLEAR_LABELS = frozenset(
-    ("", "-", "-1", "?", "na", "n/a", "nan", "none", "null", "unknown", "unlabelled", "unlabeled")
-    + ("true", "false", "yes", "no")
+    ("", "-", "-1", "?", "na", "n/a", "nan", "none", "null", "true", "false", "yes", "no")
 )
 _PARTS = {
     "": None,
@@ -126,7 +124,7 @@ def refusal(manifest: Path, number: int, message: str) -> InputError:
 
 def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
     label = None if line.label is None else line.label.strip()
-    if label is not None and label.lower() in _UNCLEAR_LABELS:
+    if label is not None and _is_unclear(label):
         found = f"the label {label!r} does not say what the image is" if label else "no label"
         raise refusal(
             manifest,
@@ -142,11 +140,23 @@ def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
         )
     return FoundImage(
         path,
-        "good" if label is not None and label.lower() in GOOD_LABELS else label,
+        "good" if label is not None and _is_good(label) else label,
         tuple(_find_file(manifest, line.number, mask, "mask") for mask in line.masks),
         _PARTS[split.lower()],
         line.group.strip() or None,
     )
+
+
+def _is_good(label: str) -> bool:
+    return label in _GOOD_NUMBERS or read_name(label).surely(Role.GOOD)
+
+
+def _is_unclear(label: str) -> bool:
+    """Returns whether a label does not tell good from defective; a number does."""
+    meaning = read_name(label)
+    # "no crack" and "ok or nok" are unclear; "missing copy" is a kind of defect.
+    says_nothing = meaning.role is Role.UNSORTED or meaning.surely(Role.NEUTRAL)
+    return label.lower() in _UNCLEAR_LABELS or says_nothing
 
 
 def _find_file(manifest: Path, number: int, name: str, kind: str) -> Path:

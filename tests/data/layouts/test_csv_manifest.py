@@ -184,3 +184,25 @@ def test_every_reader_of_data_takes_a_manifest(manifest):
     good = load_good_images(path, Geometry(32, 24), 2)
     assert [record.defect for record in good.records] == ["good"] * 4  # never a defective one
     assert find_categories([str(path)]) == {"bolts": str(path)}
+
+
+@pytest.mark.parametrize("label", ["Gut", "良品", "OK", "0", "0.0", "good part", "正常"])
+def test_a_label_is_good_in_the_words_that_folders_may_have(manifest, label):
+    index = read_category(manifest("path,label", *(f"images/{n}.png,{label}" for n in range(6))))
+    assert (len(index.good), len(index.test)) == (6, 0)
+
+
+@pytest.mark.parametrize(
+    "label", ["1", "7", "NOK", "foo", "欠陥", "scratch", "not good", "ok_ring"]
+)
+def test_another_label_is_a_kind_of_defect(manifest, label):
+    lines = [*(f"images/{n}.png,OK" for n in range(6)), f"images/6.png,{label}"]
+    (record,) = read_category(manifest("path,label", *lines)).test
+    assert (record.label, record.defect) == (1, label)
+
+
+@pytest.mark.parametrize("label", ["unknown", "raw", "All", "unsorted", "ok or nok", "no crack"])
+def test_a_label_that_says_nothing_of_quality_is_refused(manifest, label):
+    lines = [*(f"images/{n}.png,OK" for n in range(6)), f"images/6.png,{label}"]
+    message = refusal(manifest("path,label", *lines))
+    assert f"line 8: the label {label!r} does not say what the image is" in message
