@@ -108,3 +108,15 @@ def test_a_category_of_good_and_bad_has_good_test_images_that_nothing_learns_fro
 def test_named_folders_reach_the_category(shop):
     data = load_category(shop, 32, good=["nok"], bad=["ok"])
     assert (len(data.index.good), len(data.index.test)) == (3, 20)
+
+
+def test_a_group_that_spans_the_users_parts_calibrates_and_never_trains():
+    spanning = [
+        *make_records(1, "train", group="item"),
+        *make_records(1, "validation", start=1, group="item"),
+    ]
+    rest = [*make_records(8, "train", start=2), *make_records(2, "validation", start=10)]
+    split = split_good([*spanning, *rest])
+    assert set(spanning) <= set(split.calibration)
+    assert not set(spanning) & {*split.train, *split.validation}
+    assert len(split.calibration) == 4
