@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +149,7 @@ def read_images(
     on_bad: str = "skip",
     decoding: Decoding = Decoding(),
     verify: bool = True,
+    list_folder: Callable[[Path, ImageReader], list[Path]] | None = None,
 ) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
     """Reads images that a user names: files, and folders searched recursively.
 
@@ -157,6 +158,8 @@ def read_images(
         on_bad: See `read_category`, also for the other arguments.
         decoding: `Decoding`.
         verify: bool.
+        list_folder: function of a folder and a reader, or None. It returns the images of a folder;
+            None takes all that are inside.
 
     Returns:
         (records, problems). The relative paths of the records start from the folder that all have
@@ -176,7 +179,11 @@ def read_images(
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += reader.list_images(path, recursive=True)
+            files += (
+                list_folder(path, reader)
+                if list_folder
+                else reader.list_images(path, recursive=True)
+            )
         elif is_manifest(path):
             files += [image.path for image in find_layout(path).find(path, reader)]
         else:

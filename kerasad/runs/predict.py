@@ -14,6 +14,7 @@ from kerasad.data.earlier_results import OVERLAY, PREDICTIONS, EarlierResults, L
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.image_files import ImageRecord, Problem
 from kerasad.data.loading import ImageStream
+from kerasad.data.photos import PhotoLister
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.overlay import ColourScale, draw_enlarged
@@ -37,6 +38,7 @@ class PredictionCount:
         look: int. Those of them that are to be looked at; none without a review band.
         failed: int. Files that could not be used; `predictions.jsonl` says why.
         earlier: int. Overlays of earlier predictions, which were not read.
+        masks: tuple of str. Masks of data sets, which were not read.
     """
 
     scored: int = 0
@@ -44,6 +46,7 @@ class PredictionCount:
     look: int = 0
     failed: int = 0
     earlier: int = 0
+    masks: tuple[str, ...] = ()
 
     def add(self, decision: str) -> None:
         """Counts one image with a score."""
@@ -68,7 +71,7 @@ def predict_files(
     Args:
         run: Run.
         paths: files, and folders, which are searched recursively. Overlays of earlier predictions
-            are left out.
+            are left out, and masks in folders, see `PhotoLister`.
         output: str or Path. A folder. The results of an earlier prediction in it are replaced as a
             whole; its other files are never touched.
         verbose: int. 0 hides the progress bar.
@@ -109,6 +112,8 @@ def describe_results(count: PredictionCount, output: str | Path) -> str:
     lines = [f"{count.scored} images scored, {count.defective} called defective{look}."]
     if count.earlier:
         lines.append(f"Overlays of earlier predictions that were not read: {count.earlier}.")
+    if count.masks:
+        lines.append(f"Masks that were not read: {len(count.masks)}, such as {count.masks[0]}.")
     lines.append(
         f"Written to {os.path.join(output, PREDICTIONS)}, {TABLE} (a table) and *{OVERLAY} "
         f"({count.scored} pictures)."
@@ -119,8 +124,11 @@ def describe_results(count: PredictionCount, output: str | Path) -> str:
 def _open_images(
     paths: Sequence[Path], detector: AnomalyDetector, config: DataConfig
 ) -> tuple[ImageStream, PredictionCount]:
-    """Returns the images without the overlays of earlier predictions, whose number is counted."""
-    records, problems = read_images(paths, verify=False, decoding=config.decoding)
+    """Returns the images without overlays of earlier predictions and masks, which are counted."""
+    lister = PhotoLister()
+    records, problems = read_images(
+        paths, verify=False, decoding=config.decoding, list_folder=lister.list
+    )
     earlier = EarlierResults()
     photos = [record for record in records if record.path not in earlier]
     remarks = [problem for problem in problems if problem.path not in earlier]
@@ -129,7 +137,10 @@ def _open_images(
         config.batch_size, detector.image_size, detector.model.image_shape
     )
     stream = ImageStream(photos, remarks, detector.geometry, batch_size, decoding=config.decoding)
-    return stream, PredictionCount(earlier=left_out)
+    # A mask that the user named is an image as any other.
+    scored = {record.path for record in records}
+    masks = dict.fromkeys(str(path) for path in lister.masks if str(path) not in scored)
+    return stream, PredictionCount(earlier=left_out, masks=tuple(masks))
 
 
 def _describe_nothing(earlier: int) -> str:

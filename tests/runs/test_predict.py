@@ -208,3 +208,16 @@ def test_predict_on_nothing_usable_is_an_error(run, tmp_path):
 def test_predict_on_a_path_that_is_not_there_names_it(run, tmp_path):
     message = refused("predict", run, tmp_path / "gone.png", "--output", tmp_path / "results")
     assert "gone.png" in message
+
+
+def test_masks_of_a_data_set_are_no_photos(trained, data, tmp_path):
+    test = shutil.copytree(data, tmp_path / "plate")
+    shutil.rmtree(test / "train/good")
+    (test / "train/good").mkdir()
+    shutil.copy(data / "train/good/000.png", test / "train/good")
+    mask = test / "ground_truth/burn/002_mask.png"
+    result = must("predict", trained, test, mask, "--output", tmp_path / "out")
+    paths = {Path(path).relative_to(test).as_posix() for path in scores(tmp_path / "out")}
+    assert len(paths) == 7
+    assert "ground_truth/burn/002_mask.png" in paths  # it was named
+    assert "Masks that were not read: 2, such as" in result.stdout
