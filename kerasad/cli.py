@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kerasad.cli_group import Verbs, fail
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
@@ -23,48 +24,11 @@ from kerasad.cli_options import (
     section_options,
 )
 from kerasad.console import show_every_text
-from kerasad.errors import FailedError, InputError, describe_machine_failure
-from kerasad.keras_backend import describe_wrong_backend
 from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
 from kerasad.version import __version__
 
 DRIFT = 3
 """Exit code of a check that found drift."""
-
-
-class Verb(click.Command):
-    """A verb, which needs Keras on TensorFlow; its `--help` does not."""
-
-    def invoke(self, context: click.Context) -> Any:
-        """Runs the verb, or raises an `InputError` for another backend."""
-        if wrong := describe_wrong_backend():
-            raise InputError(wrong)
-        return super().invoke(context)
-
-
-class Verbs(click.Group):
-    """Turns an error that a user can act on into one sentence and an exit code."""
-
-    command_class = Verb
-
-    def invoke(self, context: click.Context) -> Any:
-        """Runs a verb; exits with 2 for bad input, with 1 for work or a machine that failed."""
-        try:
-            return super().invoke(context)
-        except InputError as error:
-            return _fail(context, error, 2)
-        except FailedError as error:
-            return _fail(context, error, 1)
-        except Exception as error:
-            sentence = describe_machine_failure(error)
-            if sentence is None:
-                raise
-            return _fail(context, sentence, 1)
-
-
-def _fail(context: click.Context, error: Exception | str, code: int) -> None:
-    click.echo(f"kerasad: {error}", err=True)
-    context.exit(code)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -184,7 +148,7 @@ def benchmark(
     )
     click.echo(f"\nWritten to {output}")
     if table["failed"]:
-        _fail(click.get_current_context(), f"Rows failed: {' | '.join(table['failed'])}", 1)
+        fail(click.get_current_context(), f"Rows failed: {' | '.join(table['failed'])}", 1)
 
 
 @main.command()
@@ -254,7 +218,13 @@ def calibrate(
 
     opened = open_run(run)
     summary = calibrate_run(
-        opened, data, false_alarm_rate, review_rate, strict, folders=given(folders)
+        opened,
+        data,
+        false_alarm_rate,
+        review_rate,
+        strict,
+        folders=given(folders),
+        echo=click.echo,
     )
     click.echo(describe_calibration(summary))
     if summary["note"]:
@@ -281,7 +251,14 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
     from kerasad.runs.calibrate import check_run
     from kerasad.runs.run import open_run
 
-    found = check_run(open_run(run), data, level, verbose=not as_json, folders=given(folders))
+    found = check_run(
+        open_run(run),
+        data,
+        level,
+        verbose=not as_json,
+        folders=given(folders),
+        echo=functools.partial(click.echo, err=as_json),
+    )
     click.echo(json.dumps(found) if as_json else describe_drift(found))
     click.get_current_context().exit(DRIFT if found["drift"] else 0)
 

@@ -32,6 +32,7 @@ ROOMS = (
     "report",
     "export",
     "runs",
+    "cli_group",
     "cli_options",
     "cli",
 )

@@ -128,8 +128,11 @@ def read_category(
     _report_white_level(training, root, reader)
     if not usable and not (for_test and test):
         reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
+        remedy = "name the folder of good images with `good` (--good)"
+        if test and not training:
+            remedy = f"all that was found is defective or for tests: {remedy}"
         raise InputError(
-            f"{root}: no usable good image (PNG, JPEG, BMP or TIFF)." + next(reasons, "")
+            f"{root}: no usable good image (PNG, JPEG, BMP or TIFF); {remedy}." + next(reasons, "")
         )
     _finish(reader, on_bad)
     return CategoryIndex(

@@ -235,11 +235,13 @@ class GoodImages:
         records: tuple of `ImageRecord`, one of each content: copies of an image count once. Their
             `content_hash` tells whether a run has seen them.
         problems: tuple of `Problem`.
+        index: `CategoryIndex` of the folder or list they come from; None for single files.
     """
 
     dataset: tf.data.Dataset
     records: tuple[ImageRecord, ...]
     problems: tuple[Problem, ...]
+    index: CategoryIndex | None = None
 
 
 def load_good_images(
@@ -273,6 +275,7 @@ def load_good_images(
     Raises:
         InputError: If there is no usable image, or with `on_bad="raise"` a broken one.
     """
+    index = None
     if isinstance(paths, (str, os.PathLike)) and _is_data_set(Path(paths).expanduser()):
         index = read_category(
             paths, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks
@@ -288,4 +291,4 @@ def load_good_images(
         distinct.setdefault(record.content_hash, record)
     records = tuple(distinct.values())
     source = ImageSource(records, geometry, decoding=decoding)
-    return GoodImages(make_dataset(source, batch_size), records, problems)
+    return GoodImages(make_dataset(source, batch_size), records, problems, index)

@@ -65,6 +65,20 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     return "\n".join(lines)
 
 
+def format_good_table(index: CategoryIndex, count: int) -> str:
+    """Formats a table for a command that uses good images alone.
+
+    Args:
+        index: `CategoryIndex`.
+        count: int. The number of different good images.
+    """
+    use = f"  use: {count} different good images"
+    if index.test or index.unlabelled:
+        use += "; test images and those without a label are left out"
+    problems = [format_problems(index.problems)] if index.problems else []
+    return "\n".join([format_found(index), use, *problems])
+
+
 def format_test_table(index: CategoryIndex) -> str:
     """Formats a table of the test images alone.
 

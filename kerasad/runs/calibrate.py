@@ -1,11 +1,12 @@
 """The verbs `calibrate` and `check`: what good images that a run has not seen say of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.tables import format_good_table
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
@@ -23,6 +24,7 @@ def calibrate_run(
     verbose: int = 1,
     *,
     folders: Mapping[str, Sequence[str]] | None = None,
+    echo: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Sets the thresholds of a run anew; its model, scales and fusion weights stay.
 
@@ -34,6 +36,7 @@ def calibrate_run(
         strict: bool. Refuse a rate that so few images cannot guarantee.
         verbose: int. 0 hides the progress bar.
         folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
+        echo: function of a line of text, or None. It is told what was found.
 
     Returns:
         The content of `calibration.json`.
@@ -47,10 +50,10 @@ def calibrate_run(
             "There is nothing to change: give --data, --false-alarm-rate or --review-rate."
         )
     with lock_run(run.path):
-        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders)
+        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders, echo)
 
 
-def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders):
+def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders, echo):
     detector = run.load_detector()
     before = detector.calibration_summary()
     if false_alarm_rate is None:
@@ -68,7 +71,7 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
         return save_detector(detector, run.path)
     reason = "thresholds from images that it has seen would promise too much"
     unseen = ("train", "validation", LABELLED)
-    good = load_new_images(run, detector, data, unseen, reason, folders)
+    good = load_new_images(run, detector, data, unseen, reason, folders, echo)
     detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
     # The new calibration images must be known: later evaluations refuse them as test images.
     detector.record_images(detector.provenance.replace(calibration=good.records))
@@ -82,6 +85,7 @@ def check_run(
     verbose: int = 1,
     *,
     folders: Mapping[str, Sequence[str]] | None = None,
+    echo: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Tells whether new good images still look like those that calibrated a run.
 
@@ -92,7 +96,8 @@ def check_run(
         data: str. Good images that the run has not seen; all of them are used.
         level: float. Upper limit of the probability of finding drift where there is none.
         verbose: int. 0 hides the progress bar.
-        folders: mapping or None. See `calibrate_run`.
+        folders: mapping or None. See `calibrate_run`, also for `echo`.
+        echo: function or None.
 
     Returns:
         The result of `kerasad.detector.drift.measure_drift`.
@@ -103,7 +108,7 @@ def check_run(
     check_level(level)
     detector = run.load_detector()
     reason = "images that it has seen say nothing about new ones"
-    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason, folders)
+    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason, folders, echo)
     return measure_drift(detector, good.dataset, level, verbose)
 
 
@@ -137,6 +142,7 @@ def load_new_images(
     unseen: Sequence[str],
     reason: str,
     folders: Mapping[str, Sequence[str]] | None = None,
+    echo: Callable[[str], None] | None = None,
 ) -> GoodImages:
     """Loads good images as those of the run were loaded.
 
@@ -146,7 +152,8 @@ def load_new_images(
         data: str. The images.
         unseen: names of parts of the run's images, none of which may be among them.
         reason: str. Why not; a part of the error message.
-        folders: mapping or None. See `calibrate_run`.
+        folders: mapping or None. See `calibrate_run`, also for `echo`.
+        echo: function or None.
 
     Raises:
         InputError: There is no image, or the run has seen one.
@@ -158,5 +165,7 @@ def load_new_images(
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
         **config.reading,
     )
+    if echo is not None and good.index is not None:
+        echo(format_good_table(good.index, len(good.records)))
     check_provenance(run, detector.provenance).refuse_overlap(good.records, unseen, reason)
     return good

@@ -197,6 +197,12 @@ def test_no_good_images_are_refused(kind, layout, tmp_path):
     assert ("x.png: the file is empty" in str(error.value)) == (kind == "only broken ones")
 
 
+def test_a_category_with_nothing_but_defects_names_the_option(category):
+    shutil.rmtree(category / "train")
+    with pytest.raises(InputError, match=r"defective or for tests.*\(--good\)"):
+        read_category(category, bad=["test/scratch"])
+
+
 def test_two_good_images_are_enough_to_start(category):
     for number in range(2, 6):
         (category / f"train/good/00{number}.png").unlink()

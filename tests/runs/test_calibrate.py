@@ -66,6 +66,7 @@ def test_calibrate_uses_all_new_good_images(run, tmp_path):
     assert after["experts"] == before["experts"]
     assert after["false_alarm_rate"]["guaranteed"] == pytest.approx(0.3)
     assert "9 images" in output
+    assert "use: 9 different good images" in output
     assert "kerasad predict" in refused("evaluate", run, "--data", tmp_path / "good")
     write_image(tmp_path / "good" / "new.png", 500)
     must("evaluate", run, "--data", tmp_path / "good")
