@@ -33,11 +33,13 @@ KILLS = {
     "train": 8,
     "train --overwrite": 12,
     "calibrate": 10,
-    "evaluate": 6,
-    "predict": 7,
+    "evaluate": 4,
+    "predict": 9,
     "export": 7,
 }
 COLUMNS = ("command", "changes", "kills", "in a write", "former state", "new state", "wrong")
+LIMIT = 100
+"""Bytes of a file that are written before a process is killed in a write."""
 SIZE = 32
 MODEL = "feature_statistics"
 
@@ -79,14 +81,14 @@ def choose(changes, count):
     wanted = count - len(last)
     spread = np.unique(np.linspace(0, len(others) - 1, wanted).astype(int)) if others else []
     chosen = [*last, *(others[number] for number in spread)]
-    points = [(number, None) for number in sorted(chosen)]
     writes = [number for number, change in enumerate(changes) if change[0] == "open"]
-    return [
-        (max((w for w in writes if w <= number), default=number), 100)
-        if turn % 3 == 2
-        else (number, None)
-        for turn, (number, _) in enumerate(points)
-    ]
+    points = []
+    for turn, number in enumerate(sorted(chosen)):
+        write = writes[
+            turn // 3 * len(writes) // -(-len(chosen) // 3)
+        ]  # from the first to the last
+        points.append((write, LIMIT) if turn % 3 == 2 else (number, None))
+    return points
 
 
 class Kills:
@@ -190,8 +192,13 @@ class Kills:
 
     def kill(self, command, changes, number, limit):
         """Kills a command at a change, looks at what the next ones find, and returns the row."""
-        self.start_over(empty=command == "train")
-        code, found = self.run(command, number, limit)
+        while True:
+            self.start_over(empty=command == "train")
+            code, found = self.run(command, number, limit)
+            earlier = [n for n in range(number) if changes[n][0] == "open"]
+            if limit is None or code not in (0, 1, 2) or not earlier:
+                break
+            number = earlier[-1]  # a mark without content does not reach the limit
         at = " ".join(changes[number]) + ("" if limit is None else f", after {limit} bytes")
         was_killed = code not in (0, 1, 2)
         state, wrong = self.look(command)
