@@ -52,8 +52,10 @@ def main() -> None:
 def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
     """Train on the good images of DATA.
 
-    DATA is a category in MVTec layout, a plain folder of good images, or demo/brick, demo/grass,
-    demo/gravel.
+    DATA is a folder of good images, or of good and bad ones side by side (ok and nok, say); a split
+    of your own (train, val, test); a public data set such as MVTec AD's bottle; a CSV file of
+    path,label; or demo/brick, demo/grass, demo/gravel. `kerasad inspect-data DATA` shows what would
+    be read.
     """
     from kerasad.runs.train import train_run
 
@@ -130,9 +132,9 @@ def benchmark(
 ) -> None:
     """Train and evaluate models on the categories DATA, and write one table.
 
-    Each DATA is a category in MVTec layout, demo/brick, demo/grass, demo/gravel, or a folder of
-    categories. A benchmark that was stopped continues when started again: it measures the rows that
-    are missing or failed. Categories, models and seeds can be added.
+    Each DATA is what `kerasad train` takes, or a folder of categories. A benchmark that was stopped
+    continues when started again: it measures the rows that are missing or failed. Categories,
+    models and seeds can be added.
     """
     from kerasad.runs.benchmark import run_benchmark
 
@@ -157,7 +159,11 @@ def benchmark(
 @FOLDER_OPTIONS
 @MASK_OPTION
 def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders: Any) -> None:
-    """Measure RUN on test images; write RUN/metrics.json."""
+    """Measure RUN on test images; write RUN/metrics.json.
+
+    --data takes what `kerasad train` does, a folder of test images such as test/good and test/bad,
+    or a folder of defective ones alone. What the run has seen is left out or refused.
+    """
     from kerasad.metrics.table import format_metrics_table
     from kerasad.runs.evaluate import evaluate_run
     from kerasad.runs.folder import METRICS

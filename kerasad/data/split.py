@@ -145,17 +145,27 @@ def _set_aside(units: list[list[ImageRecord]]) -> tuple[list, list]:
 def _keep_users_validation(units, own, shares) -> GoodSplit:
     """Calibrates with the user's validation images; the rest is for train and validation."""
     rest = [unit for unit in units if unit not in own]
+    kept = [[record for record in unit if record.part == "validation"] for unit in own]
+    num_mixed = sum(map(len, own)) - sum(map(len, kept))
+    note = None
+    if num_mixed:
+        note = (
+            f"{num_mixed} other images equal a validation image of your own split, or are of its "
+            "group: they neither train nor calibrate."
+        )
     if len(rest) < 2:
         raise InputError(
             "At least two different good images are needed beside the validation images of your "
             f"own split, which never train; found {len(rest)}; add good images to train."
+            + (f" {note}" if note else "")
         )
     share = shares[1] / (shares[0] + shares[1])
     num_validation = min(max(1, int(len(rest) * share + 0.5)), len(rest) - 1)
     return GoodSplit(
         train=joined(rest[num_validation:]),
         validation=joined(rest[:num_validation]),
-        calibration=joined(without_copies(own)),
+        calibration=joined(without_copies(kept)),
+        note=note,
     )
 
 
@@ -172,9 +182,9 @@ def _count_parts(count: int, shares: np.ndarray) -> tuple[int, int]:
 def _leave_one_out(groups: list[list[ImageRecord]]) -> GoodSplit:
     left_out = joined(without_copies(groups[:1]))[:1]
     note = (
-        f"{len(groups)} different good images are too few for a guaranteed false-alarm rate: "
-        f"scales and thresholds come from crops of {left_out[0].relative_path}, which is left out "
-        f"of training; {MIN_IMAGES} images or more give a guarantee."
+        f"{len(groups)} different good images, or groups of them, are too few for a guaranteed "
+        f"false-alarm rate: scales and thresholds come from crops of {left_out[0].relative_path}, "
+        f"which is left out of training; {MIN_IMAGES} images or more give a guarantee."
     )
     return GoodSplit(joined(groups[1:]), left_out, left_out, calibration_on_crops=True, note=note)
 

@@ -110,13 +110,14 @@ def test_named_folders_reach_the_category(shop):
     assert (len(data.index.good), len(data.index.test)) == (3, 20)
 
 
-def test_a_group_that_spans_the_users_parts_calibrates_and_never_trains():
+def test_of_a_group_that_spans_the_users_parts_only_validation_images_are_used():
     spanning = [
         *make_records(1, "train", group="item"),
         *make_records(1, "validation", start=1, group="item"),
     ]
     rest = [*make_records(8, "train", start=2), *make_records(2, "validation", start=10)]
     split = split_good([*spanning, *rest])
-    assert set(spanning) <= set(split.calibration)
     assert not set(spanning) & {*split.train, *split.validation}
-    assert len(split.calibration) == 4
+    assert set(spanning) & set(split.calibration) == {spanning[1]}
+    assert len(split.calibration) == 3
+    assert "1 other images equal a validation image" in split.note
