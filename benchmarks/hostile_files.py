@@ -4,10 +4,13 @@
 
 Writes about forty files (`hostile_kinds.py`) that are small or sparse and claim much, trains and
 exports a tiny run, and gives each file to the three. One process for each verb does the same work
-with and without the file. Exits with 1 if a file adds more than 700 MB or 5 seconds.
+with and without the file: all of `predict` but loading the detector, all of `train` that reads
+files, a request to the exported graph. Exits with 1 if a file adds more than 700 MB or 5 seconds.
 """
 
 import argparse
+import contextlib
+import functools
 import json
 import shutil
 import subprocess
@@ -92,52 +95,80 @@ def measure(verb, folder, files):
             found = ask(path)
             seconds = round(found["seconds"] - plain["seconds"], 1)
             megabytes = round(found["megabytes"] - plain["megabytes"])
+            print(verb, path.name, seconds, megabytes, file=sys.stderr, flush=True)
             yield path.name, path.stat().st_size, verb, seconds, megabytes, found["answer"]
         process.stdin.close()
 
 
 def work(verb, folder):
     """Reads names of files, and prints time, peak memory and answer of each as JSON."""
-    task = {"predict": predict, "train": train, "serve": make_server(folder)}[verb]
+    task = {"predict": make_predictor, "train": make_reader, "serve": make_server}[verb](folder)
     for line in sys.stdin:
         path = Path(line.strip()) if line.strip() else None
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-        start = time.monotonic()
-        answer = task(folder, path)
-        seconds = time.monotonic() - start
-        status = Path("/proc/self/status").read_text()
-        peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        before, start = read_megabytes("VmRSS"), time.monotonic()
+        with contextlib.redirect_stdout(sys.stderr):  # progress, if the machine is slow
+            answer = task(path)
+        seconds, peak = time.monotonic() - start, read_megabytes("VmHWM") - before
         answer = " ".join(answer.replace(str(folder), "").split())[:110]
         print(json.dumps({"seconds": seconds, "megabytes": peak, "answer": answer}), flush=True)
 
 
-def predict(folder, path):
-    """Predicts on two harmless files and this one."""
-    paths = [folder / "few"] + ([] if path is None else [path])
-    run_verb("predict", folder / "run", *paths, "--output", folder / "out")
-    lines = [json.loads(line) for line in (folder / "out/predictions.jsonl").open()]
-    last = next((line for line in lines if line["path"] == str(path)), {})
-    return last.get("error") or f"score {last.get('anomaly_score', 0):.3g}"
+def read_megabytes(name):
+    """Returns an entry of this process's status, in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
 
-def train(folder, path):
-    """Trains on eight harmless files and this one."""
-    data = folder / "data"
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(folder / "good", data)
-    if path is not None:
-        (data / f"hostile{path.suffix}").symlink_to(path)
-    output = ("--output", folder / "again", "--overwrite")
-    printed = run_verb("train", data, *output, "--config", folder / "config.json")
-    lines = [line for line in printed.splitlines() if "hostile" in line]
-    return lines[0] if lines else "trained"
+def make_predictor(folder):
+    """Returns a function that predicts on two harmless files and this one."""
+    from kerasad.runs.predict import predict_files
+    from kerasad.runs.run import Run
+
+    class LoadedRun(Run):
+        """A run whose detector is loaded once."""
+
+        @functools.cache  # noqa: B019
+        def load_detector(self):
+            return super().load_detector()
+
+    run = LoadedRun(folder / "run")
+
+    def predict(path):
+        paths = [folder / "few"] + ([] if path is None else [path])
+        predict_files(run, paths, folder / "out", verbose=0)
+        lines = [json.loads(line) for line in (folder / "out/predictions.jsonl").open()]
+        last = next((line for line in lines if line["path"] == str(path)), {})
+        return last.get("error") or f"score {last.get('anomaly_score', 0):.3g}"
+
+    return predict
+
+
+def make_reader(folder):
+    """Returns a function that reads eight harmless files and this one as `train` does."""
+    from kerasad.training.building import open_category
+    from kerasad.training.config import DataConfig
+
+    def read(path):
+        data = folder / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(folder / "good", data)
+        if path is not None:
+            (data / f"hostile{path.suffix}").symlink_to(path)
+        category = open_category(DataConfig(str(data), **CONFIG["data"]), seed=0)
+        for part in (category.train_for_experts, category.validation, category.calibration):
+            for _ in part:
+                pass
+        return category.index.problems[0].message if category.index.problems else "read"
+
+    return read
 
 
 def make_server(folder):
     """Returns a function that sends a harmless file and this one to the served graph."""
     model = None
 
-    def serve(_, path):
+    def serve(path):
         nonlocal model
         import tensorflow as tf
 

@@ -76,6 +76,8 @@ def decode_pixels(
     check_content(data, header, name)
     if header.decoder != "graph":
         return decode_with_pillow(data, header, name)
+    # An array of objects, since TensorFlow copies plain bytes four times.
+    data = tf.constant(np.array(data, dtype=object))
     try:
         if header.format == "png":
             pixel_type = tf.uint16 if header.bits == 16 else tf.uint8
@@ -104,9 +106,10 @@ def read_checked(path: str | os.PathLike, decoding: Decoding = Decoding()) -> tu
     with open_image(path) as file:
         header = read_header(file, path)
         check_header(header, name, decoding)
-        check_size(header, os.fstat(file.fileno()).st_size, name)
+        size = os.fstat(file.fileno()).st_size
+        check_size(header, size, name)
         try:
             file.seek(0)
-            return file.read(), header
+            return file.read(size), header  # without the size, twice the memory
         except OSError as error:
             raise InputError(f"{name}: the file cannot be read ({error.strerror}).") from error
