@@ -1,8 +1,6 @@
 """Which mask belongs to which defective image, and whether it is usable."""
 
 import os
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +17,11 @@ from kerasad.data.decoding import (
     read_checked,
 )
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
+from kerasad.data.mask_names import mask_stem, normal_stem, normalize
 from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 _WITHOUT = "it counts for image metrics only."
-_ENDING = re.compile(r"(.+)[_-](?:mask|gt|label|seg)(?:[_-]?[0-9]+)?", re.IGNORECASE)
 
 
 def match_masks(
@@ -31,8 +29,8 @@ def match_masks(
 ) -> dict[Path, tuple[Path, ...]]:
     """Finds the masks of images by name.
 
-    The mask of `a.jpg` is `a.jpg_mask.png`, or else `a_mask.png`, or else `a.png`; instead of
-    `_mask` the name may end on `_gt`, `_label` or `_seg`, and on a number if there are several.
+    The mask of `a.jpg` is `a.jpg_mask.png`, or else `a_mask.png`, or else `a.png`; other
+    words than `_mask` are in `mask_names.py`, and a number may follow if there are several.
 
     Args:
         folder: The folder of masks; it may be missing.
@@ -48,13 +46,12 @@ def match_masks(
     paths = reader.list_images(folder)
     plain, ended = defaultdict(list), defaultdict(list)
     for path in paths:
-        stem = _normalize(path.stem)
-        plain[stem].append(path)
-        if match := _ENDING.fullmatch(stem):
-            ended[match[1]].append(path)
+        plain[normal_stem(path)].append(path)
+        if (of_photo := mask_stem(path)) is not None:
+            ended[of_photo].append(path)
     masks = {}
     for image in images:
-        name, stem = _normalize(image.name), _normalize(image.stem)
+        name, stem = normalize(image.name), normal_stem(image)
         found = ended.get(name) or plain.get(name) or ended.get(stem) or plain.get(stem)
         if found:
             masks[image] = tuple(found)
@@ -154,8 +151,3 @@ def _examine(mask: Path, record: ImageRecord, owners, reader: ImageReader) -> Pr
         message = str(error).removeprefix(f"{path}: ")
         return _remark(path, message, message, broken=True)
     return None if doubt is None else _remark(path, doubt, doubt)
-
-
-def _normalize(name):
-    """An archive made on macOS may write "é" in another way than the folder of images."""
-    return unicodedata.normalize("NFC", name)

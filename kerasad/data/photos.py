@@ -1,12 +1,13 @@
 """The photos of a folder that is to be predicted: the masks of a data set in it are none."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from kerasad.data.image_files import ImageReader
-from kerasad.data.layouts import category_folders, find_layout, is_category
+from kerasad.data.layouts import category_folders, find_in_layout, find_layout, is_category
 from kerasad.data.layouts.names import Role, read_name
-from kerasad.data.layouts.side_masks import mask_stem, normal_stem
+from kerasad.data.layouts.side_masks import separate_masks
 from kerasad.errors import InputError
 
 
@@ -36,7 +37,7 @@ class PhotoLister:
         """
         files = reader.list_images(folder, recursive=True)
         photos, masks = _ask_layouts(folder)
-        named = {(path.parent, normal_stem(path)) for path in files if mask_stem(path) is None}
+        masks |= _masks_beside(files) - photos
         stems = {(path.parent, path.stem) for path in photos}
 
         def is_mask(path):
@@ -47,7 +48,6 @@ class PhotoLister:
             return (
                 real in masks
                 or any(read_name(name).surely(Role.MASKS) for name in inside)
-                or (path.parent, mask_stem(path)) in named
                 # Magnetic tile has a mask under the name of each photo, in another format.
                 or (real.parent, real.stem) in stems
             )
@@ -57,6 +57,17 @@ class PhotoLister:
             return files
         self.masks += left_out
         return [path for path in files if path not in set(left_out)]
+
+
+def _masks_beside(files: Sequence[Path]) -> set[Path]:
+    """Returns the masks that are named after images beside them, without links in their paths."""
+    folders: dict[Path, list[Path]] = {}
+    for path in files:
+        folders.setdefault(path.parent, []).append(path)
+    separated = [separate_masks(paths) for paths in folders.values()]
+    masks = [mask for found in separated for group in found.masks.values() for mask in group]
+    masks += [mask for found in separated for mask in found.alone]
+    return {Path(os.path.realpath(mask)) for mask in masks}
 
 
 def _ask_layouts(folder: Path) -> tuple[set[Path], set[Path]]:
@@ -69,7 +80,7 @@ def _ask_layouts(folder: Path) -> tuple[set[Path], set[Path]]:
         return photos, masks
     for root in roots:
         try:
-            images = find_layout(root).find(root, ImageReader(root, verify=False))
+            images = find_in_layout(find_layout(root), root, ImageReader(root, verify=False))
         except (InputError, OSError):
             # What is not certain matters to a training; a photo is scored whatever it shows.
             continue

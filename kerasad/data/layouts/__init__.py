@@ -22,6 +22,7 @@ from kerasad.data.layouts.mvtec_ad2 import MVTecAD2
 from kerasad.data.layouts.mvtec_loco import MVTecLOCO
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.layouts.side_by_side import SideBySide
+from kerasad.data.layouts.side_files import leave_out_side_files
 from kerasad.data.layouts.top_folder import judge_top
 from kerasad.data.layouts.user_split import UserSplit
 from kerasad.data.layouts.visa import VisA
@@ -33,6 +34,7 @@ __all__ = [
     "Named",
     "category_folders",
     "find_images",
+    "find_in_layout",
     "find_layout",
     "is_category",
     "is_manifest",
@@ -79,10 +81,25 @@ def find_images(
     """
     if named:
         layout: Layout = ByHand(named)
-        return layout.name, layout.find(root, reader)
+        return layout.name, find_in_layout(layout, root, reader)
     layout = find_layout(root)
-    images = layout.find(root, reader)
+    images = find_in_layout(layout, root, reader)
     return layout.name, judge_top(root, images, for_test) if layout is _OTHERWISE else images
+
+
+def find_in_layout(layout: Layout, root: Path, reader: ImageReader) -> list[FoundImage]:
+    """Lists the images of one category as a layout reads it, without what is no photo.
+
+    Args:
+        layout: `Layout`.
+        root: The folder, or a file that lists the images; what such a list names is a photo.
+        reader: `ImageReader`. It collects remarks on what is left out.
+
+    Raises:
+        InputError: If it is not certain what a folder holds.
+    """
+    images = layout.find(root, reader)
+    return images if root.is_file() else leave_out_side_files(images, reader)
 
 
 def find_layout(root: Path) -> Layout:

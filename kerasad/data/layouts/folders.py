@@ -245,11 +245,11 @@ class Walker:
 
     def _add(self, folder: Path, place: Place, images: list[Path]) -> bool:
         """Adds the photos of one folder; returns whether there are masks beside them."""
-        photos, masks, alone = separate_masks(images)
-        self._skip(folder, len(alone), "named like masks, and no image belongs to them")
-        if photos:
-            self.found.folders.append(FoundFolder(folder, place, photos, masks))
-        return bool(masks or alone)
+        found = separate_masks(images)
+        self._skip(folder, len(found.alone), "named like masks, and no image belongs to them")
+        if found.photos:
+            self.found.folders.append(FoundFolder(folder, place, found.photos, found.masks))
+        return bool(found.masks or found.alone)
 
     def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
         """Notes a question; where options name the good folders, what is left is not read."""

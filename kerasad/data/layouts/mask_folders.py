@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts.names import Role, fold, read_name
-from kerasad.data.layouts.side_masks import mask_stem, normal_stem
+from kerasad.data.mask_names import mask_stem, normal_stem, normalize
 
 
 def match_mask_folders(
@@ -26,14 +26,23 @@ def match_mask_folders(
     Returns:
         The masks of each image that has some.
     """
-    places: dict[str, list[tuple[Path, Path]]] = {}
+    plain: dict[str, list[tuple[Path, Path]]] = {}
+    ended: dict[str, list[tuple[Path, Path]]] = {}
+    places = []
     for folder in folders:
         for mask in reader.list_images(folder, recursive=True):
-            stem = mask_stem(mask) or normal_stem(mask)
-            places.setdefault(stem, []).append((folder, mask))
+            places.append((folder, mask))
+            plain.setdefault(normal_stem(mask), []).append((folder, mask))
+            if (of_photo := mask_stem(mask)) is not None:
+                ended.setdefault(of_photo, []).append((folder, mask))
     owners: dict[Path, list[Path]] = {}
     for image in images:
-        for mask in _best(image, places.get(normal_stem(image), [])):
+        stem = normal_stem(image)
+        candidates = ended.get(normalize(image.name)) or [
+            *ended.get(stem, ()),
+            *plain.get(stem, ()),
+        ]
+        for mask in _best(image, candidates):
             owners.setdefault(mask, []).append(image)
     found: dict[Path, tuple[Path, ...]] = {}
     for mask, of_images in owners.items():
@@ -58,8 +67,8 @@ def _best(image: Path, candidates: list[tuple[Path, Path]]) -> list[Path]:
 
 
 def _report_unused(places, owners, reader) -> None:
-    for folder in {folder for pairs in places.values() for folder, _ in pairs}:
-        masks = [mask for pairs in places.values() for top, mask in pairs if top == folder]
+    for folder in dict.fromkeys(folder for folder, _ in places):
+        masks = [mask for top, mask in places if top == folder]
         shared = sorted(mask for mask in masks if len(owners.get(mask, ())) > 1)
         unused = sorted(mask for mask in masks if mask not in owners)
         if shared:

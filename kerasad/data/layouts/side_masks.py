@@ -1,51 +1,57 @@
-"""Masks that lie beside their photos, known by the ending of their names."""
+"""Masks that lie beside their photos, known by their names."""
 
-import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-MASK_ENDINGS = ("_mask", "_gt", "_label", "_seg", "-mask", "-gt", "-label", "-seg")
+from kerasad.data.mask_names import mask_stem, normal_stem, normalize
 
 
-def separate_masks(
-    images: Sequence[Path],
-) -> tuple[list[Path], dict[Path, tuple[Path, ...]], list[Path]]:
+@dataclass(frozen=True)
+class Separated:
+    """The images of one folder.
+
+    Args:
+        photos: list of Path.
+        masks: dict. The masks beside them, by photo.
+        alone: list of Path. Masks of no photo, or of two.
+        doubtful: list of Path. Photos that are named like masks, if others are not.
+    """
+
+    photos: list[Path]
+    masks: dict[Path, tuple[Path, ...]]
+    alone: list[Path]
+    doubtful: list[Path]
+
+
+def separate_masks(images: Sequence[Path]) -> Separated:
     """Separates the photos of a folder from the masks beside them.
+
+    A name like `face_mask.png` is that of a mask only if `face.png` or the like lies beside it, or
+    if others of such names are masks of photos.
 
     Args:
         images: The image files of one folder.
-
-    Returns:
-        (photos, masks by photo, masks without a photo).
     """
-    photos = [path for path in images if mask_stem(path) is None]
-    by_stem: dict[str, list[Path]] = {}
-    for path in photos:
-        by_stem.setdefault(normal_stem(path), []).append(path)
+    by_name: dict[str, list[Path]] = {}
     masks: dict[Path, tuple[Path, ...]] = {}
     alone = []
-    for path in images:
+    # The name of a mask is longer than that of its photo, which comes first.
+    for path in sorted(images, key=lambda path: (len(path.stem), path)):
         stem = mask_stem(path)
-        if stem is None:
-            continue
-        owners = by_stem.get(stem, [])
+        owners = by_name.get(stem, []) if stem is not None else []
         if len(owners) == 1:
             masks[owners[0]] = (*masks.get(owners[0], ()), path)
-        else:
+        elif owners:
             # A mask of two photos is of neither.
             alone.append(path)
-    return photos, masks, alone
-
-
-def mask_stem(path: Path) -> str | None:
-    """Returns the name of the photo that a mask is named after, or None for another file."""
-    stem = normal_stem(path)
-    for ending in MASK_ENDINGS:
-        if stem.casefold().endswith(ending) and len(stem) > len(ending):
-            return stem[: -len(ending)]
-    return None
-
-
-def normal_stem(path: Path) -> str:
-    """Returns the name without suffix; an accent may be written in two ways."""
-    return unicodedata.normalize("NFC", path.stem)
+        else:
+            for name in {normalize(path.name), normal_stem(path)}:
+                by_name.setdefault(name, []).append(path)
+    known = {mask for of_photo in masks.values() for mask in of_photo} | set(alone)
+    unclear = [p for p in images if p not in known | masks.keys() and mask_stem(p) is not None]
+    if any(mask_stem(photo) is None for photo in masks):
+        alone += unclear
+        unclear = []
+    photos = [path for path in images if path not in known and path not in alone]
+    return Separated(photos, masks, alone, unclear if len(unclear) < len(photos) else [])

@@ -1,0 +1,47 @@
+"""What lies beside photos and is none, in every layout of folders: their masks."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.side_masks import separate_masks
+
+
+def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> list[FoundImage]:
+    """Returns the photos; the masks beside them become those of the defective ones.
+
+    Args:
+        images: What a layout has found; images that a list names are none of them.
+        reader: `ImageReader`. Each folder with such files gets a remark.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for image in images:
+        folders.setdefault(image.path.parent, []).append(image.path)
+    masks: dict[Path, tuple[Path, ...]] = {}
+    photos: set[Path] = set()
+    for folder, paths in folders.items():
+        found = separate_masks(paths)
+        photos.update(found.photos)
+        masks.update(found.masks)
+        _report(folder, found, reader)
+    return [
+        dataclasses.replace(image, masks=(*image.masks, *masks.get(image.path, ())))
+        if image.defect not in (None, "good")
+        else image
+        for image in images
+        if image.path in photos
+    ]
+
+
+def _report(folder, found, reader) -> None:
+    count = sum(map(len, found.masks.values()))
+    if count:
+        reader.remark(folder, f"masks beside their images, which are no photos: {count}.")
+    if found.alone:
+        message = f"{len(found.alone)} images not read: named like masks, and no image belongs to"
+        reader.remark(folder, f"{message} them.")
+    if found.doubtful:
+        message = f"images that are named like masks, such as {found.doubtful[0].name}"
+        why = "read as photos, since no image of that name lies beside"
+        reader.remark(folder, f"{message}: {len(found.doubtful)}; {why}.")

@@ -1,0 +1,71 @@
+"""Files beside photos that are none, in every layout of folders."""
+
+import pytest
+
+from kerasad.data import read_category
+from kerasad.errors import InputError
+
+ENDINGS = ["{}_mask", "{}_mask1", "{}_mask_2", "{}.mask", "mask_{}", "{}.png_mask", "{}_defect"]
+ENDINGS += ["{}_annotation", "{}_groundtruth", "{}_ground_truth", "{}-GT", "{}_segmentation"]
+
+# The folders of good images and of defective ones, in each layout.
+LAYOUTS = {
+    "mvtec": ("train/good", "test/dent", ["test/good"]),
+    "btad": ("train/ok", "test/ko", ["test/ok"]),
+    "mvtec_ad2": ("train/good", "test_public/bad", ["test_public/good"]),
+    "mvtec_loco": ("train/good", "test/logical_anomalies", ["validation/good"]),
+    "visa": ("Data/Images/Normal", "Data/Images/Anomaly", []),
+    "good and bad side by side": ("good", "bad", []),
+}
+
+
+def counts(index):
+    defective = [record for record in index.test if record.label]
+    return len(index.good), len(defective), sum(len(record.mask_paths) for record in defective)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_masks_beside_photos_are_their_masks_in_every_layout(layout, draw, draw_masks):
+    good, bad, more = LAYOUTS[layout]
+    data = draw(f"{good}/3", f"{bad}/3", *(f"{folder}/1" for folder in more))
+    draw_masks(*(data / folder / f"{n}_mask.png" for folder in (good, bad) for n in range(3)))
+    index = read_category(data)
+    num_validation = more.count("validation/good")
+    assert (index.layout, counts(index)) == (layout, (3 + num_validation, 3, 3))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_mask_is_known_by_every_usual_name(ending, draw, draw_masks):
+    data = draw("good/3", "bad/2")
+    draw_masks(data / "bad" / f"{ending.format(0)}.png", data / "good" / f"{ending.format(1)}.png")
+    assert counts(read_category(data)) == (3, 2, 1)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_mask_in_a_folder_of_masks_may_have_every_usual_name(ending, draw, draw_masks):
+    data = draw("good/3", "bad/2")
+    draw_masks(data / "masks" / f"{ending.format(0)}.png")
+    assert counts(read_category(data)) == (3, 2, 1)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("folder", ["", "train/"])
+def test_masks_never_train_in_a_plain_folder(folder, ending, draw, draw_masks):
+    data = draw(f"{folder}3")
+    draw_masks(data / folder / f"{ending.format(0)}.png")
+    with pytest.raises(InputError, match="it holds masks beside images"):
+        read_category(data)
+
+
+@pytest.mark.parametrize("folder", ["", "train/good/"])
+def test_a_product_may_be_called_face_mask(folder, draw, draw_masks):
+    data = draw(f"{folder}face_mask.png", f"{folder}face_mask_2.png", f"{folder}cap.png")
+    index = read_category(data)
+    assert len(index.good) == 3
+    assert ["named like masks" in problem.message for problem in index.problems] == [True]
+
+
+def test_a_product_called_mask_has_masks_of_its_own(draw, draw_masks):
+    data = draw("good/2", "bad/face_mask_1.png", "bad/face_mask_2.png")
+    draw_masks(data / "bad/face_mask_1_gt.png")
+    assert counts(read_category(data)) == (2, 2, 1)
