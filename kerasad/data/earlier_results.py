@@ -92,6 +92,11 @@ class EarlierResults:
         return PurePosixPath(path.relative_to(folder).as_posix()) in self._lists[folder]
 
 
+def is_named_like_overlay(path: Path) -> bool:
+    """Returns whether a name is that of an overlay, in whatever format."""
+    return path.stem.casefold().endswith(Path(OVERLAY).stem)
+
+
 def name_key(path: PurePosixPath) -> str:
     """Returns what all paths have in common that some file system takes for one.
 

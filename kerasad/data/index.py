@@ -12,6 +12,7 @@ from kerasad.data.decoding import Decoding
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
 from kerasad.data.masks import attach_masks
+from kerasad.data.photos import list_defective
 from kerasad.data.problems import Problem
 from kerasad.errors import InputError, check_choice
 
@@ -217,7 +218,7 @@ def read_labelled(
             f"{os.fspath(folder)}: this is a data set with good images; to label images as "
             "defective, give a folder that holds nothing else."
         )
-    records, problems = read_images(folder, **options)
+    records, problems = read_images(folder, list_folder=list_defective, **options)
     if not records:
         reason = f" {problems[0].message}" if problems else ""
         raise InputError(f"{os.fspath(folder)}: no usable image labelled defective.{reason}")

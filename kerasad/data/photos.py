@@ -1,9 +1,10 @@
-"""The photos of a folder that is to be predicted: the masks of a data set in it are none."""
+"""The photos of a folder without labels of its own: the masks of a data set in it are none."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.data.earlier_results import is_named_like_overlay
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts import category_folders, find_in_layout, find_layout, is_category
 from kerasad.data.layouts.names import Role, read_name
@@ -57,6 +58,35 @@ class PhotoLister:
             return files
         self.masks += left_out
         return [path for path in files if path not in set(left_out)]
+
+
+def list_defective(folder: Path, reader: ImageReader) -> list[Path]:
+    """Lists the photos of a folder of defective images, without masks and earlier results.
+
+    Args:
+        folder: The folder. Its own name does not count.
+        reader: `ImageReader`. It gets remarks on what is left out.
+
+    Raises:
+        InputError: The folder cannot be read.
+    """
+    lister = PhotoLister()
+    images = lister.list(folder, reader)
+    photos = [path for path in images if not _is_result(path, folder)]
+    for count, what in (
+        (len(lister.masks), "masks"),
+        (len(images) - len(photos), "overlays of `kerasad predict`"),
+    ):
+        if count:
+            reader.remark(folder, f"{count} images not read: {what}.")
+    return photos
+
+
+def _is_result(path: Path, folder: Path) -> bool:
+    inside = path.parent.relative_to(folder).parts
+    return is_named_like_overlay(path) or any(
+        read_name(name).surely(Role.RESULTS) for name in inside
+    )
 
 
 def _masks_beside(files: Sequence[Path]) -> set[Path]:

@@ -115,6 +115,20 @@ def test_a_folder_of_labelled_images_is_read(category, noise, tmp_path):
         load_category(category, image_size=32, labelled=folder, labelled_share=0.1)
 
 
+def test_masks_and_overlays_are_never_labelled_images(noise, tmp_path):
+    photos = ["nok/0.png", "nok/deep/1.png"]
+    rest = ["nok/0_mask.png", "nok/mask_0.png", "nok/masks/1.png", "nok/0_overlay.png"]
+    for number, name in enumerate((*photos, *rest, "nok/results/1.png")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(32, 24, seed=number)).save(tmp_path / name)
+    records, problems = read_labelled(tmp_path / "nok")
+    assert [f"nok/{one.relative_path}" for one in records] == photos
+    assert [one.message.rpartition("nok: ")[2][:19] for one in problems] == [
+        "3 images not read: ",
+        "2 images not read: ",
+    ]
+
+
 def test_a_data_set_with_good_images_is_not_labelled_defective(category, tmp_path):
     manifest = tmp_path / "list.csv"
     manifest.write_text("path,label\nbolt/train/good/000.png,good\n")

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kerasad.data.earlier_results import OVERLAY, PREDICTIONS
+from kerasad.data.earlier_results import PREDICTIONS, is_named_like_overlay
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts.names import SPLITS, Meaning, Role, common_words, read_name
 from kerasad.data.layouts.side_masks import separate_masks
 
-# Somebody may have saved an overlay in another format.
-_OVERLAY_ENDING = Path(OVERLAY).stem
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
 _HOW_TO_SETTLE = (
@@ -113,7 +111,7 @@ class Walker:
             tell(folder, "it holds results of `kerasad predict`")
             return
         files, inner = self.reader.list_folder(folder)
-        images = [path for path in files if not path.stem.casefold().endswith(_OVERLAY_ENDING)]
+        images = [path for path in files if not is_named_like_overlay(path)]
         self._skip(folder, len(files) - len(images), "overlays of `kerasad predict`")
         inner = [path for path in inner if path not in self.named and self._has_images(path)]
         meanings = self._leave_out_unnamed(_read_names(inner), place)

@@ -1,11 +1,13 @@
-"""What lies beside photos and is none, in every layout of folders: their masks."""
+"""What lies beside photos and is none, in every layout of folders: masks and overlays."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.data.earlier_results import EarlierResults, is_named_like_overlay
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.side_masks import separate_masks
+from kerasad.data.mask_names import normal_stem, normalize
 
 
 def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> list[FoundImage]:
@@ -20,8 +22,13 @@ def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> l
         folders.setdefault(image.path.parent, []).append(image.path)
     masks: dict[Path, tuple[Path, ...]] = {}
     photos: set[Path] = set()
+    earlier = EarlierResults()
     for folder, paths in folders.items():
-        found = separate_masks(paths)
+        overlays = _find_overlays(paths, earlier)
+        if overlays:
+            message = f"{len(overlays)} images not read: overlays of `kerasad predict`."
+            reader.remark(folder, message)
+        found = separate_masks([path for path in paths if path not in overlays])
         photos.update(found.photos)
         masks.update(found.masks)
         _report(folder, found, reader)
@@ -32,6 +39,17 @@ def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> l
         for image in images
         if image.path in photos
     ]
+
+
+def _find_overlays(paths: Sequence[Path], earlier: EarlierResults) -> set[Path]:
+    """Returns what a list of results names, and what is named like the overlay of a photo."""
+    names = {name for path in paths for name in (normal_stem(path), normalize(path.name))}
+    return {
+        path
+        for path in paths
+        if is_named_like_overlay(path)
+        and (path in earlier or normal_stem(path)[: -len("_overlay")] in names)
+    }
 
 
 def _report(folder, found, reader) -> None:

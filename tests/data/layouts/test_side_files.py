@@ -69,3 +69,23 @@ def test_a_product_called_mask_has_masks_of_its_own(draw, draw_masks):
     data = draw("good/2", "bad/face_mask_1.png", "bad/face_mask_2.png")
     draw_masks(data / "bad/face_mask_1_gt.png")
     assert counts(read_category(data)) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_overlays_beside_photos_are_read_in_no_layout(layout, draw):
+    good, bad, more = LAYOUTS[layout]
+    data = draw(f"{good}/3", f"{bad}/3", *(f"{folder}/1" for folder in more))
+    draw(f"{good}/0_overlay.png", f"{good}/1.png_overlay.jpg", f"{bad}/0_overlay.png")
+    index = read_category(data)
+    num_validation = more.count("validation/good")
+    assert counts(index) == (3 + num_validation, 3, 0)
+    messages = [problem.message for problem in index.problems]
+    for folder, count in ((good, 2), (bad, 1)):
+        sentence = f"{data / folder}: {count} images not read: overlays of `kerasad predict`."
+        assert sentence in messages
+
+
+def test_an_overlay_that_a_list_names_is_no_photo(draw):
+    data = draw("train/good/3", "test/dent/1", "train/good/9_overlay.png")
+    (data / "predictions.jsonl").write_text('{"overlay": "train/good/9_overlay.png"}\n')
+    assert len(read_category(data).good) == 3
