@@ -32,7 +32,7 @@ class Place:
             folder replaces.
         by_position: bool. See `FoundImage`.
         is_plain: bool. Whether the images are taken as good since nothing says otherwise.
-        by_hand: bool. Whether an option says so, whatever names say.
+        by_hand: bool. Whether an option says so, whatever a name hints at.
     """
 
     defect: str | None = None
@@ -137,7 +137,10 @@ class Walker:
             part = SPLITS.get(meaning.role) if meaning.certain else None
             if not place.is_plain and self._put_aside(path, meaning):
                 continue
-            if meaning.role in doubtful and not place.by_hand:
+            # An option outweighs a hint; a folder inside that is surely called defective is so.
+            if is_good and place.by_hand and meaning.surely(*_BAD):
+                self.visit(path, Place(path.name, place.part, is_vague=meaning.surely(Role.BAD)))
+            elif meaning.role in doubtful and (meaning.certain or not place.by_hand):
                 kind = "good" if is_good else "defective"
                 self._ask(path, f"{_say(meaning)}, inside a folder of {kind} images")
             elif part is not None and place.part in (None, part):
@@ -227,6 +230,7 @@ class Walker:
         for path, meaning in meanings.items():
             role = Role.BAD if meaning.role is Role.KIND else meaning.role
             is_open = place.defect is None or role is Role.MASKS
+            is_open = is_open or (role is Role.BAD and place.by_hand and place.defect == "good")
             if is_open and meaning.certain and role in self.named.values():
                 self._skip_tree(path, f"not named by {options[role]}")
             else:

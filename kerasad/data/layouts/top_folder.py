@@ -23,8 +23,9 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
             refused.
 
     Raises:
-        InputError: If the name says that the images are defective and good ones are needed, or if
-            they are in a user's test folder and nothing says what they are.
+        InputError: If the name says that the images are defective and good ones are needed; if it
+            says that they are masks or results of the photos beside; or if they are in a user's
+            test folder and nothing says what they are.
     """
     images = list(images)
     if any(image.defect != "good" for image in images):
@@ -32,12 +33,16 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
     meaning = read_name(root.name)
     if meaning.surely(Role.GOOD):
         return images
+    _refuse_masks(root)
     is_kind = meaning.surely(Role.KIND) and _has_beside(root, Role.GOOD)
+    is_below_test = is_test_folder(root.parent)
+    # As inside `test`, a word that nobody knows is a kind of defect.
+    is_tested_defect = is_below_test and meaning.role in (Role.BAD, Role.KIND, None)
     if (
         meaning.surely(Role.BAD)
         or is_kind
-        or is_test_folder(root.parent)
-        or read_name(root.parent.name).surely(Role.BAD)
+        or is_tested_defect
+        or (read_name(root.parent.name).surely(Role.BAD) and not is_below_test)
     ):
         if not for_test:
             raise InputError(
@@ -49,13 +54,28 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
             [image.path for image in images], masks_around(root), ImageReader(root)
         )
         return [_as_defective(image, root, masks.get(image.path, ())) for image in images]
-    beside_good = meaning.role is None and _has_beside(root, Role.GOOD)
-    if meaning.surely(Role.KIND) or is_test_folder(root) or beside_good:
+    beside_good = meaning.role in (None, Role.UNSORTED) and _has_beside(root, Role.GOOD)
+    if meaning.surely(Role.KIND) or is_test_folder(root) or is_below_test or beside_good:
         raise InputError(
             f"{root}: its name does not tell whether its images are good or defective; say so with "
             "--good . or --bad . (the dot is this folder)."
         )
     return images
+
+
+def _refuse_masks(root: Path) -> None:
+    """Refuses a folder of masks or results beside photos, or one that lies in such a folder."""
+    for folder in (root, root.parent):
+        meaning = read_name(folder.name)
+        is_product = folder != root and not meaning.certain
+        if meaning.role not in (Role.MASKS, Role.RESULTS) or is_product:
+            continue
+        if _has_beside(folder, Role.GOOD, Role.TRAIN):
+            raise InputError(
+                f"{root}: the name {folder.name} says {meaning.role.value}, and photos lie beside "
+                f"it; give the folder {folder.parent}, or say what the images are with --good . or "
+                "--bad . (the dot is this folder)."
+            )
 
 
 def masks_around(root: Path) -> list[Path]:
@@ -81,6 +101,6 @@ def is_test_folder(folder: Path) -> bool:
     return read_name(folder.name).surely(Role.TEST) and _has_beside(folder, Role.TRAIN)
 
 
-def _has_beside(folder: Path, role: Role) -> bool:
+def _has_beside(folder: Path, *roles: Role) -> bool:
     others = (other for other in subfolders(folder.parent) if other != folder)
-    return any(read_name(other.name).surely(role) for other in others)
+    return any(read_name(other.name).surely(*roles) for other in others)

@@ -47,9 +47,23 @@ def test_folders_may_be_named_several_times_and_lie_elsewhere(draw, tmp_path):
 
 def test_masks_and_results_inside_a_named_folder_are_no_photos(draw):
     index = read_category(
-        draw("mine/2", "mine/masks/2", "mine/predictions/1", "mine/bad/1"), good=["mine"]
+        draw("mine/2", "mine/masks/2", "mine/predictions/1", "mine/badge/1"), good=["mine"]
     )
-    assert roles(index) == ({"mine", "mine/bad"}, set())
+    assert roles(index) == ({"mine", "mine/badge"}, set())
+
+
+@pytest.mark.parametrize("folder", [".", "mine"])
+@pytest.mark.parametrize("name", ["bad", "NOK", "scratch"])
+def test_a_folder_surely_called_defective_inside_a_named_one_is_defective(draw, folder, name):
+    data = draw(f"{folder}/a.png", f"{folder}/bad_lot/b.png", f"{folder}/{name}/c.png")
+    good, defects = roles(read_category(data, good=[folder]))
+    assert (len(good), defects) == (2, {name})
+    assert len(read_category(data, good=[folder, f"{folder}/{name}"]).good) == 3
+
+
+def test_a_good_folder_inside_one_named_defective_is_asked_about(draw):
+    with pytest.raises(InputError, match="ok: its name says good images, inside a folder of defec"):
+        read_category(draw("x/2", "x/ok/1", "y/1"), bad=["x"])
 
 
 def test_the_part_of_a_named_folder_follows_from_its_path(draw):

@@ -133,3 +133,21 @@ def test_a_kind_of_defect_beside_good_images_is_tested_alone(draw):
     assert [record.defect for record in read_category(data / "crack", for_test=True).test] == [
         "crack"
     ]
+
+
+@pytest.mark.parametrize("name", ["ok_front", "unlabelled", "images", "0"])
+def test_a_folder_of_test_images_whose_name_says_no_defect_is_asked_about(draw, name):
+    data = draw("train/good/2", f"test/{name}/a.png", "test/scratch/1")
+    for for_test in (False, True):
+        with pytest.raises(InputError, match=r"say so with --good \. or --bad \."):
+            read_category(data / "test" / name, for_test=for_test)
+
+
+@pytest.mark.parametrize("name", ["masks", "ground_truth/foo", "nok_masks", "predictions", "seg"])
+@pytest.mark.parametrize("beside", ["ok", "train/good"])
+def test_masks_and_results_beside_photos_are_no_photos(draw, name, beside):
+    data = draw(f"{beside}/2", f"{name}/a.png")
+    for for_test in (False, True):
+        with pytest.raises(InputError, match="and photos lie beside it; give the folder"):
+            read_category(data / name, for_test=for_test)
+    assert len(read_category(data / name, good=["."]).good) == 1
