@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerasad.data.earlier_results import PREDICTIONS, is_named_like_overlay
 from kerasad.data.image_files import ImageReader
-from kerasad.data.layouts.names import SPLITS, Meaning, Role, common_words, read_name
+from kerasad.data.layouts.names import SPLITS, Meaning, Role, read_names
 from kerasad.data.layouts.side_masks import separate_masks
 
 _BAD = (Role.BAD, Role.KIND)
@@ -100,11 +100,11 @@ class Walker:
         self.reader = reader
         self.named = dict(named or {})
         self.found = Found()
-        self._seen: set[tuple[int, int]] = set()
+        self._seen: dict[tuple[int, int], tuple[Path, Place]] = {}
 
     def visit(self, folder: Path, place: Place = Place()) -> None:
         """Reads a folder and those inside."""
-        if not self._is_new(folder):
+        if not self._is_new(folder, place):
             return
         if folder != self.root and (folder / PREDICTIONS).is_file():
             tell = self._ask if place.is_plain else self._skip_tree
@@ -114,7 +114,7 @@ class Walker:
         images = [path for path in files if not is_named_like_overlay(path)]
         self._skip(folder, len(files) - len(images), "overlays of `kerasad predict`")
         inner = [path for path in inner if path not in self.named and self._has_images(path)]
-        meanings = self._leave_out_unnamed(_read_names(inner), place)
+        meanings = self._leave_out_unnamed(read_names(inner), place)
         if place.defect is not None:
             self._visit_known(folder, place, images, meanings)
         elif place.part is None and _pick(meanings, *SPLITS):
@@ -206,7 +206,9 @@ class Walker:
         """
         is_good = place.part in (None, "train")
         if is_good and Role.GOOD in self.named.values():
-            self._skip_tree(folder, "not named by --good")
+            rest = [path for path in meanings if not self._put_aside(path, meanings[path])]
+            count = len(images) + sum(map(self._count, rest))
+            self._skip(folder, count, "not named by --good")
             return
         known = dataclasses.replace(place, defect="good", is_plain=True) if is_good else place
         if self._add(folder, known, images) and is_good:
@@ -268,7 +270,10 @@ class Walker:
         self._skip(folder, self._count(folder), reason)
 
     def _count(self, folder: Path) -> int:
-        return len(ImageReader(self.root).list_images(folder, recursive=True))
+        """Counts images, without those in folders inside that options name."""
+        named = {path for path in self.named if folder in path.parents}
+        images = ImageReader(self.root).list_images(folder, recursive=True)
+        return sum(named.isdisjoint(path.parents) for path in images)
 
     def _has_images(self, folder: Path) -> bool:
         """Returns whether there is an image inside, one of an unsupported type included."""
@@ -278,32 +283,31 @@ class Walker:
     def _says_quality(self, folder: Path) -> bool:
         """Returns whether names inside a folder say what is good, down through neutral names."""
         _, inner = ImageReader(self.root).list_folder(folder)
-        meanings = _read_names([path for path in inner if not path.is_symlink()])
+        meanings = read_names([path for path in inner if not path.is_symlink()])
         if _pick(meanings, Role.GOOD, *SPLITS):
             return True
         neutral = (path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL)
         return any(self._says_quality(path) for path in neutral)
 
-    def _is_new(self, folder: Path) -> bool:
-        """Returns whether a folder was not read yet: a loop of links ends."""
+    def _is_new(self, folder: Path, place: Place) -> bool:
+        """Returns whether a folder was not read yet: a loop of links ends.
+
+        A link must not make good images of defective ones, so two roles are a question.
+        """
         try:
             status = os.stat(folder)
         except OSError:
             return True
         key = (status.st_dev, status.st_ino)
         is_new = key not in self._seen
-        self._seen.add(key)
+        first, before = self._seen.setdefault(key, (folder, place))
+        labels = {None if p.defect is None else p.defect == "good" for p in (place, before)}
+        if labels == {True, False}:
+            self.found.questions.append(
+                f"{folder}: it is the same folder as {first} (a link), and one name says good "
+                "images, the other defective ones; remove the link."
+            )
         return is_new
-
-
-def _read_names(folders: list[Path]) -> dict[Path, Meaning]:
-    """Returns what the names of folders beside each other say."""
-    plain = {path: read_name(path.name) for path in folders}
-    ignored = common_words([path.name for path in folders])
-    # "ok_front" beside "def_front": the words that they share tell them not apart.
-    without = {path: read_name(path.name, ignored) for path in folders}
-    all_certain = all(meaning.certain for meaning in without.values())
-    return without if all_certain else plain
 
 
 def _pick(meanings: Meanings, *roles: Role) -> list[Path]:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class Role(enum.Enum):
@@ -144,6 +145,16 @@ def read_name(name: str, ignored: Iterable[str] = ()) -> Meaning:
         if role in hints:
             return Meaning(role)
     return Meaning(next(iter(hints), None))
+
+
+def read_names(folders: Sequence[Path]) -> dict[Path, Meaning]:
+    """Returns what the names of folders beside each other say."""
+    plain = {path: read_name(path.name) for path in folders}
+    ignored = common_words([path.name for path in folders])
+    # "ok_front" beside "def_front": the words that they share tell them not apart.
+    without = {path: read_name(path.name, ignored) for path in folders}
+    all_certain = all(meaning.certain for meaning in without.values())
+    return without if all_certain else plain
 
 
 def common_words(names: Sequence[str]) -> set[str]:

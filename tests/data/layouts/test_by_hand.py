@@ -83,3 +83,22 @@ def test_the_part_of_a_named_folder_follows_from_its_path(draw):
 def test_wrong_options_are_refused(draw, options, message):
     with pytest.raises(InputError, match=message):
         read_category(draw("ok/2"), **options)
+
+
+@pytest.mark.parametrize("top", ["", "train/", "deep/er/"])
+def test_images_of_named_folders_are_never_counted_as_not_read(draw, draw_masks, top):
+    data = draw(f"{top}a/2", f"{top}b/2", f"{top}c/3")
+    draw_masks(data / f"{top}m/0.png")
+    index = read_category(data, good=[f"{top}a"], bad=[f"{top}b"], masks=[f"{top}m"])
+    messages = [p.message for p in index.problems if "not read" in p.message]
+    assert [message.split(": ", 1)[1] for message in messages] == [
+        "3 images not read: not named by --good."
+    ]
+
+
+def test_a_folder_surely_called_masks_is_used_beside_named_ones(draw, draw_masks):
+    data = draw("a/2", "b/2")
+    draw_masks(data / "masks/0.png")
+    index = read_category(data, good=["a"], bad=["b"])
+    assert [len(record.mask_paths) for record in index.test] == [1, 0]
+    assert not any("not read" in problem.message for problem in index.problems)

@@ -114,3 +114,28 @@ def test_a_test_folder_alone_is_read_with_the_masks_beside_it(draw, draw_masks):
     index = read_category(data / "test", for_test=True)
     assert (len(index.good), masked(index)) == (3, {"bad/0.png": 1, "bad/1.png": 1})
     assert len(read_category(data / "test").good) == 3
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "options"),
+    [
+        ("good/more", "nok", {}),
+        ("good/more", "nok", {"good": ["good"]}),
+        ("nok/more", "good", {}),
+        ("z", "good", {}),
+    ],
+)
+def test_a_link_never_makes_good_images_of_defective_ones(draw, link, target, options):
+    data = draw("good/3", "nok/2")
+    (data / link).symlink_to(data / target)
+    with pytest.raises(InputError, match=r"it is the same folder as .*remove the link"):
+        read_category(data, **options)
+
+
+def test_a_link_to_a_folder_of_the_same_label_is_read_once(draw):
+    data = draw("good/3", "nok/2")
+    (data / "good/again").symlink_to(data / "good")
+    (data / "good/top").symlink_to(data)
+    (data / "nok/again").symlink_to(data / "nok")
+    index = read_category(data)
+    assert (len(index.good), len(index.test)) == (3, 2)
