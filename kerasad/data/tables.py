@@ -5,6 +5,7 @@ from collections import Counter
 
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
+from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.problems import format_problems
 from kerasad.data.split import GoodSplit
 
@@ -16,15 +17,17 @@ def format_found(index: CategoryIndex) -> str:
         index: `CategoryIndex`.
     """
     rows = Counter(map(_describe_folder, (*index.good, *index.test)))
+    masked = Counter(map(_describe_folder, (r for r in index.test if r.mask_paths)))
     for path in index.unlabelled:
         folder = os.path.relpath(os.path.dirname(path), index.root)
         rows["no label", folder, "for predict only"] += 1
     width = max((len(folder) for _, folder, _ in rows), default=0)
     lines = [f"{index.name}: read as {index.layout}"]
     order = {"good": 0, "defective": 1, "no label": 2}
-    for (role, folder, remark), count in sorted(
-        rows.items(), key=lambda row: (order[row[0][0]], row[0])
-    ):
+    for row in sorted(rows, key=lambda row: (order[row[0]], row)):
+        (role, folder, remark), count = row, rows[row]
+        if masked[row]:
+            remark += f", {masked[row]} with a mask"
         lines.append(f"  {role:<12}{folder:<{width}}{count:>7}  {remark}".rstrip())
     return "\n".join(lines)
 
@@ -88,6 +91,11 @@ def format_test_table(index: CategoryIndex) -> str:
     rows = _count_test_images(index)
     width = max((len(name) for _, name, _, _ in rows), default=0)
     lines = [f"{index.name}: read as {index.layout}, {len(index.test)} test images"]
+    if index.layout == PlainFolder.name:
+        lines.append(
+            "  Nothing says that an image here is defective, so all count as good; if they are "
+            "defective, pass --bad ."
+        )
     for part, name, count, remark in rows:
         lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
     if index.problems:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.split import LABELLED, PARTS
@@ -13,6 +15,8 @@ from kerasad.errors import InputError
 from kerasad.runs.folder import lock_run
 from kerasad.runs.run import Run, check_provenance, save_detector
 from kerasad.training.locations import resolve_data, with_data
+
+SURPRISE = 1e-3
 
 
 def calibrate_run(
@@ -72,7 +76,11 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     reason = "thresholds from images that it has seen would promise too much"
     unseen = ("train", "validation", LABELLED)
     good = load_new_images(run, detector, data, unseen, reason, folders, echo)
+    threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]
     detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
+    surprise = describe_surprise(detector.decision.stored_scores(), threshold, rate)
+    if echo is not None and surprise is not None:
+        echo(surprise)
     # The new calibration images must be known: later evaluations refuse them as test images.
     detector.record_images(detector.provenance.replace(calibration=good.records))
     return save_detector(detector, run.path)
@@ -110,6 +118,30 @@ def check_run(
     reason = "images that it has seen say nothing about new ones"
     good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason, folders, echo)
     return measure_drift(detector, good.dataset, level, verbose)
+
+
+def describe_surprise(scores: np.ndarray, threshold: float, rate: float) -> str | None:
+    """Returns a warning if far more new images than expected are above the former threshold.
+
+    Of `n` images like those that set the threshold, the number above it is at most binomial with
+    the false-alarm rate. A number that has a probability below 0.1 % is a surprise: some of the
+    images may be defective, and would raise the threshold.
+
+    Args:
+        scores: float array `(n,)`. Scores of the new images.
+        threshold: float. The former threshold.
+        rate: float in (0, 1). Its false-alarm rate.
+    """
+    from scipy.stats import binom
+
+    count = int((scores > threshold).sum())
+    if not binom.sf(count - 1, len(scores), rate) < SURPRISE:
+        return None
+    return (
+        f"Warning: {count} of {len(scores)} images are above the former threshold of "
+        f"{threshold:.4g}, where {rate:.1%} of good ones are expected. If some of them are "
+        "defective, the new threshold hides such defects: look at them with `kerasad predict`."
+    )
 
 
 def describe_calibration(summary: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import pytest
 from command_line import must, refused, run_verb, write_image
 from PIL import Image
 
+from kerasad.runs.calibrate import describe_surprise
 from kerasad.runs.run import Run
 
 
@@ -71,6 +72,16 @@ def test_calibrate_uses_all_new_good_images(run, tmp_path):
     write_image(tmp_path / "good" / "new.png", 500)
     must("evaluate", run, "--data", tmp_path / "good")
     assert Run(run).metrics["num_images"] == 1
+
+
+def test_new_images_far_above_the_former_threshold_are_a_surprise():
+    scores = np.array([1.0] * 8 + [5.0] * 6)
+    assert "6 of 14 images are above the former threshold of 2" in describe_surprise(
+        scores, 2.0, 0.05
+    )
+    assert describe_surprise(scores, 6.0, 0.05) is None
+    # One of 14 has the probability 51 %.
+    assert describe_surprise(scores[:9], 2.0, 0.05) is None
 
 
 def test_calibrate_counts_copies_of_an_image_once(run, tmp_path):
