@@ -19,10 +19,10 @@ def write_all(folder: Path) -> list[Path]:
         (folder / name).write_bytes(data)
     sparse = {
         "png_800_mb_sparse.png": sparse_png(),
-        "bmp_200_mb_sparse.bmp": bmp(7000, 7000, 32, 0),
+        "bmp_147_mb_sparse.bmp": bmp(7000, 7000, 24, 0),
     }
     sparse["jpeg_of_64_pixels_and_867_mb.jpg"] = photo("JPEG", 8)
-    sizes = (800_000_000, 54 + 7000 * 7000 * 4, 867_000_000)
+    sizes = (800_000_000, 54 + 7000 * 7000 * 3, 867_000_000)
     for (name, start), size in zip(sparse.items(), sizes, strict=True):
         with (folder / name).open("wb") as file:
             file.write(start)
@@ -86,6 +86,7 @@ def jpeg_kinds() -> dict[str, bytes]:
 def bmp_kinds() -> dict[str, bytes]:
     """Returns BMP files by name."""
     return {
+        "bmp_49_mp_of_32_bits.bmp": bmp(7000, 7000, 32, 0) + bytes(100),
         "bmp_negative_width.bmp": bmp(-7000, 7000, 24, 0) + bytes(100),
         "bmp_negative_height_cut_off.bmp": bmp(7000, -7000, 24, 0) + bytes(100),
         "bmp_run_lengths_49_mp.bmp": bmp(7000, 7000, 8, 1) + b"\xff\0" * 200_000,

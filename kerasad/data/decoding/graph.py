@@ -160,7 +160,8 @@ def _check_bmp(image_bytes, decoding, which):
     sides = tf.cast(sides, tf.int64)
     height, width = tf.abs(sides[1]), sides[0]
     message = "Only BMP files with 24 or 32 bits a pixel and no compression can be decoded here."
-    checks = _check_size(height, width, 1, decoding, which) + [
+    weight = tf.where(tf.equal(bits, 32), zero() + 2, 1)
+    checks = _check_size(height, width, weight, decoding, which) + [
         tf.debugging.Assert(plain, [message, *which])
     ]
     with tf.control_dependencies(checks):

@@ -49,7 +49,8 @@ def check_header(header: Header, name: str | os.PathLike, decoding: Decoding = D
     if pixels < 1:
         raise InputError(f"{name}: the image is {size} and therefore empty.")
     if header.weight > decoding.pixel_limit:
-        twice = "; more than 8 bits count twice" if header.bits > 8 else ""
+        counts = "those of more than 8 bits, and of BMP files of 32, count twice"
+        twice = f"; {counts}" if header.weight > pixels else ""
         raise InputError(
             f"{name}: the image is {size}, {pixels / 1e6:.4g} megapixels, and the limit is "
             f"{decoding.pixel_limit / 1e6:.4g}{twice}; scale it down or raise `pixel_limit`."

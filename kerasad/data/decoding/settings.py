@@ -18,7 +18,7 @@ class Decoding:
             4095 for a 12-bit camera in 16-bit files. Defaults to `None`, the largest number that
             the file's bits can hold. 8-bit images ignore it.
         pixel_limit: int. Images with more pixels are refused before they are decoded; pixels of
-            more than 8 bits count twice. Defaults to 50 million.
+            more than 8 bits, and of BMP files of 32 bits, count twice. Defaults to 50 million.
         mask_foreground: str. Which pixels of a mask are defects, see `foreground`. Defaults to
             `"auto"`, which refuses a mask that can be understood in more than one way.
 

@@ -152,9 +152,19 @@ def test_pixels_of_16_bits_count_twice(encode):
     in_graph = tf.function(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
         in_graph(tf.constant(data))
-    with pytest.raises(InputError, match="more than 8 bits count twice"):
+    with pytest.raises(InputError, match=r"of more than 8 bits, .* count twice"):
         check_header(read_header(data), "a.png", Decoding(pixel_limit=199))
     check_header(read_header(data), "a.png", Decoding(pixel_limit=200))
+
+
+def test_pixels_of_a_bmp_of_32_bits_count_twice(encode):
+    data = encode(Image.new("RGBA", (10, 10)), "BMP")
+    in_graph = tf.function(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
+        in_graph(tf.constant(data))
+    with pytest.raises(InputError, match="of BMP files of 32, count twice"):
+        check_header(read_header(data), "a.bmp", Decoding(pixel_limit=199))
+    check_header(read_header(data), "a.bmp", Decoding(pixel_limit=200))
 
 
 def test_a_frame_is_resized_from_integers_alike_in_python_and_in_the_graph(noise, encode):
