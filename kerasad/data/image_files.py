@@ -28,6 +28,11 @@ _OTHER_SUFFIXES = frozenset(
     + (".pnm", ".tga", ".exr", ".hdr", ".svg", ".psd", ".dng", ".raw", ".ico", ".jfif", ".dib")
 )
 
+# Folders of systems and archive programs; the pictures inside are previews, or were deleted.
+_SYSTEM_FOLDERS = frozenset(
+    ("__macosx", "@eadir", "$recycle.bin", "recycler", "system volume information", "lost+found")
+)
+
 _BAD_NAME = "its name is not valid UTF-8; rename the file."
 
 
@@ -130,8 +135,8 @@ class ImageReader:
     ) -> list[Path]:
         """Lists the image files of a folder by their suffix, sorted by name.
 
-        Names that begin with a dot are ignored. Links to folders are followed, each folder once,
-        so a loop of links ends.
+        Names that begin with a dot, and folders of the system, are ignored. Links to folders are
+        followed, each folder once, so a loop of links ends.
 
         Args:
             folder: The folder.
@@ -170,13 +175,14 @@ class ImageReader:
     def list_folder(self, folder: Path) -> tuple[list[Path], list[Path]]:
         """Lists the image files and the folders directly inside a folder, sorted by name.
 
-        Names that begin with a dot are ignored; images of unsupported types are problems.
+        Names that begin with a dot, and folders of the system, are ignored; images of unsupported
+        types are problems.
 
         Raises:
             InputError: If the data set's own folder cannot be read.
         """
         try:
-            entries = sorted(folder / name for name in os.listdir(folder) if name[0] != ".")
+            entries = sorted(folder / name for name in os.listdir(folder) if not _is_hidden(name))
         except OSError as error:
             if folder == self.root:
                 message = f"{folder}: the folder cannot be read ({error.strerror})."
@@ -270,8 +276,12 @@ def subfolders(folder: Path) -> list[Path]:
     """Returns the folders directly inside a folder, sorted by name; none if it does not exist."""
     if not folder.is_dir():
         return []
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    entries = [entry for entry in folder.iterdir() if not _is_hidden(entry.name)]
     return sorted(entry for entry in entries if entry.is_dir())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def _relative_path(path: Path, root: Path) -> str:
@@ -283,7 +293,7 @@ def _relative_path(path: Path, root: Path) -> str:
 
 
 def _walk(top: Path, recursive: bool) -> Iterator[Path]:
-    """Yields all entries without a leading dot; of folders only those that are not searched."""
+    """Yields all entries that are not hidden; of folders only those that are not searched."""
     waiting, seen = [top], set()
     while waiting:
         folder = waiting.pop()
@@ -300,7 +310,7 @@ def _walk(top: Path, recursive: bool) -> Iterator[Path]:
             continue
         for name in names:
             path = folder / name
-            if name.startswith("."):
+            if _is_hidden(name):
                 continue
             if recursive and path.suffix.lower() not in IMAGE_SUFFIXES and os.path.isdir(path):
                 waiting.append(path)

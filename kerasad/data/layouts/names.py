@@ -95,7 +95,8 @@ _WORDS = {
         raw all image* img imgs pic* picture* photo* data dataset* backup* bak old new tmp temp
         thumb* thumbnail* misc other* original* orig archive* copy copies export* source* src
         input* frame* sample* various bild bilder foto* alle alt neu immagine immagini imagen
-        imagenes toutes tout 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新 备份
+        imagenes toutes tout neuer ordner folder* doc docs document* documentation doku
+        dokumentation screenshot* 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新 备份
     """,
 }
 

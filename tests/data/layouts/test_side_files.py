@@ -89,3 +89,21 @@ def test_an_overlay_that_a_list_names_is_no_photo(draw):
     data = draw("train/good/3", "test/dent/1", "train/good/9_overlay.png")
     (data / "predictions.jsonl").write_text('{"overlay": "train/good/9_overlay.png"}\n')
     assert len(read_category(data).good) == 3
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", ".Trash-1"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_folders_of_the_system_hold_no_images(layout, name, draw):
+    good, bad, more = LAYOUTS[layout]
+    data = draw(f"{good}/3", f"{bad}/2", *(f"{folder}/1" for folder in more))
+    outer = (data / bad).parent
+    draw(f"{name}/2", f"{bad}/{name}/1", f"{good}/{name}/1", f"{outer.relative_to(data)}/{name}/1")
+    index = read_category(data)
+    assert (index.layout, counts(index)[1]) == (layout, 2)
+    assert len(index.good) == 3 + more.count("validation/good")
+
+
+@pytest.mark.parametrize("name", ["Neuer Ordner", "documentation", "screenshots", "New folder (2)"])
+def test_a_folder_that_says_nothing_is_no_kind_of_defect(name, draw):
+    with pytest.raises(InputError, match="says nothing of quality"):
+        read_category(draw("good/3", "bad/1", f"{name}/1"))
