@@ -10,6 +10,7 @@ from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
 _GOOD_NUMBERS = frozenset(("0", "0.0"))
+_BAD_NUMBERS = frozenset(("1", "1.0"))
 # Either nobody has looked at the image, or one person's yes is another's no.
 _UNCLEAR_LABELS = frozenset(
     ("", "-", "-1", "?", "na", "n/a", "nan", "none", "null", "true", "false", "yes", "no")
@@ -93,6 +94,7 @@ def find_images(
             f"{Path(mask).name} is an image here and the mask of line {owners[mask]}; correct one "
             "of them",
         )
+    _report_ones(manifest, images, reader)
     return images
 
 
@@ -145,6 +147,17 @@ def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
         _PARTS[split.lower()],
         line.group.strip() or None,
     )
+
+
+def _report_ones(manifest: Path, images: list[FoundImage], reader: ImageReader) -> None:
+    """Inspectors find few defects; if most labels are 1, somebody may have meant good by it."""
+    count = sum(image.defect in _BAD_NUMBERS for image in images)
+    if 2 * count > len(images):
+        message = (
+            f"the label of {count} of {len(images)} images is 1, which says defective; if 1 means "
+            "good here, write good."
+        )
+        reader.remark(manifest, message)
 
 
 def _is_good(label: str) -> bool:

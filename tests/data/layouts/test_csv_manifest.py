@@ -186,10 +186,23 @@ def test_every_reader_of_data_takes_a_manifest(manifest):
     assert find_categories([str(path)]) == {"bolts": str(path)}
 
 
-@pytest.mark.parametrize("label", ["Gut", "良品", "OK", "0", "0.0", "good part", "正常"])
+@pytest.mark.parametrize(
+    "label",
+    ["Gut", "良品", "OK", "0", "0.0", "good part", "正常", "okay", "accept", "conforming"]
+    + ["Good part", "Gutteil", "no defect"],
+)
 def test_a_label_is_good_in_the_words_that_folders_may_have(manifest, label):
     index = read_category(manifest("path,label", *(f"images/{n}.png,{label}" for n in range(6))))
     assert (len(index.good), len(index.test)) == (6, 0)
+
+
+@pytest.mark.parametrize(("ones", "count"), [(4, 1), (2, 0)])
+def test_most_labels_being_1_is_remarked(manifest, ones, count):
+    labels = [*"1" * ones, *"0" * (7 - ones)]
+    lines = [f"images/{n}.png,{label}" for n, label in enumerate(labels)]
+    index = read_category(manifest("path,label", *lines))
+    messages = [problem.message for problem in index.problems]
+    assert sum("if 1 means good here, write good" in message for message in messages) == count
 
 
 @pytest.mark.parametrize(
