@@ -8,7 +8,14 @@ from pathlib import Path
 
 from kerasad.data.earlier_results import PREDICTIONS, is_named_like_overlay
 from kerasad.data.image_files import ImageReader
-from kerasad.data.layouts.names import SPLITS, Meaning, Role, read_names
+from kerasad.data.layouts.names import (
+    SPLITS,
+    Meaning,
+    Role,
+    hints_at_defects,
+    opposite_names,
+    read_names,
+)
 from kerasad.data.layouts.side_masks import separate_masks
 
 _BAD = (Role.BAD, Role.KIND)
@@ -130,9 +137,11 @@ class Walker:
         """A folder whose images are all good, or all defective."""
         self._add(folder, place, images)
         is_good = place.defect == "good"
-        doubtful = {Role.MASKS, Role.RESULTS, *(_BAD if is_good else (Role.GOOD,))}
+        other = (*_BAD, Role.UNSORTED) if is_good else (Role.GOOD,)
+        doubtful = {Role.MASKS, Role.RESULTS, Role.COPIES, *other}
         if place.is_plain:
             doubtful = set(Role) - {Role.NEUTRAL}
+            self._ask_about_opposites(folder, meanings)
         for path, meaning in meanings.items():
             part = SPLITS.get(meaning.role) if meaning.certain else None
             if not place.is_plain and self._put_aside(path, meaning):
@@ -211,8 +220,8 @@ class Walker:
             self._skip(folder, count, "not named by --good")
             return
         known = dataclasses.replace(place, defect="good", is_plain=True) if is_good else place
-        if self._add(folder, known, images) and is_good:
-            self._ask(folder, "it holds masks beside images, so not all are good", len(images))
+        self._add(folder, known, images)
+        self._ask_about_opposites(folder, meanings)
         is_alone = not images and len(meanings) == 1
         for path, meaning in meanings.items():
             is_good_alone = is_alone and is_good and meaning.role is Role.GOOD
@@ -247,13 +256,25 @@ class Walker:
             self._skip_tree(path, "its name says earlier results")
         return meaning.surely(Role.MASKS, Role.RESULTS)
 
-    def _add(self, folder: Path, place: Place, images: list[Path]) -> bool:
-        """Adds the photos of one folder; returns whether there are masks beside them."""
+    def _add(self, folder: Path, place: Place, images: list[Path]) -> None:
+        """Adds the photos of one folder; in a plain one, names of files may say otherwise."""
         found = separate_masks(images)
         self._skip(folder, len(found.alone), "named like masks, and no image belongs to them")
         if found.photos:
             self.found.folders.append(FoundFolder(folder, place, found.photos, found.masks))
-        return bool(found.masks or found.alone)
+        if not place.is_plain:
+            return
+        if found.masks or found.alone:
+            self._ask(folder, "it holds masks beside images, so not all are good", len(images))
+        hints = [path for path in found.photos if hints_at_defects(path.stem)]
+        if 0 < len(hints) < len(found.photos):
+            why = f"names of {len(hints)} images, such as {hints[0].name}, say defective"
+            self._ask(folder, why, len(images))
+
+    def _ask_about_opposites(self, folder: Path, meanings: Meanings) -> None:
+        if opposite_names(names := [path.name for path in meanings]):
+            why = f"its folders {' and '.join(names)} seem to be good and defective images"
+            self._ask(folder, why, 0)
 
     def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
         """Notes a question; where options name the good folders, what is left is not read."""

@@ -24,6 +24,7 @@ class Role(enum.Enum):
     VALIDATION = "validation"
     TEST = "test"
     UNSORTED = "images that nobody has sorted"
+    COPIES = "small copies of images"
     NEUTRAL = "nothing of quality"
 
 
@@ -38,6 +39,8 @@ _WORDS = {
         nodefect nodefects nondefective defectfree withoutdefect withoutdefects noanomaly
         nonanomalous notbad notdefective undamaged goodpart goodparts okpart okparts gut gute
         gutteil gutteile fehlerfrei ohnefehler keinefehler bon bons bonne bonnes sansdefaut bueno
+        clean correct inlier* goed goede goedgekeurd godkand godkanda dobre dobry dobra spravne
+        iyi saglam hatasiz kusursuz годные годный годен исправные исправный хорошие
         buenos buena buenas sindefecto sindefectos aprobado aprobados buono buoni buona buone
         senzadifetti bom bons boa boas 良品 合格 合格品 正常 正常品 好 好品 ok品 无缺陷 無缺陷
         양품 정상 합격
@@ -49,6 +52,10 @@ _WORDS = {
         flaw* flawed nonconforming nonconform nonconformity notnormal unhealthy badpart*
         defectivepart* schlecht schlechte schlechtteil schlechtteile ausschuss fehler fehlerhaft
         defekt defekte mangel maengel anomalien nichtok mauvais mauvaise mauvaises defaut*
+        defected incorrect outlier* zuruckgewiesen zurueckgewiesen slecht slechte fout fouten
+        afgekeurd underkand underkanda felaktig felaktiga dalig daliga złe zły zle wadliwe wadliwy
+        uszkodzone vadne vadny spatne kotu hatali kusurlu bozuk брак бракованные негодные
+        негодный дефект дефекты дефектные плохие
         defectueux defectueuse nonconforme nonconformes rebut* malo malos mala malas defecto*
         defectuoso defectuosos rechazado rechazados noconforme scarto scarti difetto difetti
         difettoso difettosi nonconformi ruim ruins defeito* rejeitado 不良 不良品 不合格 不合格品
@@ -91,15 +98,21 @@ _WORDS = {
         mixed todo unsortiert unbekannt gemischt nontrie inconnu sinclasificar 未标注 未標註
         未分类 未分類 未知
     """,
+    Role.COPIES: "thumb* thumbnail* vorschaubild vorschaubilder miniature* miniatura*",
     Role.NEUTRAL: """
         raw all image* img imgs pic* picture* photo* data dataset* backup* bak old new tmp temp
-        thumb* thumbnail* misc other* original* orig archive* copy copies export* source* src
+        misc other* original* orig archive* copy copies export* source* src
         input* frame* sample* various bild bilder foto* alle alt neu immagine immagini imagen
         imagenes toutes tout neuer ordner folder* doc docs document* documentation doku
         dokumentation screenshot* 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新 备份
     """,
 }
 
+
+# Names of two classes that leave open which one is good; "pos" may be a position.
+_OPPOSITES = (("0", "1"), ("true", "false"), ("yes", "no"), ("a", "b"), ("pos", "neg"), ("y", "n"))
+_CLASS = frozenset(("class", "klasse", "classe", "clase", "label", "category", "target"))
+_FIRST_OF_CJK = "\u2e80"
 
 _NEGATIONS = frozenset(
     ("no", "non", "not", "without", "free", "nicht", "kein", "keine", "ohne", "sans", "pas")
@@ -158,6 +171,21 @@ def read_names(folders: Sequence[Path]) -> dict[Path, Meaning]:
     return without if all_certain else plain
 
 
+def opposite_names(names: Sequence[str]) -> bool:
+    """Returns whether two names tell two classes apart, but not which one is good."""
+    words = [re.findall(r"[^\W_]+", fold(name)) for name in names]
+    pair = {"".join(word for word in parts if word not in _CLASS) for parts in words}
+    return len(words) == 2 and any(pair == set(opposites) for opposites in _OPPOSITES)
+
+
+def hints_at_defects(stem: str) -> bool:
+    """Returns whether a word in the name of an image file is one for defects."""
+    token = r"[^\W\d_]+(?=\d*(?:[\W_]|$))"
+    is_hash = re.fullmatch(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", fold(stem))
+    words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", stem)
+    return read_name(" ".join(words)).role in (Role.BAD, Role.KIND, Role.UNSORTED)
+
+
 def common_words(names: Sequence[str]) -> set[str]:
     """Returns the words that all of several names have and that say nothing of quality."""
     words = [set(name_words(name)) for name in names]
@@ -175,14 +203,14 @@ def name_words(name: str) -> list[str]:
 
 def fold(name: str) -> str:
     """Returns a name without case, accents and forms of width, to compare names."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("\u0131", "i"))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def _hint(word: str) -> Role | None:
     if word in _ROLES:
         return _ROLES[word]
-    if word.isascii():
+    if max(word) < _FIRST_OF_CJK:
         return None
     # Chinese and Japanese have no spaces; the longest word counts, since 不良品 ends in 良品.
     inside = [known for known in _ROLES if len(known) > 1 and not known.isascii() and known in word]

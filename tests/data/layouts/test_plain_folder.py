@@ -151,3 +151,42 @@ def test_masks_and_results_beside_photos_are_no_photos(draw, name, beside):
         with pytest.raises(InputError, match="and photos lie beside it; give the folder"):
             read_category(data / name, for_test=for_test)
     assert len(read_category(data / name, good=["."]).good) == 1
+
+
+@pytest.mark.parametrize("top", ["", "train/", "inner/"])
+@pytest.mark.parametrize(
+    "pair",
+    [("0", "1"), ("true", "false"), ("Yes", "No"), ("class_a", "class_b"), ("pos", "neg")],
+)
+def test_two_folders_named_like_two_classes_are_asked_about(draw, top, pair):
+    data = draw(*(f"{top}{name}/2" for name in pair))
+    with pytest.raises(InputError, match="seem to be good and defective images; name the folders"):
+        read_category(data)
+    good, bad = (f"{top}{name}" for name in pair)
+    assert len(read_category(data, good=[good], bad=[bad]).test) == 2
+
+
+@pytest.mark.parametrize("pair", [("camera_a", "camera_b"), ("batch 0", "batch 1"), ("0", "2")])
+def test_two_folders_of_one_kind_are_read(draw, pair):
+    assert len(read_category(draw(*(f"{name}/2" for name in pair))).good) == 4
+
+
+@pytest.mark.parametrize("names", [("ok_0", "nok_0"), ("good0", "bad0"), ("a", "cam1-NG-7")])
+def test_words_for_defects_in_file_names_are_asked_about(draw, names):
+    data = draw(*(f"inner/{name}.png" for name in names))
+    with pytest.raises(InputError, match=r"names of 1 images, such as .* say defective"):
+        read_category(data)
+    assert len(read_category(data, good=["."]).good) == 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("dent_0", "dent_1"),
+        ("0bad3f1", "7"),
+        ("3f21c0de-0bad-4def-8bad-00c0ffee1def", "7"),
+        ("badge", "okra"),
+    ],
+)
+def test_file_names_that_tell_nothing_apart_are_read(draw, names):
+    assert len(read_category(draw(*(f"{name}.png" for name in names))).good) == 2

@@ -38,6 +38,13 @@ def masked(index):
         ("not bad", "not ok"),
         ("ok_front", "def_front"),
         ("01_good", "02_bad"),
+        ("correct", "incorrect"),
+        ("inlier", "outliers"),
+        ("годные", "брак"),
+        ("dobre", "złe"),
+        ("sağlam", "hatal\u0131"),
+        ("goed", "fout"),
+        ("godkänd", "underkänd"),
     ],
 )
 def test_words_for_good_and_bad_in_several_languages(draw, good, bad):
@@ -139,3 +146,9 @@ def test_a_link_to_a_folder_of_the_same_label_is_read_once(draw):
     (data / "nok/again").symlink_to(data / "nok")
     index = read_category(data)
     assert (len(index.good), len(index.test)) == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["good/unlabelled", "good/thumbs", "good/zurückgewiesen"])
+def test_doubtful_folders_inside_good_ones_are_asked_about(draw, name):
+    with pytest.raises(InputError, match="inside a folder of good images"):
+        read_category(draw("good/3", "nok/2", f"{name}/1"))
