@@ -2,7 +2,12 @@
 
 import tensorflow as tf
 
-from kerasad.data.decoding import Decoding, decode_bytes_in_graph, most_at_once
+from kerasad.data.decoding import (
+    Decoding,
+    decode_bytes_in_graph,
+    most_at_once,
+    most_bytes_of_any,
+)
 from kerasad.data.geometry import make_valid, pack_inputs
 from kerasad.overlay import ColourScale, draw_enlarged
 from kerasad.tracing import compiled
@@ -106,9 +111,20 @@ def _check_images(images, geometry):
         return tf.identity(images)
 
 
+def _check_sizes(image_bytes, most):
+    """Refuses files that no limit admits before they are copied one by one."""
+    sizes = tf.cast(tf.strings.length(image_bytes), tf.int64)
+    message = f"A file has more than the {most} bytes that an image within the limit can need."
+    which = ["Position in the batch:", tf.argmax(tf.concat([sizes, tf.zeros(1, tf.int64)], 0))]
+    fits = tf.debugging.Assert(tf.reduce_all(sizes <= most), [message, *which])
+    with tf.control_dependencies([fits]):
+        return tf.identity(image_bytes)
+
+
 def _read_files(image_bytes, geometry, decoding):
     """Returns images of the frame's size, and the size of the picture in each of them."""
     frame = (geometry.height, geometry.width)
+    image_bytes = _check_sizes(image_bytes, most_bytes_of_any(decoding))
 
     def read(item):
         data, position = item

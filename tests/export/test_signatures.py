@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasad.data.decoding import decode_bytes, read_header
+from kerasad.data.decoding import Decoding, decode_bytes, most_bytes_of_any, read_header
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.export.execution import LoadedModel
 from kerasad.export.signatures import OUTPUTS
@@ -108,6 +108,13 @@ def test_padding_counts_nowhere(served, images, encode):
 def test_a_bomb_is_refused_from_its_header(served):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"limit of 10000.*20000"):
         send(served("plain").session, make_bomb())
+
+
+def test_a_file_of_more_bytes_than_any_image_needs_is_refused(served, images, encode):
+    good = encode(images(1, 32, 32)[0])
+    most = most_bytes_of_any(Decoding(pixel_limit=10_000))  # of the models that `served` makes
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"the {most} bytes.*batch:\] \[1\]"):
+        send(served("plain").session, good, good + bytes(most))
 
 
 def test_a_bad_file_is_refused_and_its_position_named(served, images, encode):

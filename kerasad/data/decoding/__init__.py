@@ -21,7 +21,12 @@ from kerasad.data.decoding.files import (
 from kerasad.data.decoding.foreground import foreground
 from kerasad.data.decoding.graph import decode_bytes_in_graph, scale_pixels
 from kerasad.data.decoding.header import Header, read_header, weigh
-from kerasad.data.decoding.limits import check_header, hold_memory, most_at_once
+from kerasad.data.decoding.limits import (
+    check_header,
+    hold_memory,
+    most_at_once,
+    most_bytes_of_any,
+)
 from kerasad.data.decoding.mask_levels import UnclearMaskError
 from kerasad.data.decoding.masks import decode_mask, examine_mask
 from kerasad.data.decoding.settings import PIXEL_LIMIT, Decoding
@@ -41,6 +46,7 @@ __all__ = [
     "foreground",
     "hold_memory",
     "most_at_once",
+    "most_bytes_of_any",
     "read_checked",
     "read_header",
     "scale_pixels",

@@ -112,14 +112,14 @@ def _check_png(image_bytes, decoding, which):
     with tf.control_dependencies(checks):  # so that no product overflows
         raw = tf.identity(height) * width * channels * weight
     most = begin + raw + raw // 64 + height + width + limits.PNG_EXTRA_BYTES
-    texts = [
+    with tf.control_dependencies(_check_bytes(image_bytes, begin, most, which)):
+        image_bytes = tf.identity(image_bytes)  # to count in a file of bounded size only
+    found = [
         _count(image_bytes, text, limits.MAX_COMPRESSED_TEXTS) for text in limits.COMPRESSED_TEXTS
     ]
     message = f"The PNG has more than {limits.MAX_COMPRESSED_TEXTS} compressed texts."
-    few = tf.reduce_max(texts) <= limits.MAX_COMPRESSED_TEXTS
-    checks = _check_bytes(image_bytes, begin, most, which)
-    checks.append(tf.debugging.Assert(few, [message, *which]))
-    with tf.control_dependencies(checks):
+    few = tf.reduce_max(found) <= limits.MAX_COMPRESSED_TEXTS
+    with tf.control_dependencies([tf.debugging.Assert(few, [message, *which])]):
         return tf.identity(start), length, deep
 
 

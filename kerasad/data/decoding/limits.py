@@ -102,6 +102,13 @@ def most_bytes(header: Header) -> int:
     return header.height * row + extra
 
 
+def most_bytes_of_any(decoding: Decoding) -> int:
+    """Returns the size that no file which is decoded can have, whatever its header says."""
+    # Four channels of 8 bits, or of 16 that count twice; a PNG needs a little more, see below.
+    largest = 4 * decoding.pixel_limit
+    return largest + largest // 64 + 4 * MAX_SIDE + PNG_EXTRA_BYTES + EXTRA_BYTES
+
+
 def _png_bytes(header: Header) -> int:
     raw = header.height * header.width * header.channels * header.bits // 8
     return raw + raw // 64 + header.height + header.width + PNG_EXTRA_BYTES
