@@ -11,7 +11,7 @@ import numpy as np
 from kerasad.data.decoding import Decoding
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
-from kerasad.data.masks import attach_masks
+from kerasad.data.masks import attach_masks, refuse_marked
 from kerasad.data.photos import list_defective
 from kerasad.data.problems import Problem
 from kerasad.errors import InputError, check_choice
@@ -121,6 +121,7 @@ def read_category(
     reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
     layout, found = find_images(root, reader, Named(good, bad, masks), for_test)
     images = _usable(found, root, reader)
+    refuse_marked(images, reader)
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
     training = [record for record in records if not (record.label or record.part == "test")]

@@ -107,6 +107,34 @@ def attach_masks(
     return [record for record, _ in results]
 
 
+def refuse_marked(images: Sequence[FoundImage], reader: ImageReader) -> None:
+    """Refuses images that are said to be good while their masks mark defects.
+
+    Args:
+        images: What was found.
+        reader: `ImageReader`. If it does not verify, no mask is read.
+
+    Raises:
+        InputError: The message names the first of them.
+    """
+
+    def is_marked(image):
+        try:
+            return not all(map(reader.is_mask_empty, image.masks))
+        except InputError:  # it says nothing
+            return False
+
+    good = [image for image in images if image.defect == "good" and image.masks]
+    marked = [image for image in good if is_marked(image)] if reader.verify else []
+    if marked:
+        raise InputError(
+            f"{marked[0].path}: it is read as a good image, but its mask {marked[0].masks[0].name} "
+            f"marks a defect ({len(marked)} such images): put the defective images into a folder "
+            "of their own and name it with --bad, or list all images in a CSV file with the "
+            "columns path,label,mask."
+        )
+
+
 def read_mask(record: ImageRecord, decoding: Decoding = Decoding()) -> np.ndarray:
     """Reads the masks of an image as one.
 

@@ -21,8 +21,8 @@ from kerasad.data.layouts.side_masks import separate_masks
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
 _HOW_TO_SETTLE = (
-    "name the folders with --good, --bad and --masks, or rename it so that its whole name is a "
-    "word for what it holds, such as good, bad or masks"
+    "name the folders with --good, --bad and --masks, rename it to a word for what it holds (good, "
+    "bad, masks), or list the images in a CSV file with the columns path,label,mask"
 )
 
 Meanings = Mapping[Path, Meaning]

@@ -43,11 +43,12 @@ def _describe(folder: FoundFolder, masks: dict[Path, tuple[Path, ...]]) -> Itera
     # A defective image cannot train; it is tested, wherever the user keeps it.
     part = None if is_defective and place.part == "train" else place.part
     for path in folder.images:
+        # Where an option says good, `refuse_marked` has a look at the masks.
         own = (*folder.masks.get(path, ()), *masks.get(path, ()))
         yield FoundImage(
             path,
             place.defect,
-            own if is_defective else (),
+            own if is_defective or place.by_hand else (),
             part=part,
             by_position=place.by_position,
         )

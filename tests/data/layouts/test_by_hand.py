@@ -102,3 +102,18 @@ def test_a_folder_surely_called_masks_is_used_beside_named_ones(draw, draw_masks
     index = read_category(data, good=["a"], bad=["b"])
     assert [len(record.mask_paths) for record in index.test] == [1, 0]
     assert not any("not read" in problem.message for problem in index.problems)
+
+
+def test_a_good_folder_with_a_mask_that_marks_a_defect_is_refused_and_names_the_way_out(
+    draw, draw_masks
+):
+    data = draw("good_0.png", "good_1.png", "bad_0.png")
+    draw_masks(data / "bad_0_mask.png")
+    with pytest.raises(InputError, match=r"bad_0\.png: it is read as a good image.*CSV file"):
+        read_category(data, good=["."])
+
+
+def test_an_empty_mask_beside_a_good_image_is_no_contradiction(draw, write_masks):
+    data = draw("ok/0.png", "ok/1.png", "nok/2.png")
+    write_masks("shop/ok/0_mask.png", value=0)
+    assert len(read_category(data).good) == 2
