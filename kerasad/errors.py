@@ -24,6 +24,10 @@ class InputError(ValueError):
     _keras_call_info_injected = True
 
 
+class NotFiniteError(InputError):
+    """A model gave values that are NaN or infinite: its weights are damaged."""
+
+
 class FailedError(RuntimeError):
     """The work failed although the input was valid; the message says why.
 

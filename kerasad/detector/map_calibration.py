@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, NotFiniteError
 from kerasad.precision import add_state
 
 SCALE_FLOOR = 0.3
@@ -94,7 +94,8 @@ class MapCalibration(keras.layers.Layer):
                 `(batch, height, width, 1)`, 0 where an image was padded, or None.
 
         Raises:
-            InputError: If there is no image, or a map is not finite.
+            InputError: If there is no image.
+            NotFiniteError: If a map is not finite.
         """
         sums, num_images = np.zeros((3, *self.grid, self.num_experts)), 0
         for maps, valid in batches:
@@ -108,7 +109,7 @@ class MapCalibration(keras.layers.Layer):
         if not num_images:
             raise InputError("There is no validation image to measure scales on.")
         if not np.all(np.isfinite(sums)):
-            raise InputError(
+            raise NotFiniteError(
                 "The maps of validation images are not finite (NaN or infinite): the weights of "
                 "the model are damaged, so train again."
             )

@@ -9,7 +9,7 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.fusion import fuse, objective
-from kerasad.errors import InputError
+from kerasad.errors import InputError, NotFiniteError
 from kerasad.tracing import map_dataset
 
 OBJECTIVE = keras_tuner.Objective("synthetic_localization", direction="max")
@@ -67,7 +67,10 @@ def synthetic_localization(
     )
     detector.expert_maps.fit(train)
     halves = deal_out(validation)
-    calibrations = [_calibration(detector, half) for half in halves]
+    try:
+        calibrations = [_calibration(detector, half) for half in halves]
+    except NotFiniteError:
+        return float("nan")
     defects = max(1, num_defects // 2)
     # first[1] is of the first half's images, standardized by the second half's scales.
     first, second = (
