@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 def test_rows_are_measured_as_train_and_evaluate_measure_and_failures_are_sentences(data, tmp_path):
     """A whole category, and one whose only burnt picture is cut off where no header shows it."""
-    broken = shutil.copytree(data, tmp_path / "data/broken")
+    broken = shutil.copytree(data, tmp_path / "data/gear")
     shutil.copytree(data, tmp_path / "data/plate")
     picture = broken / "test/burn/001.png"
     picture.write_bytes(picture.read_bytes()[:-40])
@@ -29,7 +29,7 @@ def test_rows_are_measured_as_train_and_evaluate_measure_and_failures_are_senten
     words = [tmp_path / "data", "--output", tmp_path / "out", "--config", tmp_path / "tiny.json"]
     result = run_verb("benchmark", *words, "--keep-runs")
     assert result.exit_code == 1, result.output + str(result.exception)
-    assert "broken, vae_gan, seed 0: " in result.stderr
+    assert "gear, vae_gan, seed 0: " in result.stderr
     assert "test/burn/001.png" in result.stderr
     assert "Traceback" not in result.stderr
 
