@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.base import Layout
-from kerasad.data.layouts.folders import Place, Walker
+from kerasad.data.layouts.folders import Walker
 from kerasad.data.layouts.found import list_found
 from kerasad.data.layouts.names import SPLITS, Role, read_name
+from kerasad.data.layouts.places import Place
 from kerasad.errors import InputError
 
 

@@ -13,31 +13,26 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerasad.data.image_files import FoundImage, ImageReader
-from kerasad.data.layouts.base import Layout
-from kerasad.data.layouts.manifest import ManifestLine, find_images, read_text, refusal, split_masks
+from kerasad.data.layouts.manifest import ListLayout, ManifestLine, read_text, refusal, split_masks
 from kerasad.errors import InputError
 
 _REQUIRED = ("path", "label")
 _COLUMNS = (*_REQUIRED, "mask", "split", "group")
 
 
-class CSVManifest(Layout):
+class CSVManifest(ListLayout):
     """See the module."""
 
     name = "csv"
+    suffix = ".csv"
 
-    def recognizes(self, root: Path) -> bool:
-        """Returns whether it is a file called `*.csv`."""
-        return root.suffix.lower() == ".csv" and root.is_file()
-
-    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
-        """Lists the images of the file.
+    def read_lines(self, manifest: Path) -> Iterator[ManifestLine]:
+        """Yields the lines of the file.
 
         Raises:
-            InputError: If a line is not understood, or names a file that is missing.
+            InputError: If a line is not understood.
         """
-        return find_images(root, _read_lines(root), reader)
+        return _read_lines(manifest)
 
 
 def _read_lines(manifest: Path) -> Iterator[ManifestLine]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
-from kerasad.data.layouts.folders import Found, FoundFolder
 from kerasad.data.layouts.mask_folders import match_mask_folders
+from kerasad.data.layouts.places import Found, FoundFolder
 from kerasad.data.layouts.top_folder import masks_around
 from kerasad.errors import InputError
 

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasad.data.image_files import FoundImage, ImageReader
-from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.manifest import (
+    ListLayout,
     ManifestLine,
-    find_images,
     read_text,
     refusal,
     split_masks,
@@ -25,22 +23,19 @@ from kerasad.files import parse_json
 _KEYS = ("path", "label", "mask", "split", "group")
 
 
-class JSONLines(Layout):
+class JSONLines(ListLayout):
     """See the module."""
 
     name = "jsonl"
+    suffix = ".jsonl"
 
-    def recognizes(self, root: Path) -> bool:
-        """Returns whether it is a file called `*.jsonl`."""
-        return root.suffix.lower() == ".jsonl" and root.is_file()
-
-    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
-        """Lists the images of the file.
+    def read_lines(self, manifest: Path) -> Iterator[ManifestLine]:
+        """Yields the lines of the file.
 
         Raises:
-            InputError: If a line is not understood, or names a file that is missing.
+            InputError: If a line is not understood.
         """
-        return find_images(root, _read_lines(root), reader)
+        return _read_lines(manifest)
 
 
 def read_objects(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,11 +1,13 @@
 """Manifests: files whose lines list images. What their lines mean, whatever the format."""
 
+import abc
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
@@ -47,6 +49,36 @@ class ManifestLine:
     masks: tuple[str, ...] = ()
     split: str = ""
     group: str = ""
+
+
+class ListLayout(Layout):
+    """A file that lists the images of a category, known by its suffix.
+
+    Attributes:
+        suffix: str. In lower case, with the dot.
+    """
+
+    suffix: str
+
+    def recognizes(self, root: Path) -> bool:
+        """Returns whether it is a file with this suffix, in any case."""
+        return root.suffix.lower() == self.suffix and root.is_file()
+
+    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
+        """Lists the images of the file.
+
+        Raises:
+            InputError: If a line is not understood, or names a file that is missing.
+        """
+        return find_images(root, self.read_lines(root), reader)
+
+    @abc.abstractmethod
+    def read_lines(self, manifest: Path) -> Iterator[ManifestLine]:
+        """Yields the lines of the file.
+
+        Raises:
+            InputError: If a line is not understood.
+        """
 
 
 def find_images(

@@ -4,30 +4,15 @@
 in `good/train`. Images of `validation` and `test` without a label are for `predict` only.
 """
 
-from pathlib import Path
-
-from kerasad.data.image_files import FoundImage, ImageReader
-from kerasad.data.layouts.base import Layout
-from kerasad.data.layouts.found import list_found
-from kerasad.data.layouts.side_by_side import look_into
+from kerasad.data.layouts.by_names import LayoutByNames
+from kerasad.data.layouts.places import Found
 
 
-class UserSplit(Layout):
+class UserSplit(LayoutByNames):
     """See the module."""
 
     name = "split by the user"
 
-    def recognizes(self, root: Path) -> bool:
+    def fits(self, found: Found) -> bool:
         """Returns whether a folder inside is surely called like a part of a split."""
-        if not root.is_dir():
-            return False
-        found = look_into(root, ImageReader(root))
         return found.is_split and not found.categories
-
-    def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
-        """Lists the images of all parts.
-
-        Raises:
-            InputError: If it is not certain what a folder holds.
-        """
-        return list_found(root, reader, look_into(root, reader))
