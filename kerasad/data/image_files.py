@@ -49,6 +49,7 @@ class FoundImage:
         group: str or None. Images of one group, such as views of one item, stay in one part.
         by_position: bool. Whether it is taken as defective only because its folder lies beside one
             of good images.
+        is_assumed: bool. Whether it is taken as good only because nothing says otherwise.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class FoundImage:
     part: str | None = None
     group: str | None = None
     by_position: bool = False
+    is_assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class ImageReader:
             InputError: If the data set's own folder cannot be read.
         """
         try:
-            entries = sorted(folder / name for name in os.listdir(folder) if not _is_hidden(name))
+            entries = sorted(folder / name for name in os.listdir(folder) if not is_hidden(name))
         except OSError as error:
             if folder == self.root:
                 message = f"{folder}: the folder cannot be read ({error.strerror})."
@@ -276,11 +278,12 @@ def subfolders(folder: Path) -> list[Path]:
     """Returns the folders directly inside a folder, sorted by name; none if it does not exist."""
     if not folder.is_dir():
         return []
-    entries = [entry for entry in folder.iterdir() if not _is_hidden(entry.name)]
+    entries = [entry for entry in folder.iterdir() if not is_hidden(entry.name)]
     return sorted(entry for entry in entries if entry.is_dir())
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Returns whether a name begins with a dot, or is that of a folder of the system."""
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
@@ -310,7 +313,7 @@ def _walk(top: Path, recursive: bool) -> Iterator[Path]:
             continue
         for name in names:
             path = folder / name
-            if _is_hidden(name):
+            if is_hidden(name):
                 continue
             if recursive and path.suffix.lower() not in IMAGE_SUFFIXES and os.path.isdir(path):
                 waiting.append(path)

@@ -14,7 +14,7 @@ from kerasad.data.layouts.dagm import DAGM
 from kerasad.data.layouts.json_lines import JSONLines
 from kerasad.data.layouts.kolektor_sdd import KolektorSDD
 from kerasad.data.layouts.kolektor_sdd2 import KolektorSDD2
-from kerasad.data.layouts.label_lists import refuse_label_list
+from kerasad.data.layouts.label_lists import refuse_label_lists
 from kerasad.data.layouts.lookout import Lookout
 from kerasad.data.layouts.magnetic_tile import MagneticTile
 from kerasad.data.layouts.mvtec import MVTec
@@ -77,14 +77,17 @@ def find_images(
         The name of the layout, and the images.
 
     Raises:
-        InputError: If it is not certain what a folder holds.
+        InputError: If it is not certain what a folder holds, or a list of labels lies there.
     """
     if named:
         layout: Layout = ByHand(named)
         return layout.name, find_in_layout(layout, root, reader)
     layout = find_layout(root)
     images = find_in_layout(layout, root, reader)
-    return layout.name, judge_top(root, images, for_test) if layout is _OTHERWISE else images
+    if layout is _OTHERWISE:
+        images = judge_top(root, images, for_test)
+    refuse_label_lists(root, images)
+    return layout.name, images
 
 
 def find_in_layout(layout: Layout, root: Path, reader: ImageReader) -> list[FoundImage]:
@@ -107,7 +110,7 @@ def find_layout(root: Path) -> Layout:
 
     Raises:
         InputError: If there is no such folder, a file is no list of images, or a folder holds
-            several categories or a list of labels that its images would be read without.
+            several categories.
     """
     if not root.exists():
         raise InputError(f"{root}: there is no such folder; give the folder of one category.")
@@ -122,7 +125,6 @@ def find_layout(root: Path) -> Layout:
             f"{root}: it holds the categories {', '.join(categories)}; give one of these folders, "
             "or name folders of good images with --good."
         )
-    refuse_label_list(root)
     return _OTHERWISE
 
 

@@ -51,4 +51,5 @@ def _describe(folder: FoundFolder, masks: dict[Path, tuple[Path, ...]]) -> Itera
             own if is_defective or place.by_hand else (),
             part=part,
             by_position=place.by_position,
+            is_assumed=place.is_plain,
         )

@@ -1,56 +1,73 @@
-"""Lists of labels that lie in a folder of images, which is then no plain folder of good images."""
+"""Lists of labels in or beside a folder of images, which then is no plain folder of good images."""
 
-import csv
-import re
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kerasad.data.image_files import FoundImage, is_hidden
+from kerasad.data.layouts.label_texts import SUFFIXES, ImageNames, tells_labels
+from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
-_SUFFIXES = frozenset({".csv", ".jsonl", ".manifest"})
-_WORDS = frozenset(
-    ("label", "labels", "class", "classname", "defect", "defects", "defective", "anomaly")
-    + ("anomalous", "quality", "target", "verdict", "split")
-)
-_BYTES_LOOKED_AT = 65536
+# The results of this package are refused, or left out, for what they are.
+_RESULTS = "predictions"
+_RUN = "detector.keras"
+# A folder of downloads may hold many files beside the one of the images.
+_MAX_FILES_BESIDE = 200
 
 
-def refuse_label_list(folder: Path) -> None:
-    """Refuses a folder that would be read as good images, while a list in it tells their labels.
+def refuse_label_lists(root: Path, images: Sequence[FoundImage]) -> None:
+    """Refuses to read images as good while a list tells their labels.
 
     Args:
-        folder: The folder; lists in the folders inside are not looked for.
+        root: The folder that is read.
+        images: What was found in it.
 
     Raises:
-        InputError: If a file directly in it is a CSV file or JSON lines with a column for labels.
+        InputError: If images are taken as good only since no name says otherwise, and a file inside
+            the folder, or one beside it that names these images, seems to tell their labels.
     """
-    for path in sorted(folder.iterdir()):
-        if path.stem == "predictions":  # what `kerasad predict` writes is refused for what it is
-            continue
-        if path.suffix.lower() in _SUFFIXES and path.is_file() and _names_labels(path):
-            raise InputError(
-                f"{path}: it seems to tell which images are good, and all images of a plain folder "
-                "count as good; give this file instead of the folder (a CSV file with the columns "
-                "path,label), or take it out of the folder if it says nothing of that kind."
-            )
+    assumed = [image.path for image in images if image.is_assumed and image.defect == "good"]
+    if not assumed:
+        return
+    names = ImageNames(assumed)
+    inside = (path for path in _files_in(root) if tells_labels(path, names))
+    beside = (path for path in _files_beside(root) if tells_labels(path, names, must_name=True))
+    path = next(inside, None) or next(beside, None)
+    if path is not None:
+        raise InputError(
+            f"{path}: it seems to tell which images are good, and all images would count as good: "
+            "give a CSV file with the columns path,label instead of the folder, or name the folder "
+            "of good images with --good (--good . if all are good; the dot is this folder)."
+        )
 
 
-def _names_labels(path: Path) -> bool:
-    """Returns whether the first line of a file has a column or key for labels."""
+def _files_in(folder: Path) -> Iterator[Path]:
+    for top, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        if _RUN not in files:
+            yield from _candidates(Path(top), files)
+
+
+def _files_beside(root: Path) -> Iterator[Path]:
+    """Yields files in the folder around, and in its folders of annotations."""
+    if root.parent == root:
+        return
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-            line = file.read(_BYTES_LOOKED_AT).partition("\n")[0]
+        entries = sorted(os.scandir(root.parent), key=lambda entry: entry.name)
     except OSError:
-        return False
-    if path.suffix.lower() == ".csv":
-        names = [name for part in _cells(line) for name in (part, *re.split(r"[\W_]+", part))]
-    else:
-        names = [part for key in re.findall(r'"([^"]+)"\s*:', line) for part in key.split("-")]
-    return any(name.strip().lower() in _WORDS for name in names)
+        return
+    files = [entry.name for entry in entries if not entry.is_dir()]
+    yield from list(_candidates(root.parent, files))[:_MAX_FILES_BESIDE]
+    for entry in entries:
+        is_other = entry.is_dir() and entry.name != root.name
+        if is_other and read_name(entry.name).surely(Role.MASKS):
+            yield from _files_in(Path(entry.path))
 
 
-def _cells(line: str) -> list[str]:
-    delimiter = max(",;\t", key=line.count)
-    try:
-        return next(csv.reader([line.strip()], delimiter=delimiter), [])
-    except csv.Error:
-        return line.split(delimiter)
+def _candidates(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    for name in sorted(files):
+        path = folder / name
+        is_known = path.suffix.lower() in SUFFIXES and path.stem != _RESULTS
+        if is_known and not is_hidden(name) and path.is_file():
+            yield path
