@@ -25,7 +25,7 @@ from kerasad.training.recipes import RECIPES
 
 FOLDER = click.Path(file_okay=False)
 ADACOS_CHOICES = ("pretext", "cluster", "instance", "weak", "none")
-MODEL_ARGUMENTS = ("latent", "latent_dim", "adacos")
+MODEL_ARGUMENTS = ("backbone", "latent", "latent_dim", "adacos")
 """Arguments of models that have an option."""
 
 
@@ -93,6 +93,11 @@ CONFIG_OPTION = click.option(
     "--config", type=click.Path(dir_okay=False), help="JSON; options win over it."
 )
 ARGUMENT_OPTIONS = combine_options(
+    click.option(
+        "--backbone",
+        help="Pretrained network of a model on features: efficientnet_lite0, efficientnet_lite2 or "
+        "a name of keras.applications. [default: efficientnet_lite0]",
+    ),
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),
     click.option("--adacos", type=click.Choice(ADACOS_CHOICES), help="Classes of the AdaCos loss."),

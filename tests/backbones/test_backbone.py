@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasad.backbones import build_backbone, build_efficientnet_lite0, build_resnet18
+from kerasad.backbones import build_backbone, build_efficientnet_lite, build_resnet18
 from kerasad.errors import InputError
 from kerasad.precision import dtype_policy_scope
 
@@ -29,7 +29,7 @@ def test_efficientnet_lite0_gives_blocks_2_4_and_10(backbone):
         ("block_4", (2, 5, 4, 40)),
         ("block_10", (2, 3, 2, 112)),
     ]
-    expected = build_efficientnet_lite0((37, 30, 3))(images)
+    expected = build_efficientnet_lite("efficientnet_lite0", (37, 30, 3))(images)
     for name, values in outputs.items():
         np.testing.assert_allclose(values, expected[name], atol=2e-4)
 
@@ -127,9 +127,12 @@ def test_backbones_load_in_a_fresh_process_without_kerasad_under_any_policy(back
     ("name", "hint"),
     [
         ("mobilenetv2", "did you mean 'MobileNetV2'"),
-        ("efficientnet_lite", "did you mean 'efficientnet_lite0'"),
+        ("efficientnet_lite", "did you mean 'efficientnet_lite[02]' or 'efficientnet_lite[02]'"),
         ("resnet-18", "did you mean 'resnet18'"),
-        ("?", r"there is efficientnet_lite0, resnet18, ConvNeXtBase, .* and \d+ more"),
+        (
+            "?",
+            r"there is efficientnet_lite0, efficientnet_lite2, resnet18, .* and \d+ more",
+        ),
     ],
 )
 def test_an_unknown_backbone_is_told_with_the_nearest(name, hint):

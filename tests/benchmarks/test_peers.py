@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasad.backbones.efficientnet_lite0 import WEIGHTS_SHA256
+from kerasad.backbones.efficientnet_lite import VARIANTS
 from kerasad.backbones.torch_file import read_torch_tensors
 from kerasad.data import load_category
 
@@ -71,7 +71,8 @@ def test_a_tensor_of_another_network_is_refused_by_name(load, name):
 
 def test_the_packages_tensors_have_the_shapes_of_timms_network(load):
     weights, data = load("peers.weights"), load("peers.data")
-    tensors = read_torch_tensors(data.weights_path(), sha256=WEIGHTS_SHA256)
+    sha256 = VARIANTS["efficientnet_lite0"].weights_sha256
+    tensors = read_torch_tensors(data.weights_path(), sha256=sha256)
     renamed = weights.to_timm(tensors)
     assert len(renamed) == len(tensors)
     last = {"blocks.0.0.conv_pw": 16, "blocks.1.1.conv_pwl": 24, "blocks.2.1.conv_pwl": 40}
