@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Formatting, lint and the tests; sets everything up on its first run.
 # Arguments go to pytest: bash scripts/test.sh tests/metrics -k auroc
-# Without any, all but the slow tests, which CI also runs: bash scripts/test.sh -m slow
+# The slow tests, which CI runs after the others, are left out unless -m or a path asks for them:
+# bash scripts/test.sh -m slow
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/venv.sh
@@ -9,6 +10,13 @@ prepare_venv "all,dev"
 
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
-[ $# -gt 0 ] || set -- -m "not slow"
+lane=(-m "not slow") before=
+for argument in "$@"; do
+  case $argument in
+    -m*) lane=() ;;
+    *) [ "$before" = -k ] || [ ! -e "${argument%%::*}" ] || lane=() ;;
+  esac
+  before=$argument
+done
 # A file is one process's: what its tests share is made once. Most of the time is tracing, on one core.
-.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"
+.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "${lane[@]}" "$@"
