@@ -72,5 +72,6 @@ def test_a_graph_that_differs_from_eager_mode_is_refused(check, images):
         check(0.1)
 
 
+@pytest.mark.slow
 def test_the_slope_of_this_package_passes(check):
     assert check(0.2)["largest_difference"]

@@ -95,6 +95,7 @@ def check_here(model, samples, scratch):
     return check_parity(model.detector, model.folder, samples, 8, scratch, run=execution.main)
 
 
+@pytest.mark.slow
 def test_the_gate_passes_a_true_export_of_padded_images(served, tmp_path):
     model = served("padded")
     samples, counts = collect_samples((), model.detector.geometry, DECODING)
@@ -119,6 +120,7 @@ def test_the_gate_refuses_an_export_with_other_weights(served, tmp_path):
         model.detector.set_weights(weights)
 
 
+@pytest.mark.slow
 def test_an_export_that_does_not_run_is_not_published(served, tmp_path, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "save", lambda *arguments, **options: None)
     with pytest.raises(ParityError, match="could not be run, nothing was published"):

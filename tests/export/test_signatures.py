@@ -15,7 +15,7 @@ from kerasad.export.signatures import OUTPUTS
 from kerasad.overlay import ColourScale, draw_enlarged
 from kerasad.runs.prediction import read_prediction
 
-NAMES = ["plain", "tiled", "padded"]
+NAMES = ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiled", "padded"))]
 
 
 def send(model, *files):
@@ -93,6 +93,7 @@ def test_every_output_has_a_leading_batch_dimension(served, images, encode, name
     assert outputs["anomaly_map"].shape == (3, *model.detector.image_size, 1)
 
 
+@pytest.mark.slow
 def test_padding_counts_nowhere(served, images, encode):
     model = served("padded")
     threshold = model.detector.pixel_threshold

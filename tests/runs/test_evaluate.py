@@ -29,6 +29,7 @@ def test_evaluate_writes_every_metric_and_prints_a_table(evaluated, data):
     assert set(metrics["per_defect"]) == {"burn"}
 
 
+@pytest.mark.slow
 def test_report_is_one_page(evaluated):
     must("report", evaluated[0])
     page = (evaluated[0] / "report.html").read_text()

@@ -131,6 +131,7 @@ def test_strict_refuses_a_rate_that_two_images_cannot_guarantee(data, config, tm
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(tmp_path):
     for number in range(2):
         write_image(tmp_path / "good" / f"{number}.png", number)

@@ -55,6 +55,7 @@ def images():
     return (rows + rng.normal(0, 0.02, (10, 16, 16, 3))).astype("float32")
 
 
+@pytest.mark.slow
 def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_evaluates_itself(
     model, images, monkeypatch
 ):

@@ -85,6 +85,7 @@ def test_the_best_configuration_of_a_search_is_one_for_train(
     assert arguments["seed"] == 3
 
 
+@pytest.mark.slow
 def test_a_search_whose_trials_all_failed_says_why(plate, config, small, tmp_path):
     wild = {**small.arguments, "reconstruction_weight": 1e39}  # infinite in float32
     values = json.loads(config.read_text()) | {"model": {"name": small.name, "arguments": wild}}
@@ -144,6 +145,7 @@ def test_a_search_killed_in_a_trial_goes_on_as_if_it_had_not_been(
     )
 
 
+@pytest.mark.slow
 def test_a_folder_is_continued_extended_or_refused(plate, config, tmp_path, quick):
     output = tmp_path / "search"
     assert tune(plate, output, config, "--trials", 1).exit_code == 0
