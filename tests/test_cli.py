@@ -62,7 +62,9 @@ def test_a_machine_that_is_not_sufficient_is_one_sentence(error, part, monkeypat
     assert part in refused("train", "demo", "--output", "run", code=1)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", *(pytest.param(x, marks=pytest.mark.slow) for x in ("cp1252", "utf-8"))]
+)
 def test_a_console_of_any_encoding_shows_every_name(encoding):
     program = (
         "import click, keras\n"

@@ -175,6 +175,7 @@ def test_gradients_reach_every_weight(trunk):
         assert np.any(gradient.numpy()), variable.path
 
 
+@pytest.mark.slow
 def test_it_loads_in_a_fresh_process_without_kerasad(tmp_path, weights_file):
     trunk, images = build_resnet18((17, 23, 3), 4), random_images((17, 23, 3))
     load_resnet18_weights(trunk, *weights_file)

@@ -33,6 +33,7 @@ def train(model_class, returned, names=("mine",), **options):
     return model.fit(make_images(), verbose=0).history
 
 
+@pytest.mark.slow
 def test_the_example_of_the_docs_trains_and_is_saved(tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     names: dict = {}

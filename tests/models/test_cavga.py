@@ -208,13 +208,14 @@ def test_padded_images_train_too(images):
     ("model_class", "options"),
     [
         (CAVGA, {}),
-        (WeaklySupervisedCAVGA, {"latent": "dense"}),
+        # The one that is traced.
+        pytest.param(WeaklySupervisedCAVGA, {"latent": "dense"}, marks=pytest.mark.slow),
         (WeaklySupervisedCAVGA, {"dtype": "mixed_float16"}),
     ],
 )
 def test_fit_save_and_load(model_class, options, images, tmp_path):
     model = model_class(**{**SMALL, **options})
-    model.compile(run_eagerly="latent" not in options)  # one graph is traced, to save time
+    model.compile(run_eagerly="latent" not in options)
     labels = (LABELS,) if model_class is WeaklySupervisedCAVGA else ()
     history = model.fit(images, *labels, batch_size=4, epochs=1, verbose=0).history
     assert set(model_class.auxiliary_loss_names) <= set(history)

@@ -56,6 +56,7 @@ def saved(make_model, images, trained, tmp_path_factory):
     return folder, models, json.loads((folder / "found.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["graph", "half", "brain"])
 def test_a_fresh_process_predicts_bit_identically(saved, images, name):
     folder, models, _ = saved
@@ -64,6 +65,7 @@ def test_a_fresh_process_predicts_bit_identically(saved, images, name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "iterations", "policy"),
     [
