@@ -33,7 +33,7 @@ class GoodSplit:
         train: tuple of `ImageRecord`.
         validation: tuple of `ImageRecord`.
         calibration: tuple of `ImageRecord`, one of each content: copies of an image are one sample
-            and must not count as several.
+            and must not count as several. Nor must images of one group, see `calibration_groups`.
         calibration_on_crops: bool. Whether there were too few images: validation and calibration
             then hold the same left-out image, which is used in crops, and nothing is guaranteed.
         note: str or None. A remark for the user.
@@ -46,6 +46,29 @@ class GoodSplit:
     calibration_on_crops: bool = False
     note: str | None = None
     test: tuple[ImageRecord, ...] = ()
+
+    @property
+    def calibration_groups(self) -> np.ndarray:
+        """The number of each calibration image's group, int `(n,)`, see `number_groups`."""
+        return number_groups(self.calibration)
+
+    @property
+    def num_calibration_groups(self) -> int:
+        """The calibration scores: one of each group."""
+        return len(set(self.calibration_groups.tolist()))
+
+
+def number_groups(records: Sequence[ImageRecord]) -> np.ndarray:
+    """Returns an int for each image, equal for those that a split keeps together.
+
+    Groups are numbered in the order of their first images, from 0.
+    """
+    unit_of = {
+        record.path: unit for unit, records in enumerate(_make_units(records)) for record in records
+    }
+    order: dict[int, int] = {}
+    numbers = [order.setdefault(unit_of[record.path], len(order)) for record in records]
+    return np.asarray(numbers, int)
 
 
 def split_good(

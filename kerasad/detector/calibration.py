@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasad.errors import InputError
 from kerasad.layers.score_histogram import ScoreHistogram
 
 
@@ -29,6 +30,33 @@ def measure_good_images(
         descriptors.append(detector.expert_maps.describe(images, valid))
     threshold = float(histogram.quantile(1.0 - pixel_rate))
     return np.concatenate(scores), threshold, np.concatenate(descriptors or [np.empty((0, 0))])
+
+
+def largest_of_groups(scores: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Returns one score for each group of images, its largest.
+
+    Photos of one scene are one sample of scenes. The largest of their scores is at least that of
+    any photo that would have been taken alone, so a threshold never promises too much for it.
+
+    Args:
+        scores: float array `(n,)`.
+        groups: int array `(n,)`, equal numbers for images of one group; None: each is its own.
+
+    Raises:
+        InputError: If there are not as many groups as scores.
+    """
+    if groups is None:
+        return scores
+    groups = np.asarray(groups)
+    if groups.shape != scores.shape:
+        raise InputError(
+            f"`groups` must have one number for each of the {len(scores)} calibration images. "
+            f"Received shape: {groups.shape}"
+        )
+    _, places = np.unique(groups, return_inverse=True)
+    largest = np.full(places.max(initial=-1) + 1, -np.inf, scores.dtype)
+    np.maximum.at(largest, places, scores)  # a NaN stays one
+    return largest
 
 
 def summarize_experts(detector) -> dict[str, dict[str, float]]:

@@ -85,6 +85,21 @@ def conformal_rule(
     )
 
 
+def describe_groups(rule: ConformalRule, num_images: int) -> str:
+    """Returns what a rule of fewer groups than images promises, in a sentence.
+
+    Args:
+        rule: `ConformalRule` of one score for each group.
+        num_images: int. Images in these groups.
+    """
+    count = rule.num_images
+    text = f"{num_images} calibration photos, about {count} scene{'s' * (count > 1)}"
+    least = 1 / (count + 1)
+    if rule.requested * (1 + 1e-9) < least:
+        return f"{text}: {100 * rule.requested:.3g}% cannot be promised, {least:.1%} can."
+    return f"{text}: each scene counts once, by its largest score."
+
+
 def check_rate(rate: float, argument: str = "false_alarm_rate") -> None:
     """Raises an `InputError` that names the argument unless the rate is in (0, 1)."""
     if not 0.0 < rate < 1.0:

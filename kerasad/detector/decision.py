@@ -8,7 +8,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.detector.conformal import ON_CROPS_NOTE, conformal_rules, largest_first
+from kerasad.detector.conformal import (
+    ON_CROPS_NOTE,
+    conformal_rules,
+    describe_groups,
+    largest_first,
+)
 from kerasad.errors import InputError
 from kerasad.models.health import NOT_CALIBRATED
 from kerasad.precision import add_state
@@ -53,6 +58,8 @@ class ConformalDecision(keras.layers.Layer):
         self._pixel_rate = add_state(self, "pixel_rate", value=0.005, dtype="float64")
         self._review_rate = add_state(self, "review_rate", dtype="float64")  # 0 without a band
         self._on_crops = add_state(self, "on_crops")
+        self._num_images = add_state(self, "num_images")
+        self._num_groups = add_state(self, "num_groups")
 
     def call(self, score):
         """Returns p-value, decision and thresholds; see the class."""
@@ -85,15 +92,18 @@ class ConformalDecision(keras.layers.Layer):
         pixel_rate: float = 0.005,
         strict: bool = False,
         on_crops: bool = False,
+        num_images: int | None = None,
     ) -> None:
         """Sets scores, thresholds and rates; an error leaves the state as it was.
 
         Args:
-            scores: float array `(n,)` of good images.
+            scores: float array `(n,)` of good images, or of groups of them.
             false_alarm_rate, review_rate, strict, on_crops: as in `conformal_rules`.
             pixel_threshold: float. Pixels above it are marked.
             pixel_rate: float. Share of the good images' pixels above it.
+            num_images: int or None. Images that the scores stand for; None: one each.
         """
+        num_groups = len(scores)
         scores = self.thin(scores)
         rules = conformal_rules(scores, false_alarm_rate, review_rate, strict, on_crops)
         self._set_scores(scores)
@@ -101,6 +111,8 @@ class ConformalDecision(keras.layers.Layer):
         self.pixel_threshold.assign(pixel_threshold)
         self._pixel_rate.assign(pixel_rate)
         self._on_crops.assign(float(on_crops))
+        self._num_images.assign(float(num_groups if num_images is None else num_images))
+        self._num_groups.assign(float(num_groups))
 
     def change_rates(
         self, false_alarm_rate: float, review_rate: float | None = None, strict: bool = False
@@ -138,6 +150,8 @@ class ConformalDecision(keras.layers.Layer):
             threshold.assign(np.inf)
         self._review_rate.assign(0.0)
         self._on_crops.assign(0.0)
+        self._num_images.assign(0.0)
+        self._num_groups.assign(0.0)
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
         """Returns the scores, largest first, at evenly spaced ranks if there are too many.
@@ -176,6 +190,16 @@ class ConformalDecision(keras.layers.Layer):
         """Whether the scores are those of crops of one photo, which guarantee nothing."""
         return bool(float(self._on_crops))
 
+    @property
+    def num_images(self) -> int:
+        """Calibration images; those of one group have one score."""
+        return int(self._num_images)
+
+    @property
+    def num_groups(self) -> int:
+        """Groups of calibration images, each with one score, before `thin`."""
+        return int(self._num_groups)
+
     def stored_scores(self) -> np.ndarray:
         """Returns the calibration scores, largest first, float32 `(n,)`."""
         return np.asarray(self.scores)[: int(self.count)]
@@ -199,6 +223,7 @@ class ConformalDecision(keras.layers.Layer):
         Returns:
             dict of `calibration_id`, `threshold`, `review_threshold` (equal to it without a review
             band) and `pixel_threshold` (all None before `calibrate`), `pixel_rate`, `num_images`,
+            `num_groups` (as many as images, unless some were given as near-copies),
             `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`; the last two
             None on crops of one photo), `review_rate` (alike; None without a review band) and
             `note`.
@@ -211,6 +236,8 @@ class ConformalDecision(keras.layers.Layer):
         elif len(scores):
             rule, review_rule = conformal_rules(scores, rate, review_rate)
             notes = [found.note for found in (rule, review_rule) if found is not None]
+            if self.num_groups < self.num_images:
+                notes[0] = describe_groups(rule, self.num_images)
             note = " ".join(filter(None, notes)) or None
         return {
             "calibration_id": self.calibration_id,
@@ -218,7 +245,8 @@ class ConformalDecision(keras.layers.Layer):
             "review_threshold": _finite(self.review_threshold),
             "pixel_threshold": _finite(self.pixel_threshold),
             "pixel_rate": float(self._pixel_rate),
-            "num_images": len(scores),
+            "num_images": self.num_images,
+            "num_groups": self.num_groups,
             "false_alarm_rate": _describe_rate(rate, rule),
             "review_rate": review_rate and _describe_rate(review_rate, review_rule),
             "note": note,

@@ -10,7 +10,7 @@ from kerasad.data.geometry import Geometry, parse_image_size, whole_batch_size
 from kerasad.data.provenance import Provenance
 from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.batches import as_batches
-from kerasad.detector.calibration import measure_good_images, summarize_experts
+from kerasad.detector.calibration import largest_of_groups, measure_good_images, summarize_experts
 from kerasad.detector.conformal import check_rate, check_rates
 from kerasad.detector.deciding import DecidingModel
 from kerasad.detector.decision import ConformalDecision
@@ -232,6 +232,7 @@ class AnomalyDetector(DecidingModel):
         pixel_rate: float = 0.005,
         strict: bool = False,
         on_crops: bool = False,
+        groups: np.ndarray | None = None,
         batch_size: int = 32,
         verbose: int = 1,
     ) -> dict:
@@ -247,6 +248,9 @@ class AnomalyDetector(DecidingModel):
             strict: bool. Whether it is an error that a rate cannot be guaranteed.
             on_crops: bool. Whether the images are crops of one photo, which guarantee nothing, as
                 `category.split.calibration_on_crops` says. Ignored without `calibration`.
+            groups: int array or None. A number for each image, in order, equal for near-copies of
+                one scene: they count once, by their largest score, and the rate is that of a photo
+                of a new scene. None: each image is its own.
             batch_size: int. As in `adapt`.
             verbose: 0 or 1. Whether to show progress.
 
@@ -254,8 +258,8 @@ class AnomalyDetector(DecidingModel):
             summary: dict, see `calibration_summary`.
 
         Raises:
-            InputError: For rates out of range or order, no image, or, if `strict`, too few images
-                or crops of one. The detector is then as it was.
+            InputError: For rates out of range or order, no image, `groups` of another number, or,
+                if `strict`, too few images or crops of one. The detector is then as it was.
         """
         if calibration is None:
             self.decision.change_rates(false_alarm_rate, review_rate, strict)
@@ -267,13 +271,14 @@ class AnomalyDetector(DecidingModel):
             self, images, pixel_rate, verbose
         )
         self.decision.calibrate(
-            scores,
+            largest_of_groups(scores, groups),
             false_alarm_rate,
             review_rate,
             pixel_threshold=pixel_threshold,
             pixel_rate=pixel_rate,
             strict=strict,
             on_crops=on_crops,
+            num_images=len(scores),
         )
         self.descriptors.keep(descriptors)
         self.provenance = self.provenance.replace(calibration=())

@@ -63,7 +63,7 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
     if config.training.strict:
         conformal_rules(
-            np.arange(len(category.split.calibration)),
+            np.arange(category.split.num_calibration_groups),
             config.training.false_alarm_rate,
             config.training.review_rate,
             strict=True,
@@ -135,6 +135,7 @@ def make_detector(
         review_rate=settings.review_rate,
         strict=settings.strict,
         on_crops=on_crops,
+        groups=None if on_crops else category.split.calibration_groups,
         verbose=verbose,
     )
     detector.record_images(Provenance.from_split(category.split, category.labelled))

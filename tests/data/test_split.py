@@ -6,7 +6,7 @@ import random
 import pytest
 from records import make_records
 
-from kerasad.data.split import PARTS, split_good
+from kerasad.data.split import PARTS, number_groups, split_good
 from kerasad.errors import InputError
 
 
@@ -86,3 +86,15 @@ def test_useless_fractions_are_refused(fractions):
         InputError, match=r"train, validation and calibration \(`fractions`, or --split\)"
     ):
         split_good(make_records(9), fractions)
+
+
+def test_calibration_counts_groups_and_each_image_knows_its_own():
+    records = [
+        dataclasses.replace(record, group=f"scene {number // 5}")
+        for number, record in enumerate(make_records(50))
+    ]
+    split = split_good(records)
+    assert (len(split.calibration), split.num_calibration_groups) == (10, 2)
+    scenes = [record.group for record in split.calibration]
+    assert split.calibration_groups.tolist() == [int(scene != scenes[0]) for scene in scenes]
+    assert number_groups(make_records(3, copies=2)).tolist() == [0, 0, 1, 1, 2, 2]

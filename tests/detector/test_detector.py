@@ -309,6 +309,28 @@ def test_calibration_is_the_conformal_rule_on_the_scores(calibrated, good_images
     np.testing.assert_array_equal(outputs["is_anomalous"], outputs["p_value"] <= np.float32(0.1))
 
 
+def test_near_copies_count_once_by_their_largest_score(calibrated, good_images):
+    images = good_images(19, *SHAPE[:2], seed=1)
+    scores = predict(calibrated, images)["anomaly_score"]
+    groups = np.arange(19) // 2
+    summary = calibrated.calibrate(images, 0.05, groups=groups, verbose=0)
+    largest = [scores[groups == group].max() for group in range(10)]
+    np.testing.assert_array_equal(calibrated.decision.stored_scores(), np.sort(largest)[::-1])
+    assert (summary["num_images"], summary["num_groups"]) == (19, 10)
+    assert summary["false_alarm_rate"]["guaranteed"] == pytest.approx(1 / 11)
+    assert summary["note"] == (
+        "19 calibration photos, about 10 scenes: 5% cannot be promised, 9.1% can."
+    )
+    summary = calibrated.calibrate(None, 0.2)
+    assert summary["note"].endswith(
+        "about 10 scenes: each scene counts once, by its largest score."
+    )
+    with pytest.raises(InputError, match="each of the 19 calibration images"):
+        calibrated.calibrate(images, groups=groups[1:], verbose=0)
+    summary = calibrated.calibrate(images, verbose=0)
+    assert (summary["num_images"], summary["num_groups"], summary["note"]) == (19, 19, None)
+
+
 def test_pixel_threshold_is_the_quantile_of_the_good_pixels(calibrated, good_images, batched):
     images = good_images(7, *SHAPE[:2], seed=4)
     summary = calibrated.calibrate(batched(images), pixel_rate=0.02, verbose=0)
