@@ -14,6 +14,7 @@ from kerasad.data.layouts import Named, find_images, find_layout, is_category, i
 from kerasad.data.masks import attach_masks, refuse_marked
 from kerasad.data.photos import list_defective
 from kerasad.data.problems import Problem
+from kerasad.data.twins import examine_twins
 from kerasad.errors import InputError, check_choice
 
 # A training image with a shorter side shows no structure; it is an icon, or a mistake.
@@ -122,6 +123,8 @@ def read_category(
     layout, found = find_images(root, reader, Named(good, bad, masks), for_test)
     images = _usable(found, root, reader)
     refuse_marked(images, reader)
+    if not root.is_file():
+        examine_twins(images, reader)
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
     training = [record for record in records if not (record.label or record.part == "test")]

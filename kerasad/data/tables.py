@@ -35,6 +35,8 @@ def format_found(index: CategoryIndex) -> str:
 def _describe_folder(record: ImageRecord) -> tuple[str, str, str]:
     folder = record.relative_path.rpartition("/")[0] or "."
     remarks = [f"your {record.part} part"] if record.part else []
+    if record.part == "validation" and not record.label:
+        remarks.append("which calibrates and never trains")
     if record.label:
         remarks.insert(0, f"kind: {record.defect}")
         if record.by_position:

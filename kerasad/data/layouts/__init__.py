@@ -9,6 +9,7 @@ from kerasad.data.image_files import FoundImage, ImageReader, subfolders
 from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.btad import BTAD
 from kerasad.data.layouts.by_hand import ByHand, Named
+from kerasad.data.layouts.by_names import LayoutByNames
 from kerasad.data.layouts.csv_manifest import CSVManifest
 from kerasad.data.layouts.dagm import DAGM
 from kerasad.data.layouts.json_lines import JSONLines
@@ -23,7 +24,8 @@ from kerasad.data.layouts.mvtec_loco import MVTecLOCO
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.layouts.side_by_side import SideBySide
 from kerasad.data.layouts.side_files import leave_out_side_files
-from kerasad.data.layouts.top_folder import judge_top
+from kerasad.data.layouts.top_folder import is_called_defective, judge_top, needs_good
+from kerasad.data.layouts.unread import report_unread
 from kerasad.data.layouts.user_split import UserSplit
 from kerasad.data.layouts.visa import VisA
 from kerasad.errors import InputError
@@ -83,6 +85,10 @@ def find_images(
         layout: Layout = ByHand(named)
         return layout.name, find_in_layout(layout, root, reader)
     layout = find_layout(root)
+    if layout is _OTHERWISE and is_called_defective(root):
+        if not for_test:
+            raise needs_good(root)
+        return layout.name, find_in_layout(ByHand(Named(bad=(".",))), root, reader)
     images = find_in_layout(layout, root, reader)
     if layout is _OTHERWISE:
         images = judge_top(root, images, for_test)
@@ -102,7 +108,11 @@ def find_in_layout(layout: Layout, root: Path, reader: ImageReader) -> list[Foun
         InputError: If it is not certain what a folder holds.
     """
     images = layout.find(root, reader)
-    return images if root.is_file() else leave_out_side_files(images, reader)
+    if root.is_file():
+        return images
+    if not isinstance(layout, ByHand | LayoutByNames):
+        report_unread(root, images, reader)
+    return leave_out_side_files(images, reader)
 
 
 def find_layout(root: Path) -> Layout:

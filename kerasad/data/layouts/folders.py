@@ -13,6 +13,7 @@ from kerasad.data.layouts.names import (
     Role,
     hints_at_defects,
     opposite_names,
+    read_name,
     read_names,
 )
 from kerasad.data.layouts.places import Found, FoundFolder, Place
@@ -67,9 +68,9 @@ class Walker:
             self._visit_known(folder, place, images, meanings)
         elif place.part is None and _pick(meanings, *SPLITS):
             self._visit_split(folder, images, meanings)
-        elif _pick(meanings, *_QUALITY):
+        elif (named := _pick(meanings, *_QUALITY)) and not all(map(self._is_data_set, named)):
             self._visit_side_by_side(folder, place, images, meanings)
-        elif (wrapper := self._find_wrapper(images, meanings)) is not None:
+        elif not named and (wrapper := self._find_wrapper(images, meanings)) is not None:
             self._visit_wrapper(wrapper, place, meanings)
         else:
             self._visit_plain(folder, place, images, meanings)
@@ -125,7 +126,8 @@ class Walker:
             if meaning.surely(Role.GOOD):
                 self.visit(path, dataclasses.replace(place, defect="good"))
             elif not is_bad and (meaning.role not in (*_BAD, None) or not has_good):
-                self._ask(path, f"beside {certain}, {_say(meaning)}")
+                all_bad = "" if has_good else " (--bad . says that all are defective)"
+                self._ask(path, f"beside {certain}, {_say(meaning)}{all_bad}")
             else:
                 kind = dataclasses.replace(place, defect=path.name, by_position=not is_bad)
                 self.visit(path, dataclasses.replace(kind, is_vague=meaning.surely(Role.BAD)))
@@ -204,6 +206,11 @@ class Walker:
         if found.photos:
             self.found.folders.append(FoundFolder(folder, place, found.photos, found.masks))
         if not place.is_plain:
+            count = sum(map(len, found.masks.values()))
+            if count and place.defect == "good" and not place.by_hand:
+                self.reader.remark(
+                    folder, f"masks beside good images, which are not used: {count}."
+                )
             return
         if found.masks or found.alone:
             self._ask(folder, "it holds masks beside images, so not all are good", len(images))
@@ -250,6 +257,16 @@ class Walker:
             return True
         neutral = (path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL)
         return any(self._says_quality(path) for path in neutral)
+
+    def _is_data_set(self, folder: Path) -> bool:
+        """Returns whether good images have a folder inside, so that its own name is a product's."""
+        _, inner = ImageReader(self.root).list_folder(folder)
+        meanings = read_names([path for path in inner if not path.is_symlink()])
+        deeper = _pick(meanings, Role.NEUTRAL, *SPLITS)
+        # An archive may unfold to good/good.
+        is_good = len(meanings) == 1 and read_name(folder.name).surely(Role.GOOD)
+        has_good = bool(_pick(meanings, Role.GOOD)) and not is_good
+        return has_good or any(map(self._is_data_set, deeper))
 
     def _is_new(self, folder: Path, place: Place) -> bool:
         """Returns whether a folder was not read yet: a loop of links ends.

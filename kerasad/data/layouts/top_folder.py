@@ -11,10 +11,10 @@ from kerasad.errors import InputError
 
 
 def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[FoundImage]:
-    """Labels the images of a plain folder by its own name, as far as that counts.
+    """Labels the images of a plain folder by its own name or place, as far as these count.
 
-    A folder may be called after its product (`mask`, `label`), so only a name that says
-    "defective" counts, or the place in a folder of defective or of test images.
+    A folder may be called after its product (`mask`, `label`), so only a kind of defect beside good
+    images counts, or the place in a folder of defective or of test images.
 
     Args:
         root: The folder.
@@ -39,17 +39,12 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
     # As inside `test`, a word that nobody knows is a kind of defect.
     is_tested_defect = is_below_test and meaning.role in (Role.BAD, Role.KIND, None)
     if (
-        meaning.surely(Role.BAD)
-        or is_kind
+        is_kind
         or is_tested_defect
         or (read_name(root.parent.name).surely(Role.BAD) and not is_below_test)
     ):
         if not for_test:
-            raise InputError(
-                f"{root}: its name or the folder that it lies in says that its images are "
-                "defective, and good images are needed; give another folder, or --good . if they "
-                "are good (the dot is this folder)."
-            )
+            raise needs_good(root)
         masks = match_mask_folders(
             [image.path for image in images], masks_around(root), ImageReader(root)
         )
@@ -61,6 +56,20 @@ def judge_top(root: Path, images: Sequence[FoundImage], for_test: bool) -> list[
             "--good . or --bad . (the dot is this folder)."
         )
     return images
+
+
+def is_called_defective(root: Path) -> bool:
+    """Returns whether the name of the data folder says that all in it is defective."""
+    return read_name(root.name).surely(Role.BAD)
+
+
+def needs_good(root: Path) -> InputError:
+    """Returns the error about a folder of defective images where good ones are needed."""
+    return InputError(
+        f"{root}: its name or the folder that it lies in says that its images are defective, and "
+        "good images are needed; give another folder, or --good . if they are good (the dot is "
+        "this folder)."
+    )
 
 
 def _refuse_masks(root: Path) -> None:

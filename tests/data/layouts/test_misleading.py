@@ -67,6 +67,22 @@ TREES = {
         ({"data/images/ok"}, {"nok"}),
     ),
     "two days": (["monday/ok/4", "monday/nok/1", "tuesday/ok/4"], "", "categories monday, tuesday"),
+    "a category called broken": (
+        ["broken/train/good/2", "broken/test/crack/1", "bottle/train/good/2"],
+        "",
+        "holds the categories bottle, broken; give one",
+    ),
+    "the category called broken itself": (
+        ["broken/train/good/2", "broken/test/crack/1", "bottle/train/good/2"],
+        "broken",
+        ({"train/good"}, {"crack"}),
+    ),
+    "categories called ok and hole": (
+        ["ok/train/good/2", "hole/good/2", "hole/bad/1"],
+        "",
+        "holds the categories hole, ok; give one",
+    ),
+    "an archive that unfolds twice": (["good/good/2", "bad/bad/1"], "", ({"good/good"}, {"bad"})),
     "badges and okra": (
         ["badge/2", "okra/2", "masked ball/1"],
         "",

@@ -122,3 +122,58 @@ def test_train_without_good_is_a_folder_of_good_images(category):
     (category / "train/good").rename(category / "train/ok")
     index = read_category(category)
     assert (index.layout, len(index.good), len(index.test)) == ("split by the user", 6, 4)
+
+
+@pytest.mark.parametrize("pair", [("0", "1"), ("true", "false"), ("Yes", "No"), ("a", "b")])
+def test_two_test_folders_named_like_two_classes_are_asked_about(draw, pair):
+    data = draw("train/good/3", *(f"test/{name}/2" for name in pair))
+    with pytest.raises(InputError, match=r"test: its folders .* seem to be good and defective"):
+        read_category(data)
+    good, bad = (f"test/{name}" for name in pair)
+    index = read_category(data, good=["train/good", good], bad=[bad])
+    assert [len(index.good), len(index.test)] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("test/a.png", "test"),
+        ("train/a.png", "train"),
+        ("a.png", ""),
+        ("unlabelled/a.png", "unlabelled"),
+        ("unlabelled/deep/a.png", "unlabelled/deep"),
+    ],
+)
+def test_images_that_have_no_place_in_the_layout_are_reported(category, write_images, name, folder):
+    write_images(f"{category.name}/{name}", f"{category.name}/{name.replace('a.', 'b.')}")
+    index = read_category(category)
+    assert (index.layout, len(index.good), len(index.test)) == ("mvtec", 6, 4)
+    assert messages(index) == [
+        f"{category / folder}: 2 images not read: the layout has no place for them."
+    ]
+
+
+@pytest.mark.parametrize("folder", ["label/scratch", "masks", "ground_truth", "ground_truth/foo"])
+def test_masks_are_found_wherever_they_lie(category, folder):
+    masks = category / "ground_truth"
+    for mask in list((masks / "scratch").iterdir()):
+        (category / folder).mkdir(parents=True, exist_ok=True)
+        mask.rename(category / folder / mask.name)
+    (masks / "scratch").rmdir()
+    if folder == "ground_truth/foo":  # a folder that names no kind
+        index = read_category(category)
+        assert [len(record.mask_paths) for record in index.test] == [0, 0, 0, 0]
+        assert "masks without a defective image" in messages(index)[0]
+        return
+    index = read_category(category)
+    assert [len(record.mask_paths) for record in index.test] == [0, 0, 1, 1]
+    assert index.problems == ()
+
+
+def test_a_loose_mask_of_two_kinds_is_of_neither(category, write_images):
+    write_images(f"{category.name}/test/dent/008.png")
+    mask = category / "ground_truth/scratch/008_mask.png"
+    mask.rename(category / "ground_truth/008_mask.png")
+    index = read_category(category)
+    assert sum(len(record.mask_paths) for record in index.test) == 1
+    assert any("masks of several images" in message for message in messages(index))

@@ -190,3 +190,20 @@ def test_words_for_defects_in_file_names_are_asked_about(draw, names):
 )
 def test_file_names_that_tell_nothing_apart_are_read(draw, names):
     assert len(read_category(draw(*(f"{name}.png" for name in names))).good) == 2
+
+
+@pytest.mark.parametrize("name", ["Schlecht", "nok", "不良品"])
+def test_a_folder_called_defective_is_tested_with_all_kinds_inside(draw, name):
+    data = draw(f"{name}/Kratzer/2", f"{name}/foo/1", f"{name}/a.png", f"{name}/images/1") / name
+    index = read_category(data, for_test=True)
+    assert {record.defect for record in index.test} == {"Kratzer", "foo", name}
+    assert (len(index.good), len(index.test)) == (0, 5)
+    with pytest.raises(InputError, match="good images are needed"):
+        read_category(data)
+
+
+def test_unknown_names_beside_kinds_of_defects_are_asked_about_with_the_way_out(draw):
+    data = draw("Kratzer/2", "foo/1")
+    with pytest.raises(InputError, match=r"foo: beside Kratzer, .*--bad \. says that all are def"):
+        read_category(data, for_test=True)
+    assert len(read_category(data, bad=["."], for_test=True).test) == 3

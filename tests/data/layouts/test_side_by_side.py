@@ -152,3 +152,12 @@ def test_a_link_to_a_folder_of_the_same_label_is_read_once(draw):
 def test_doubtful_folders_inside_good_ones_are_asked_about(draw, name):
     with pytest.raises(InputError, match="inside a folder of good images"):
         read_category(draw("good/3", "nok/2", f"{name}/1"))
+
+
+def test_masks_beside_good_images_are_remarked(draw, draw_masks):
+    data = draw("good/3", "bad/2")
+    draw_masks(data / "good/0_mask.png", data / "good/1_mask.png", data / "bad/0_mask.png")
+    index = read_category(data)
+    assert (len(index.good), masked(index)) == (3, {"bad/0.png": 1, "bad/1.png": 0})
+    sentence = f"{data / 'good'}: masks beside good images, which are not used: 2."
+    assert sentence in [problem.message for problem in index.problems]

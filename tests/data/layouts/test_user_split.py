@@ -3,6 +3,7 @@
 import pytest
 
 from kerasad.data import read_category
+from kerasad.data.tables import format_found
 
 
 def places(index):
@@ -53,3 +54,10 @@ def test_masks_of_each_part_are_found(draw, draw_masks):
     index = read_category(data)
     assert [len(record.mask_paths) for record in index.test if record.label] == [1, 1]
     assert any("docs: 1 images not read" in problem.message for problem in index.problems)
+
+
+def test_the_table_says_what_the_users_validation_images_do(draw):
+    table = format_found(read_category(draw("Train/ok/5", "Val/ok/2", "Val/nok/1")))
+    (line,) = (line for line in table.splitlines() if "calibrates" in line)
+    assert "Val/ok" in line
+    assert line.endswith("your validation part, which calibrates and never trains")

@@ -1,0 +1,40 @@
+"""Images in the folder of a published layout that this layout has no place for."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.layouts.names import Role, read_name
+from kerasad.data.mask_names import mask_stem, normal_stem
+
+
+def report_unread(root: Path, images: Sequence[FoundImage], reader: ImageReader) -> None:
+    """Remarks on images that a layout does not read, in one line for each folder.
+
+    Masks are none of them, nor are images in a folder on which there is a remark already, or on one
+    of its files.
+
+    Args:
+        root: The folder.
+        images: What the layout has found.
+        reader: `ImageReader`.
+    """
+    known = {path for image in images for path in (image.path, *image.masks)}
+    stems = {(image.path.parent, normal_stem(image.path)) for image in images}
+    told = {problem.path for problem in reader.problems}
+    told |= {os.path.dirname(path) for path in told if os.path.isfile(path)}
+    unread: Counter[Path] = Counter()
+    for path in ImageReader(root).list_images(root, recursive=True):
+        folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+        is_mask = (
+            mask_stem(path) is not None
+            or (path.parent, normal_stem(path)) in stems
+            or any(read_name(folder.name).surely(Role.MASKS) for folder in folders[:-1])
+        )
+        is_told = not told.isdisjoint(map(str, (path, *folders[:-1])))
+        if path not in known and not is_mask and not is_told:
+            unread[path.parent] += 1
+    for folder, count in unread.items():
+        reader.remark(folder, f"{count} images not read: the layout has no place for them.")
