@@ -29,7 +29,7 @@ def train(model_class, returned, names=("mine",), **options):
             return returned(super().auxiliary_losses(*arguments))
 
     model = Model((16, 16, 3), seed=0, **TINY_MODEL, **options)
-    model.compile()
+    model.compile(run_eagerly=True)  # the example of the docs is traced
     return model.fit(make_images(), verbose=0).history
 
 
