@@ -1,8 +1,4 @@
-"""The decoder that is exported: the same pixels as `decode_bytes`, the same refusals.
-
-Cases are looped over within a test where they are many: seeding, which happens before each test,
-empties TensorFlow's caches, and the graph then takes a second to be set up again.
-"""
+"""The decoder that is exported: the same pixels as `decode_bytes`, the same refusals."""
 
 import numpy as np
 import pytest
