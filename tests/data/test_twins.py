@@ -75,3 +75,20 @@ def test_files_that_a_list_names_are_photos(photos, mask, tmp_path):
     lines = ["path,label", "0.jpg,good", "1.jpg,good", "1.png,good"]
     (tmp_path / "list.csv").write_text("\n".join(lines))
     assert len(read_category(tmp_path / "list.csv").good) == 3
+
+
+@pytest.mark.parametrize("folder", ["ann", "x", "train/x"])
+def test_masks_in_a_folder_of_any_name_never_train(folder, photos, mask, tmp_path):
+    other = tmp_path / folder
+    photos(other.with_name("img").relative_to(tmp_path))
+    other.mkdir()
+    mask.save(other / "1.png")
+    with pytest.raises(InputError, match=r"--masks"):
+        read_category(tmp_path)
+
+
+def test_photos_of_two_cameras_may_have_the_same_names(photos, tmp_path):
+    photos("camera 1")
+    photos("camera 2")
+    index = read_category(tmp_path)
+    assert (len(index.good), index.problems) == (6, ())

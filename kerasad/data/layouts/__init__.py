@@ -25,7 +25,7 @@ from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.layouts.side_by_side import SideBySide
 from kerasad.data.layouts.side_files import leave_out_side_files
 from kerasad.data.layouts.top_folder import is_called_defective, judge_top, needs_good
-from kerasad.data.layouts.unread import report_unread
+from kerasad.data.layouts.unread import report_archives, report_unread
 from kerasad.data.layouts.user_split import UserSplit
 from kerasad.data.layouts.visa import VisA
 from kerasad.errors import InputError
@@ -81,6 +81,8 @@ def find_images(
     Raises:
         InputError: If it is not certain what a folder holds, or a list of labels lies there.
     """
+    if root.is_dir():
+        report_archives(root, reader)
     if named:
         layout: Layout = ByHand(named)
         return layout.name, find_in_layout(layout, root, reader)

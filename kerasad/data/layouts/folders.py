@@ -7,11 +7,11 @@ from pathlib import Path
 
 from kerasad.data.earlier_results import PREDICTIONS, is_named_like_overlay
 from kerasad.data.image_files import ImageReader
+from kerasad.data.layouts.file_names import tell_apart
 from kerasad.data.layouts.names import (
     SPLITS,
     Meaning,
     Role,
-    hints_at_defects,
     opposite_names,
     read_name,
     read_names,
@@ -126,7 +126,8 @@ class Walker:
             if meaning.surely(Role.GOOD):
                 self.visit(path, dataclasses.replace(place, defect="good"))
             elif not is_bad and (meaning.role not in (*_BAD, None) or not has_good):
-                all_bad = "" if has_good else " (--bad . says that all are defective)"
+                may_be_bad = folder == self.root and not has_good
+                all_bad = " (--bad . says that all are defective)" if may_be_bad else ""
                 self._ask(path, f"beside {certain}, {_say(meaning)}{all_bad}")
             else:
                 kind = dataclasses.replace(place, defect=path.name, by_position=not is_bad)
@@ -214,9 +215,7 @@ class Walker:
             return
         if found.masks or found.alone:
             self._ask(folder, "it holds masks beside images, so not all are good", len(images))
-        hints = [path for path in found.photos if hints_at_defects(path.stem)]
-        if 0 < len(hints) < len(found.photos):
-            why = f"names of {len(hints)} images, such as {hints[0].name}, say defective"
+        if (why := tell_apart(found.photos)) is not None:
             self._ask(folder, why, len(images))
 
     def _ask_about_opposites(self, folder: Path, meanings: Meanings) -> None:

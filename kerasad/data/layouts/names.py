@@ -36,31 +36,29 @@ _WORDS = {
     Role.GOOD: """
         good ok okay pass passed normal nominal negative negatives negativ io inordnung accept
         accepted conforming conform conforme conformes conformi healthy flawless intact faultless
-        nodefect nodefects nondefective defectfree withoutdefect withoutdefects noanomaly
-        nonanomalous notbad notdefective undamaged goodpart goodparts okpart okparts gut gute
-        gutteil gutteile fehlerfrei ohnefehler keinefehler bon bons bonne bonnes sansdefaut bueno
-        clean correct inlier* goed goede goedgekeurd godkand godkanda dobre dobry dobra spravne
-        iyi saglam hatasiz kusursuz годные годный годен исправные исправный хорошие
-        buenos buena buenas sindefecto sindefectos aprobado aprobados buono buoni buona buone
-        senzadifetti bom bons boa boas 良品 合格 合格品 正常 正常品 好 好品 ok品 无缺陷 無缺陷
-        양품 정상 합격
+        notbad goodpart goodparts okpart okparts gut gute gutteil gutteile fehlerfrei ohnefehler
+        keinefehler bon bons bonne bonnes sansdefaut bueno clean correct unbroken einwandfrei
+        fehlerlos makellos golden gutmuster inlier* goed goede goedgekeurd godkand godkanda dobre
+        dobry dobra spravne iyi saglam hatasiz kusursuz годные годный годен исправные исправный
+        хорошие buenos buena buenas sindefecto sindefectos aprobado aprobados buono buoni buona
+        buone senzadifetti bom bons boa boas 良品 合格 合格品 正常 正常品 好 好品 ok品 无缺陷
+        無缺陷 양품 정상 합격
     """,
     Role.BAD: """
-        bad nok notok ng nogood notgood ko fail failed failure* defect* defective* def anomaly
-        anomalies anomalie* anomalous anomal abnormal anormal abnormality abnormalities positive*
-        positiv nio nichtinordnung reject* rejected faulty fault* broken damaged damage* scrap
-        flaw* flawed nonconforming nonconform nonconformity notnormal unhealthy badpart*
-        defectivepart* schlecht schlechte schlechtteil schlechtteile ausschuss fehler fehlerhaft
-        defekt defekte mangel maengel anomalien nichtok mauvais mauvaise mauvaises defaut*
-        defected incorrect outlier* zuruckgewiesen zurueckgewiesen slecht slechte fout fouten
-        afgekeurd underkand underkanda felaktig felaktiga dalig daliga złe zły zle wadliwe wadliwy
-        uszkodzone vadne vadny spatne kotu hatali kusurlu bozuk брак бракованные негодные
-        негодный дефект дефекты дефектные плохие
-        defectueux defectueuse nonconforme nonconformes rebut* malo malos mala malas defecto*
-        defectuoso defectuosos rechazado rechazados noconforme scarto scarti difetto difetti
-        difettoso difettosi nonconformi ruim ruins defeito* rejeitado 不良 不良品 不合格 不合格品
-        次品 废品 廢品 缺陷 有缺陷 异常 異常 異常品 坏 坏品 瑕疵 欠陥 欠陥品 ng品 불량 불량품
-        비정상
+        bad nok notok nonok nonio notio ng nogood notgood ko fail failed failure* defect*
+        defective* def anomaly anomalies anomalie* anomalous anomal abnormal anormal abnormality
+        abnormalities positive* positiv nio nichtinordnung reject* rejected faulty fault* broken
+        damaged damage* scrap flaw* flawed nonconforming nonconform nonconformity notnormal
+        unhealthy badpart* defectivepart* schlecht schlechte schlechtteil schlechtteile ausschuss
+        fehler fehlerhaft defekt defekte mangel maengel anomalien nichtok mauvais mauvaise
+        mauvaises defaut* defected incorrect outlier* zuruckgewiesen zurueckgewiesen slecht slechte
+        fout fouten afgekeurd underkand underkanda felaktig felaktiga dalig daliga złe zły zle
+        wadliwe wadliwy uszkodzone vadne vadny spatne kotu hatali kusurlu bozuk брак бракованные
+        негодные негодный дефект дефекты дефектные плохие defectueux defectueuse nonconforme
+        nonconformes rebut* malo malos mala malas defecto* defectuoso defectuosos rechazado
+        rechazados noconforme scarto scarti difetto difetti difettoso difettosi nonconformi ruim
+        ruins defeito* rejeitado 不良 不良品 不合格 不合格品 次品 废品 廢品 缺陷 有缺陷 异常 異常
+        異常品 坏 坏品 瑕疵 欠陥 欠陥品 ng品 불량 불량품 비정상
     """,
     Role.KIND: """
         scratch scratches scratched crack* cracked dent* dented hole* stain* stained chipped burr*
@@ -68,12 +66,12 @@ _WORDS = {
         wrinkle* misaligned discoloration discolouration smudge* tear* torn bent dirty fray frayed
         kratzer riss risse delle dellen loch loecher locher fleck flecken beule beulen grat grate
         rost rayure* fissure* trou* tache* bosse* rasguno* grieta* agujero* mancha* abolladura*
-        graffio graffi crepa crepe foro fori macchia macchie ammaccatura ammaccature 划痕 划伤
-        刮痕 裂纹 裂痕 凹痕 污渍 破损 孔洞 劃痕 刮傷 裂紋 傷 キズ きず ひび ひび割れ 割れ 打痕
-        汚れ 欠け 穴 へこみ 스크래치 크랙
+        graffio graffi crepa crepe foro fori macchia macchie ammaccatura ammaccature 划痕 划伤 刮痕
+        裂纹 裂痕 凹痕 污渍 破损 孔洞 劃痕 刮傷 裂紋 傷 キズ きず ひび ひび割れ 割れ 打痕 汚れ 欠け
+        穴 へこみ 스크래치 크랙
     """,
     Role.MASKS: """
-        mask* groundtruth* gt label* annotation* annot segmentation* seg truth segmask*
+        ann anns mask* groundtruth* gt label* annotation* annot segmentation* seg truth segmask*
         defectmask* maske masken masque* mascara* maschera maschere 掩码 掩膜 標註 标注 标签 真值
         マスク 正解 마스크
     """,
@@ -82,8 +80,8 @@ _WORDS = {
         risultato risultati vorhersage vorhersagen 结果 結果 预测 予測
     """,
     Role.TRAIN: """
-        train training trainset traindata entrainement entrenamiento addestramento treino 训练
-        訓練 训练集 訓練集 学習 학습
+        train training trainset traindata entrainement entrenamiento addestramento treino 训练 訓練
+        训练集 訓練集 学習 학습
     """,
     Role.VALIDATION: """
         val valid validation validate validierung validacion validazione validacao dev 验证 驗證
@@ -95,16 +93,19 @@ _WORDS = {
     """,
     Role.UNSORTED: """
         unlabelled unlabeled unsorted unknown unclassified uncategorized uncategorised unchecked
-        mixed todo unsortiert unbekannt gemischt nontrie inconnu sinclasificar 未标注 未標註
-        未分类 未分類 未知
+        mixed todo review maybe borderline unsure unclear uncertain suspect* suspicious doubtful
+        ambiguous rework pending tbd check tocheck inspected warn warning* grenzfall grenzfalle
+        grenzfaelle nacharbeit prufen pruefen verdacht verdachtig zweifelhaft unklar unsortiert
+        unbekannt gemischt nontrie inconnu sinclasificar 未标注 未標註 未分类 未分類 未知
     """,
     Role.COPIES: "thumb* thumbnail* vorschaubild vorschaubilder miniature* miniatura*",
     Role.NEUTRAL: """
         raw all image* img imgs pic* picture* photo* data dataset* backup* bak old new tmp temp
-        misc other* original* orig archive* copy copies export* source* src
-        input* frame* sample* various bild bilder foto* alle alt neu immagine immagini imagen
-        imagenes toutes tout neuer ordner folder* doc docs document* documentation doku
-        dokumentation screenshot* 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新 备份
+        misc other* original* orig archive* copy copies export* source* src input* frame* sample*
+        various bild bilder foto* alle alt neu immagine immagini imagen imagenes toutes tout neuer
+        ordner folder* doc docs document* documentation doku dokumentation screenshot* aug
+        augmented augmentation* crop* cropped resized 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新
+        备份
     """,
 }
 
@@ -112,10 +113,30 @@ _WORDS = {
 # Names of two classes that leave open which one is good; "pos" may be a position.
 _OPPOSITES = (("0", "1"), ("true", "false"), ("yes", "no"), ("a", "b"), ("pos", "neg"), ("y", "n"))
 _CLASS = frozenset(("class", "klasse", "classe", "clase", "label", "category", "target"))
+_GRADES = frozenset(("grade", "ware", "wahl", "choice", "qualitat", "quality"))
 _FIRST_OF_CJK = "\u2e80"
 
+# "nondefective" and "defect-free" are words as well.
+_DENIALS = ("no{}", "non{}", "not{}", "un{}", "without{}", "zero{}", "{}free", "{}less")
+_MIN_DENIED = 4
 _NEGATIONS = frozenset(
-    ("no", "non", "not", "without", "free", "nicht", "kein", "keine", "ohne", "sans", "pas")
+    (
+        "no",
+        "non",
+        "not",
+        "un",
+        "without",
+        "wo",
+        "zero",
+        "free",
+        "less",
+        "nicht",
+        "kein",
+        "keine",
+        "ohne",
+        "sans",
+        "pas",
+    )
     + ("sin", "senza", "sem")
 )
 
@@ -172,18 +193,12 @@ def read_names(folders: Sequence[Path]) -> dict[Path, Meaning]:
 
 
 def opposite_names(names: Sequence[str]) -> bool:
-    """Returns whether two names tell two classes apart, but not which one is good."""
+    """Returns whether two names tell two classes, or several tell grades, but not what is good."""
     words = [re.findall(r"[^\W_]+", fold(name)) for name in names]
+    if len(words) > 1 and all(_GRADES.intersection(parts) for parts in words):
+        return True
     pair = {"".join(word for word in parts if word not in _CLASS) for parts in words}
     return len(words) == 2 and any(pair == set(opposites) for opposites in _OPPOSITES)
-
-
-def hints_at_defects(stem: str) -> bool:
-    """Returns whether a word in the name of an image file is one for defects."""
-    token = r"[^\W\d_]+(?=\d*(?:[\W_]|$))"
-    is_hash = re.fullmatch(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", fold(stem))
-    words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", stem)
-    return read_name(" ".join(words)).role in (Role.BAD, Role.KIND, Role.UNSORTED)
 
 
 def common_words(names: Sequence[str]) -> set[str]:
@@ -224,7 +239,15 @@ def _spread() -> dict[str, Role]:
             roles[fold(word.rstrip("*"))] = role
             if word.endswith("*"):
                 roles[fold(word[:-1] + "s")] = role
-    return roles
+    # Without a crack, there may be a dent.
+    opposites = {Role.BAD: Role.GOOD, Role.KIND: Role.UNSORTED}
+    denied = {
+        denial.format(word): opposites[role]
+        for word, role in roles.items()
+        if role in opposites and len(word) >= _MIN_DENIED and word.isascii()
+        for denial in _DENIALS
+    }
+    return denied | roles
 
 
 _ROLES = _spread()

@@ -1,13 +1,36 @@
-"""Images in the folder of a published layout that this layout has no place for."""
+"""What a folder holds that is not read: archives, and images without a place in a layout."""
 
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.image_files import FoundImage, ImageReader, is_hidden, printable
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.data.mask_names import mask_stem, normal_stem
+
+_ARCHIVES = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz"))
+_VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg", ".webm"))
+
+
+def report_archives(root: Path, reader: ImageReader) -> None:
+    """Remarks on archives and videos in a folder, which may hold more images.
+
+    Args:
+        root: The folder.
+        reader: `ImageReader`.
+    """
+    for top, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for suffixes, what, remedy in (
+            (_ARCHIVES, "archives", "unpack them if there are images inside"),
+            (_VIDEOS, "videos", "save their frames as images if they matter"),
+        ):
+            found = sorted(n for n in files if Path(n).suffix.lower() in suffixes)
+            if found:
+                first = printable(Path(found[0]))
+                message = f"{what} are not read: {len(found)}, such as {first}; {remedy}."
+                reader.remark(printable(Path(top)), message)
 
 
 def report_unread(root: Path, images: Sequence[FoundImage], reader: ImageReader) -> None:

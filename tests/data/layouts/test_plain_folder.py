@@ -156,7 +156,8 @@ def test_masks_and_results_beside_photos_are_no_photos(draw, name, beside):
 @pytest.mark.parametrize("top", ["", "train/", "inner/"])
 @pytest.mark.parametrize(
     "pair",
-    [("0", "1"), ("true", "false"), ("Yes", "No"), ("class_a", "class_b"), ("pos", "neg")],
+    [("0", "1"), ("true", "false"), ("Yes", "No"), ("class_a", "class_b"), ("pos", "neg")]
+    + [("A-Ware", "B-Ware"), ("1. Wahl", "2. Wahl")],
 )
 def test_two_folders_named_like_two_classes_are_asked_about(draw, top, pair):
     data = draw(*(f"{top}{name}/2" for name in pair))
@@ -207,3 +208,34 @@ def test_unknown_names_beside_kinds_of_defects_are_asked_about_with_the_way_out(
     with pytest.raises(InputError, match=r"foo: beside Kratzer, .*--bad \. says that all are def"):
         read_category(data, for_test=True)
     assert len(read_category(data, bad=["."], for_test=True).test) == 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("g_1", "g_2", "b_3"),
+        ("0_1", "1_2", "1_3"),
+        ("1_pos", "2_neg"),
+        ("IMG_1_OK", "IMG_2"),
+        ("true-1", "false-2"),
+    ],
+)
+def test_classes_in_file_names_are_asked_about(draw, names):
+    data = draw(*(f"{name}.png" for name in names))
+    with pytest.raises(InputError, match=r"names of .*--good, --bad and --masks"):
+        read_category(data)
+    assert len(read_category(data, good=["."]).good) == len(names)
+
+
+@pytest.mark.parametrize("names", [("1_0", "1_1"), ("a_1", "b_1"), ("0", "1"), ("ok_1", "ok_2")])
+def test_numbers_and_cameras_in_file_names_are_no_classes(draw, names):
+    assert len(read_category(draw(*(f"{name}.png" for name in names))).good) == 2
+
+
+def test_archives_and_videos_are_remarked(draw):
+    data = draw("good/3", "bad/1")
+    for name in ("bad.zip", "more.ZIP", "bad/film.mp4"):
+        (data / name).write_bytes(b"")
+    messages = [problem.message for problem in read_category(data).problems]
+    assert f"{data}: archives are not read: 2, such as bad.zip; unpack them" in messages[0]
+    assert f"{data}/bad: videos are not read: 1, such as film.mp4;" in messages[1]

@@ -35,6 +35,10 @@ def masked(index):
         ("正常", "異常"),
         ("OK品", "NG品"),
         ("no_defect", "defect"),
+        ("zero-defects", "defects"),
+        ("non-defective", "non_ok"),
+        ("un-damaged", "damaged"),
+        ("without_anomalies", "not_normal"),
         ("not bad", "not ok"),
         ("ok_front", "def_front"),
         ("01_good", "02_bad"),
@@ -161,3 +165,9 @@ def test_masks_beside_good_images_are_remarked(draw, draw_masks):
     assert (len(index.good), masked(index)) == (3, {"bad/0.png": 1, "bad/1.png": 0})
     sentence = f"{data / 'good'}: masks beside good images, which are not used: 2."
     assert sentence in [problem.message for problem in index.problems]
+
+
+@pytest.mark.parametrize("name", ["review", "maybe", "rework", "uncracked", "augmented", "crops"])
+def test_a_folder_of_doubtful_images_is_no_kind_of_defect(draw, name):
+    with pytest.raises(InputError, match=f"{name}: beside bad and good, its name says"):
+        read_category(draw("good/3", "bad/1", f"{name}/2"))

@@ -1,0 +1,46 @@
+"""What the names of the images in one folder say: some are good, others not."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasad.data.layouts.names import Role, fold, opposite_names, read_name
+
+_BAD = (Role.BAD, Role.KIND, Role.UNSORTED)
+_LETTERS = ({"g", "b"}, {"p", "f"}, {"t", "f"}, {"g", "n"}, {"o", "n"})
+_HASH = re.compile(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def tell_apart(images: Sequence[Path]) -> str | None:
+    """Returns what names of images say that makes some of them differ in quality, if anything.
+
+    A word that all have is that of a product. Numbers behind a name count views, those before it
+    may be classes.
+
+    Args:
+        images: The photos of one folder, which would all be taken as good.
+    """
+    roles = {path: _read_stem(path.stem) for path in images}
+    for told, what in ((_BAD, "defective"), ((Role.GOOD,), "good, and the others do not")):
+        hints = [path for path, role in roles.items() if role in told]
+        if 0 < len(hints) < len(images):
+            return f"names of {len(hints)} images, such as {hints[0].name}, say {what}"
+    first = {_token(r"([^\W\d_]+|\d+)[\W_].*", path) for path in images}
+    last = {_token(r".*[\W_]([^\W\d_]+)", path) for path in images}
+    for tokens in (first, last):
+        is_pair = tokens in _LETTERS or (tokens != {"a", "b"} and opposite_names(sorted(tokens)))
+        if is_pair:
+            return f"names of images have {' or '.join(sorted(tokens))}, which seem to be classes"
+    return None
+
+
+def _read_stem(stem: str) -> Role | None:
+    token = r"[^\W\d_]+(?=\d*(?:[\W_]|$))"
+    is_hash = _HASH.fullmatch(fold(stem)) is not None
+    words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", stem)
+    return read_name(" ".join(words)).role
+
+
+def _token(pattern: str, path: Path) -> str:
+    match = re.fullmatch(pattern, path.stem)
+    return fold(match[1]) if match else ""
