@@ -50,19 +50,19 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _files_beside(root: Path) -> Iterator[Path]:
-    """Yields files in the folder around, and in its folders of annotations."""
-    if root.parent == root:
-        return
-    try:
-        entries = sorted(os.scandir(root.parent), key=lambda entry: entry.name)
-    except OSError:
-        return
-    files = [entry.name for entry in entries if not entry.is_dir()]
-    yield from list(_candidates(root.parent, files))[:_MAX_FILES_BESIDE]
-    for entry in entries:
-        is_other = entry.is_dir() and entry.name != root.name
-        if is_other and read_name(entry.name).surely(Role.MASKS):
-            yield from _files_in(Path(entry.path))
+    """Yields files in the folder around, and in folders of annotations there or one level above."""
+    for folder in dict.fromkeys((root, root.parent)):
+        try:
+            entries = sorted(os.scandir(folder.parent), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        if folder == root:
+            files = [entry.name for entry in entries if not entry.is_dir()]
+            yield from list(_candidates(folder.parent, files))[:_MAX_FILES_BESIDE]
+        for entry in entries:
+            is_other = entry.is_dir() and entry.name != folder.name
+            if is_other and read_name(entry.name).surely(Role.MASKS):
+                yield from _files_in(Path(entry.path))
 
 
 def _candidates(folder: Path, files: Sequence[str]) -> Iterator[Path]:

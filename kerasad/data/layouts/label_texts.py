@@ -71,7 +71,8 @@ class ImageNames:
         name = normalize(str(path.with_suffix("")))
         if name in self._places or name in self._paths:
             return True
-        is_annotation = read_name(path.parent.name).surely(Role.MASKS)
+        # `labels/train/0.txt` is of `images/train/0.png`.
+        is_annotation = any(read_name(name).surely(Role.MASKS) for name in path.parts[-4:-1])
         return is_annotation and os.path.basename(name) in self._stems
 
 

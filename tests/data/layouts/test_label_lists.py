@@ -151,6 +151,15 @@ def test_boxes_in_a_folder_beside_the_training_images_are_seen(tmp_path, write_i
             read_category(data)
 
 
+def test_boxes_in_a_tree_of_the_same_parts_are_seen(tmp_path, write_images):
+    write_images("images/train/0.png", "images/train/1.png", "images/val/2.png")
+    (tmp_path / "labels/train").mkdir(parents=True)
+    (tmp_path / "labels/train/1.txt").write_text(YOLO)
+    for data in (tmp_path, tmp_path / "images", tmp_path / "images/train"):
+        with pytest.raises(InputError, match=f"1.txt: {SAYS}"):
+            read_category(data)
+
+
 def test_a_folder_whose_names_tell_the_labels_may_have_a_list_too(tmp_path, write_images):
     write_images("train/good/0.png", "train/good/1.png", "test/dent/2.png")
     (tmp_path / "labels.csv").write_text("path,label\n")
