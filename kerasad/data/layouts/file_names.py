@@ -1,5 +1,6 @@
 """What the names of the images in one folder say: some are good, others not."""
 
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,13 @@ def _read_stem(stem: str) -> Role | None:
     token = r"[^\W\d_]+(?=\d*(?:[\W_]|$))"
     is_hash = _HASH.fullmatch(fold(stem)) is not None
     words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", stem)
-    return read_name(" ".join(words)).role
+    return _read_words(" ".join(words))
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_words(words: str) -> Role | None:
+    """Names of photos differ in their numbers mostly, so there are few kinds of words."""
+    return read_name(words).role
 
 
 def _token(pattern: str, path: Path) -> str:

@@ -32,6 +32,7 @@ _KEYS = _COLUMNS | frozenset(
 _QUALITY = (Role.GOOD, Role.BAD, Role.KIND)
 _IMAGE = r"\.(?:png|jpe?g|bmp|tiff?)"
 _MAX_BYTES = 1_000_000
+_MAX_LINE = 4000
 _SHEET_PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
 _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
@@ -64,7 +65,7 @@ class ImageNames:
     def has_stem(self, text: str) -> bool:
         """Returns whether a text is the name of an image without suffix, and not just a number."""
         stem = normalize(text.strip())
-        return len(stem) > 3 and bool(name_words(stem)) and stem in self._stems
+        return len(stem) > 3 and stem in self._stems and bool(name_words(stem))
 
     def has_namesake(self, path: Path) -> bool:
         """Returns whether a file is called like an image beside it, or like one of a data set."""
@@ -98,7 +99,7 @@ def tells_labels(path: Path, images: ImageNames, must_name: bool = False) -> boo
         return True
     if suffix == ".json" or suffix in _LINES:
         return _is_json_of_labels(path, text, images, must_name)
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line[:_MAX_LINE] for line in text.splitlines() if line.strip()]
     if suffix in _TABLES and lines and not must_name and _has_label_column(lines[0]):
         return True
     return path.stem.lower() not in _NO_LISTS and _is_text_of_labels(path, lines, images)
@@ -213,7 +214,7 @@ def _are_labels(values: set[str], has_header: bool) -> bool:
 
 def _is_label_of_one(lines: list[str]) -> bool:
     """Returns whether a text that belongs to one image is its label, or has boxes as YOLO has."""
-    boxes = any(re.fullmatch(r"\s*\d+(\s+-?[\d.]+){4,}\s*", line[:2000]) for line in lines)
+    boxes = any(re.fullmatch(r"\s*\d+(\s+-?[\d.]+){4,}\s*", line) for line in lines)
     word = lines[0].strip() if len(lines) == 1 else ""
     is_word = re.fullmatch(r"\d", word) is not None or read_name(word[:60]).surely(*_QUALITY)
     return boxes or is_word
