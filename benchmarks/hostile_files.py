@@ -1,13 +1,13 @@
-"""What hostile files cost: memory and processor time added to `predict`, `train` and serving.
+"""What hostile files cost: memory and processor time added to `predict`, `train`, masks, serving.
 
     python benchmarks/hostile_files.py
 
-Writes about forty files (`hostile_kinds.py`) that are small or sparse and claim much, trains and
-exports a tiny run, and gives each file to the three. One process for each verb does the same work
+Writes about fifty files (`hostile_kinds.py`) that are small or sparse and claim much, trains and
+exports a tiny run, and gives each file to the four. One process for each verb does the same work
 with and without the file: all of `predict` but loading the detector, all of `train` that reads
-files, a request to the exported graph (without the request itself, which the client and the
-session hold: twice the file). Exits with 1 if a file adds more than 700 MB or 5 seconds of
-processor time (others may use the machine).
+files, the reading of it as a mask of a defect, and a request to the exported graph (without the
+request itself, which the client and the session hold: twice the file). Exits with 1 if a file adds
+more than 700 MB or 5 seconds of processor time (others may use the machine).
 """
 
 import argparse
@@ -26,7 +26,7 @@ import numpy as np
 from hostile_kinds import photo, write_all
 from results import markdown_table
 
-VERBS = ("predict", "train", "serve")
+VERBS = ("predict", "train", "mask", "serve")
 MOST_MEGABYTES, MOST_SECONDS = 700, 5
 CONFIG = {
     "data": {"image_size": "64x64", "batch_size": 4},
@@ -107,7 +107,13 @@ def measure(verb, folder, files):
 
 def work(verb, folder):
     """Reads names of files, and prints time, peak memory and answer of each as JSON."""
-    task = {"predict": make_predictor, "train": make_reader, "serve": make_server}[verb](folder)
+    tasks = {
+        "predict": make_predictor,
+        "train": make_reader,
+        "mask": make_mask_reader,
+        "serve": make_server,
+    }
+    task = tasks[verb](folder)
     for line in sys.stdin:
         path = Path(line.strip()) if line.strip() else None
         ctypes.CDLL(None).malloc_trim(0)  # what earlier files left behind counts for none
@@ -166,6 +172,25 @@ def make_reader(folder):
             for _ in part:
                 pass
         return category.index.problems[0].message if category.index.problems else "read"
+
+    return read
+
+
+def make_mask_reader(folder):
+    """Returns a function that reads a category whose only defect has this file for a mask."""
+    from kerasad.data import read_category
+
+    def read(path):
+        data = folder / "category"
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(folder / "good", data / "train/good")
+        for name in ("test/bad", "ground_truth/bad"):
+            (data / name).mkdir(parents=True)
+        (data / "test/bad/0.png").write_bytes(photo("PNG", seed=99))
+        if path is not None:
+            (data / f"ground_truth/bad/0_mask{path.suffix}").symlink_to(path)
+        problems = read_category(data).problems
+        return problems[0].message if problems else "read"
 
     return read
 

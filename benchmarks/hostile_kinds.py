@@ -48,6 +48,9 @@ def png_kinds() -> dict[str, bytes]:
         "png_line_of_70000.png": flat_png(1, 70_000, 8, 2),
         "png_line_of_65000.png": flat_png(65_000, 1, 8, 2),
         "png_with_1_gb_behind_its_pixels.png": flat_png(128, 128, 8, 2, tail=1_000_000_000),
+        "png_9_mp_with_20_gb_behind_its_pixels.png": png_with_a_tail(3000, 3000, 20_000),
+        "png_9_mp_with_2_gb_behind_its_pixels.png": png_with_a_tail(3000, 3000, 2000),
+        "png_9_mp_of_2000000_chunks.png": png_with_a_tail(3000, 3000, 0, empty_chunks=2_000_000),
         "png_of_100_text_bombs.png": flat_png(128, 128, 8, 2, text * 100),
         "png_of_16_text_bombs.png": flat_png(128, 128, 8, 2, text * 16),
         "png_of_a_profile_bomb.png": flat_png(128, 128, 8, 2, profile),
@@ -147,6 +150,17 @@ def flat_png(height, width, bits, colour, before=b"", tail=0, interlaced=False):
     stream = b"".join(packer.compress(bytes(min(2**24, total - i))) for i in range(0, total, 2**24))
     pixels = chunk(b"IDAT", stream + packer.flush())
     return PNG_SIGNATURE + chunk(b"IHDR", header) + before + pixels + chunk(b"IEND", b"")
+
+
+def png_with_a_tail(height, width, megabytes, empty_chunks=0):
+    """Returns a PNG of zeros whose stream goes on with more of them, and never ends."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    packer, more = zlib.compressobj(9), zlib.compressobj(9, zlib.DEFLATED, -15)
+    # A full flush: what follows does not depend on what was before, and can be repeated.
+    pixels = packer.compress(bytes((3 * width + 1) * height)) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = more.compress(bytes(10**7)) + more.flush(zlib.Z_FULL_FLUSH)
+    chunks = chunk(b"IDAT", pixels + again * (megabytes // 10)) + chunk(b"IDAT", b"") * empty_chunks
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunks + chunk(b"IEND", b"")
 
 
 def sparse_png():

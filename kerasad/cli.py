@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kerasad.cli_group import Verbs, fail
+from kerasad.cli_group import Verbs, fail, name_options, show
 from kerasad.cli_options import (
     ARGUMENT_OPTIONS,
     CONFIG_OPTION,
@@ -39,7 +39,7 @@ def main() -> None:
     # A warning is a sentence for the user, who need not know where in the code it arose.
     restore = functools.partial(setattr, warnings, "formatwarning", warnings.formatwarning)
     click.get_current_context().call_on_close(restore)
-    warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
+    warnings.formatwarning = lambda text, *_, **__: f"Warning: {name_options(str(text))}\n"
 
 
 @main.command()
@@ -60,7 +60,7 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     from kerasad.runs.train import train_run
 
     resolved = resolve_config(data, config, options)
-    train_run(resolved, output, overwrite=overwrite, echo=click.echo)
+    train_run(resolved, output, overwrite=overwrite, echo=show)
 
 
 @main.command()
@@ -104,7 +104,7 @@ def tune(
     from kerasad import tuning
 
     resolved = resolve_config(data, config, options)
-    tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=click.echo)
+    tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=show)
 
 
 @main.command()
@@ -146,11 +146,11 @@ def benchmark(
         seeds=() if seeds is None else read_list("seeds", seeds, int, "numbers such as 0,1,2"),
         overwrite=overwrite,
         keep_runs=keep_runs,
-        echo=click.echo,
+        echo=show,
     )
     click.echo(f"\nWritten to {output}")
     if table["failed"]:
-        fail(click.get_current_context(), f"Rows failed: {' | '.join(table['failed'])}", 1)
+        fail(f"Rows failed: {' | '.join(table['failed'])}", 1)
 
 
 @main.command()
@@ -161,6 +161,8 @@ def benchmark(
 def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders: Any) -> None:
     """Measure RUN on test images; write RUN/metrics.json.
 
+    The file holds the last evaluation, which `kerasad report` shows; a note says if metrics of
+    other data are replaced.
     --data takes what `kerasad train` does, a folder of test images such as test/good and test/bad,
     or a folder of defective ones alone. What the run has seen is left out or refused.
     """
@@ -171,10 +173,10 @@ def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders:
 
     opened = open_run(run)
     metrics = evaluate_run(
-        opened, data, folders=given(folders), mask_foreground=mask_foreground, echo=click.echo
+        opened, data, folders=given(folders), mask_foreground=mask_foreground, echo=show
     )
     click.echo(format_metrics_table(metrics))
-    click.echo(f"Written to {opened.path / METRICS}")
+    click.echo(f"Metrics of {metrics['data']} written to {opened.path / METRICS}")
 
 
 @main.command()
@@ -230,7 +232,7 @@ def calibrate(
         review_rate,
         strict,
         folders=given(folders),
-        echo=click.echo,
+        echo=show,
     )
     click.echo(describe_calibration(summary))
     if summary["note"]:
@@ -263,7 +265,7 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
         level,
         verbose=not as_json,
         folders=given(folders),
-        echo=functools.partial(click.echo, err=as_json),
+        echo=functools.partial(show, err=as_json),
     )
     click.echo(json.dumps(found) if as_json else describe_drift(found))
     click.get_current_context().exit(DRIFT if found["drift"] else 0)
@@ -275,9 +277,9 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
 @section_options(DataConfig, "good", "bad", "masks", "mask_foreground", "max_value", "pixel_limit")
 def inspect_data(data: str, output: str, **options: Any) -> None:
     """Show what would be read from DATA, as what; write a contact sheet of it."""
-    from kerasad.runs.inspect_data import inspect_data as show
+    from kerasad.runs import inspect_data as inspecting
 
-    click.echo(show(DataConfig(data, **given(options)), output))
+    show(inspecting.inspect_data(DataConfig(data, **given(options)), output))
     click.echo(f"Written to {output}")
 
 

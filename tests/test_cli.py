@@ -2,11 +2,15 @@ import os
 import subprocess
 import sys
 
+import click
+import numpy as np
 import pytest
 import tensorflow as tf
 from command_line import must, refused
+from PIL import Image
 
 from kerasad.cli import main
+from kerasad.cli_group import name_options
 from kerasad.models.adacos import ADACOS_MODES, LABELLED_ADACOS_MODES
 from kerasad.training.recipes import RECIPES
 
@@ -94,3 +98,35 @@ def test_a_console_of_any_encoding_shows_every_name(encoding):
 def test_a_folder_that_is_no_run_is_named(verb, tmp_path):
     more = ["x.png", "--output", tmp_path / "out"] if verb == "predict" else []
     assert "is not a run" in refused(verb, tmp_path, *more)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "text", "expected"),
+    [
+        ("train", {}, "set `max_value` to 4095.", "set --max-value to 4095."),
+        ("train", {}, "make `crop_size` smaller.", "make --tile smaller."),
+        ("train", {}, "`data.batch_size` must be", "--batch-size must be"),
+        ("train", {"config": "a.json"}, "`data.batch_size` must", "`data.batch_size` must"),
+        ("evaluate", {}, "set `mask_foreground` to", "set --mask-foreground to"),
+        ("predict", {}, "raise `pixel_limit`.", "raise --pixel-limit of `kerasad train`."),
+        ("predict", {}, "the RUN that `train` wrote", "the RUN that `train` wrote"),
+        ("predict", {}, "`probability` must lie", "`probability` must lie"),
+    ],
+)
+def test_a_sentence_names_the_option_and_no_argument_of_python(verb, options, text, expected):
+    command = main.commands[verb]
+    with click.Context(command, parent=click.Context(main)) as context:
+        context.params = options
+        assert name_options(text) == expected
+    assert name_options(text) == text  # in Python
+
+
+def test_what_was_found_names_the_option(tmp_path):
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 4000, (32, 32), "uint16")
+        (tmp_path / "good").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / f"good/{number}.png")
+    result = must("inspect-data", tmp_path, "--output", tmp_path / "sheet.png")
+    assert "set --max-value to 4095" in result.output
+    message = refused("train", tmp_path, "--output", tmp_path / "run", "--pixel-limit", 100)
+    assert "raise --pixel-limit" in message

@@ -15,7 +15,8 @@ from kerasad.metrics import AUPRO
 HEIGHT, WIDTH = 12, 10
 CONTRACT = {
     *("image_auroc", "pixel_auroc", "aupro", "aupro_fpr_limit", "image_f1_max", "pixel_f1_max"),
-    *("iou_oracle", "iou_pooled", "iou_per_image", "balanced_accuracy", "false_alarm_rate"),
+    *("iou_oracle", "iou_pooled", "iou_per_image", "balanced_accuracy", "detection_rate"),
+    "false_alarm_rate",
     *("threshold", "pixel_threshold", "per_defect", "num_images", "image_size", "seed"),
     *("milliseconds_per_image", "train_seconds", "peak_memory_mb", "notes"),
 }
@@ -187,7 +188,7 @@ def test_good_images_alone_give_the_observed_rate_and_reasons(photos):
     alarms = np.mean(photos.images[:4, ..., 0].max(axis=(1, 2)) > 2.5)
     assert metrics["false_alarm_rate"]["observed"] == pytest.approx(alarms)
     assert metrics["per_defect"] == {}
-    for name in ("image_auroc", "aupro", "image_f1_max", "iou_pooled", "balanced_accuracy"):
+    for name in ("image_auroc", "aupro", "image_f1_max", "iou_pooled", "detection_rate"):
         assert metrics[name] is None
         assert metrics["notes"][name] == "no defective test image"
 
@@ -195,9 +196,14 @@ def test_good_images_alone_give_the_observed_rate_and_reasons(photos):
 def test_defective_images_alone_leave_what_needs_good_ones_undefined(photos):
     dataset = photos.dataset(rows=slice(4, 9))
     metrics = evaluate(FakeDetector(), dataset, records=photos.records, verbose=0)
-    assert metrics["image_auroc"] is None
+    # A threshold below all scores finds every defect, and nothing speaks against it.
+    for name in ("image_auroc", "image_f1_max", "balanced_accuracy"):
+        assert metrics[name] is None
+        assert metrics["notes"][name] == "no good test image"
     assert metrics["false_alarm_rate"]["observed"] is None
     assert metrics["notes"]["false_alarm_rate.observed"] == "no good test image"
+    found = np.mean(photos.images[4:9, ..., 0].max(axis=(1, 2)) > 2.5)
+    assert metrics["detection_rate"] == pytest.approx(found)
     assert metrics["notes"]["per_defect.hole.image_auroc"] == "no good test image"
     assert metrics["pixel_auroc"] is not None
 

@@ -133,7 +133,7 @@ def read_category(
     _report_white_level(training, root, reader)
     if not usable and not (for_test and test):
         reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
-        remedy = "name the folder of good images with `good` (--good)"
+        remedy = "name the folder of good images with `good`"
         if test and not training:
             remedy = f"all that was found is defective or for tests: {remedy}"
         raise InputError(
@@ -337,10 +337,10 @@ def _report_white_level(good, folder, reader):
         white = next(white for white in (1023, 4095, 16383) if brightest <= white)
         message = (
             f"16-bit images reach only {brightest} of 65535 and are nearly black; if the camera's "
-            f"white is {white}, pass max_value={white}."
+            f"white is {white}, set `max_value` to {white}."
         )
         reader.remark(folder, message)
     elif brightest > reader.decoding.white:
         deep = "images of more than 8 bits"
-        message = f"values up to {brightest} in {deep} are cut off at max_value={max_value}."
+        message = f"values up to {brightest} in {deep} are cut off at {max_value} (`max_value`)."
         reader.remark(folder, message)

@@ -93,7 +93,7 @@ def format_test_table(index: CategoryIndex) -> str:
     rows = _count_test_images(index)
     width = max((len(name) for _, name, _, _ in rows), default=0)
     lines = [f"{index.name}: read as {index.layout}, {len(index.test)} test images"]
-    if index.layout == PlainFolder.name:
+    if index.layout == PlainFolder.name and not any(record.label for record in index.test):
         lines.append(
             "  Nothing says that an image here is defective, so all count as good; if they are "
             "defective, pass --bad ."

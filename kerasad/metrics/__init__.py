@@ -9,11 +9,17 @@ from kerasad.metrics.histogram_metrics import (
     PixelF1Max,
 )
 from kerasad.metrics.summaries import ImageMetrics, PixelMetrics
-from kerasad.metrics.threshold_metrics import BalancedAccuracy, PerImageIoU, PooledIoU
+from kerasad.metrics.threshold_metrics import (
+    BalancedAccuracy,
+    DetectionRate,
+    PerImageIoU,
+    PooledIoU,
+)
 
 __all__ = [
     "AUPRO",
     "BalancedAccuracy",
+    "DetectionRate",
     "ImageAUROC",
     "ImageF1Max",
     "ImageMetrics",

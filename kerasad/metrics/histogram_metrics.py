@@ -134,13 +134,18 @@ class ImageF1Max(HistogramMetric):
     """Best F1 of images over thresholds: `update_state(label, anomaly_score)`, both (B,).
 
     `F1 = 2 TP / (2 TP + FP + FN)`. No deployed threshold reaches it, since it knows the labels.
-    NaN without a defective image. Arguments are those of `HistogramMetric`.
+    NaN unless good and defective images came: without good ones any low threshold gives 1.
+    Arguments are those of `HistogramMetric`.
     """
 
     key = "image_f1_max"
     default_capacity = 2**14
 
-    from_counts = staticmethod(lambda counts: best_f1(counts.normal, counts.anomalous))
+    @staticmethod
+    def from_counts(counts):
+        """Returns the best F1, or NaN."""
+        value = best_f1(counts.normal, counts.anomalous)
+        return ops.where(ops.sum(counts.normal) > 0, value, float("nan"))
 
 
 @keras.saving.register_keras_serializable(package="kerasad")

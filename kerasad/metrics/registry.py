@@ -19,6 +19,7 @@ from kerasad.metrics.histogram_metrics import (
 )
 from kerasad.metrics.threshold_metrics import (
     BalancedAccuracy,
+    DetectionRate,
     PerImageIoU,
     PooledIoU,
     ThresholdMetric,
@@ -151,6 +152,7 @@ _metric(
     "mean of the shares of good and of defective images that are decided rightly",
     "image",
 )
+_metric(DetectionRate, "detection rate", "share of defective images called defective", "image")
 _cost("fit_seconds", "fit s", "all that `kerasad train` does", 1)
 _cost("train_seconds", "epochs s", "the training of the network alone", 1)
 _cost("milliseconds_per_image", "ms per image", "from memory, without compiling", 1)

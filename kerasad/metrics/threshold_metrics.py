@@ -88,6 +88,27 @@ class BalancedAccuracy(ThresholdMetric):
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
+class DetectionRate(ThresholdMetric):
+    """Share of defective images that are flagged: `TP / P`.
+
+    NaN without a defective image. `update_state(label, anomaly_score)`, both (B,). Arguments are
+    those of `ThresholdMetric`.
+    """
+
+    key = "detection_rate"
+    totals = ("true_positives", "positives")
+
+    def count(self, anomalous, flagged, weights):
+        """Returns the weight of the flagged defective images of the batch, and of all of them."""
+        parts = (ops.logical_and(anomalous, flagged), anomalous)
+        return [ops.sum(ops.where(part, weights, 0.0)) for part in parts]
+
+    def result(self):
+        """Returns the rate: scalar in [0, 1], or NaN."""
+        return self.ratio(self.true_positives, self.positives)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
 class PooledIoU(ThresholdMetric):
     """IoU at a threshold, pixels of all images pooled, good images included.
 

@@ -14,6 +14,7 @@ from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
 from kerasad.runs.folder import lock_run
 from kerasad.runs.run import Run, check_provenance, save_detector
+from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data, with_data
 
 SURPRISE = 1e-3
@@ -75,7 +76,8 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
         return save_detector(detector, run.path)
     reason = "thresholds from images that it has seen would promise too much"
     unseen = ("train", "validation", LABELLED)
-    good = load_new_images(run, detector, data, unseen, reason, folders, echo)
+    reading = with_data(run.config.data, data, **(folders or {}))
+    good = load_new_images(run, detector, reading, unseen, reason, echo)
     threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]
     detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
     surprise = describe_surprise(detector.decision.stored_scores(), threshold, rate)
@@ -114,9 +116,10 @@ def check_run(
         InputError: The run has seen an image, there are too few, or the level is out of range.
     """
     check_level(level)
-    detector = run.load_detector()
+    config, detector = run.read_together(lambda: (run.config.data, run.load_detector()))
     reason = "images that it has seen say nothing about new ones"
-    good = load_new_images(run, detector, data, (*PARTS, LABELLED), reason, folders, echo)
+    reading = with_data(config, data, **(folders or {}))
+    good = load_new_images(run, detector, reading, (*PARTS, LABELLED), reason, echo)
     return measure_drift(detector, good.dataset, level, verbose)
 
 
@@ -170,10 +173,9 @@ def _describe_rate(rate: dict[str, Any]) -> str:
 def load_new_images(
     run: Run,
     detector: AnomalyDetector,
-    data: str,
+    config: DataConfig,
     unseen: Sequence[str],
     reason: str,
-    folders: Mapping[str, Sequence[str]] | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> GoodImages:
     """Loads good images as those of the run were loaded.
@@ -181,16 +183,14 @@ def load_new_images(
     Args:
         run: Run.
         detector: AnomalyDetector. The detector of the run.
-        data: str. The images.
+        config: DataConfig. The images, and how those of the run are read.
         unseen: names of parts of the run's images, none of which may be among them.
         reason: str. Why not; a part of the error message.
-        folders: mapping or None. See `calibrate_run`, also for `echo`.
-        echo: function or None.
+        echo: function or None. See `calibrate_run`.
 
     Raises:
         InputError: There is no image, or the run has seen one.
     """
-    config = with_data(run.config.data, data, **(folders or {}))
     good = load_good_images(
         resolve_data(config.path),
         detector.geometry,

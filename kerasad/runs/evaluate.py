@@ -29,7 +29,7 @@ def evaluate_run(
     mask_foreground: str | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Measures a run on test images and writes `metrics.json`.
+    """Measures a run on test images and writes `metrics.json`, the last evaluation.
 
     Args:
         run: Run.
@@ -62,6 +62,8 @@ def _evaluate(run, reading, verbose, echo):
     category = open_test_data(run, detector, reading)
     if echo is not None:
         echo(format_test_table(category.index))
+        if replaced := _describe_replaced(run, full_path(reading.path)):
+            echo(replaced)
     with category.name_bad_files():
         metrics = evaluate(
             detector,
@@ -85,6 +87,20 @@ def _evaluate(run, reading, verbose, echo):
     metrics["calibration_id"] = detector.decision.calibration_id
     write_metrics(run.path / METRICS, metrics)
     return metrics
+
+
+def _describe_replaced(run: Run, data: str) -> str | None:
+    """Returns a remark if the file holds the metrics of other test images; they will be lost."""
+    try:
+        before = (run.metrics or {}).get("data", data)
+    except InputError:  # damaged: nothing is lost
+        return None
+    if before == data:
+        return None
+    return (
+        f"Note: {run.path / METRICS} holds the metrics of {before}, and those of {data} will "
+        "replace them; copy the file first to keep them."
+    )
 
 
 def evaluated_data(run: Run) -> DataConfig:

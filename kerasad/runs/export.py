@@ -13,6 +13,7 @@ from kerasad.errors import InputError
 from kerasad.export import export_saved_model
 from kerasad.export.sendable import count_unsendable
 from kerasad.runs.run import Run, check_provenance
+from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data
 
 
@@ -39,14 +40,14 @@ def export_run(
     Returns:
         The folder of the version.
     """
-    reading = run.config.data
+    reading, detector, metrics = run.read_together(
+        lambda: (run.config.data, run.load_detector(), run.metrics)
+    )
     limit = pixel_limit or reading.served_pixel_limit or reading.pixel_limit
     decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
-    detector = run.load_detector()
     provenance = check_provenance(run, detector.provenance)
-    files, files_from = comparison_images(run, data, provenance)
+    files, files_from = comparison_images(reading, data, provenance)
     hashes = {part: provenance.hashes(part) for part in (*PARTS, LABELLED)}
-    metrics = run.metrics
     current = detector.decision.calibration_id
     if metrics is not None and metrics.get("calibration_id") != current:
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}
@@ -64,7 +65,7 @@ def export_run(
                 "name": Path(reading.path).name,
                 "num_images": {part: len(known) for part, known in hashes.items()},
                 "sha256": {part: _digest(known) for part, known in hashes.items()},
-                "cannot_be_sent": count_own_unsendable(run, hashes),
+                "cannot_be_sent": count_own_unsendable(reading, hashes),
             },
             "metrics": metrics,
             "data_licence": data_licence,
@@ -72,18 +73,17 @@ def export_run(
     )
 
 
-def count_own_unsendable(run: Run, hashes: dict[str, dict[str, str]]) -> dict[str, int]:
+def count_own_unsendable(reading: DataConfig, hashes: dict[str, dict[str, str]]) -> dict[str, int]:
     """Returns how many of the run's own photos, of which kind, the served model cannot read."""
-    folder = resolve_data(run.config.data.path)
+    folder = resolve_data(reading.path)
     names = [name for known in hashes.values() for name in known.values()]
     return count_unsendable(folder / name for name in names)
 
 
 def comparison_images(
-    run: Run, data: str | None, provenance: Provenance
+    reading: DataConfig, data: str | None, provenance: Provenance
 ) -> tuple[Sequence[ImageRecord], str]:
     """Returns images to compare an export on, and what they are; none if the folder is gone."""
-    reading = run.config.data
     if data is not None:
         records, problems = read_images(resolve_data(data), decoding=reading.decoding)
         if not records:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from kerasad.data import CategoryIndex, ImageRecord, read_category
 from kerasad.data.decoding import Decoding, decode_file
@@ -15,6 +15,7 @@ from kerasad.data.problems import format_problems
 from kerasad.data.tables import format_found
 from kerasad.errors import InputError
 from kerasad.files import replace_file
+from kerasad.runs.fonts import fit_font
 from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data
 
@@ -63,11 +64,10 @@ def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:
     rows = _collect_rows(index, decoding)
     width = GAP + EACH * (SIDE + GAP)
     sheet = Image.new("RGB", (width, GAP + len(rows) * (TITLE + SIDE + GAP)), (32, 32, 32))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    draw = ImageDraw.Draw(sheet)
     for number, (title, records) in enumerate(rows):
         top = GAP + number * (TITLE + SIDE + GAP)
-        # The font has no letters beyond Latin ones.
-        text = title.encode("latin-1", "replace").decode("latin-1")
+        text, font = fit_font(title, 14)
         draw.text((GAP, top), text, font=font, fill=(255, 255, 255))
         for place, record in enumerate(records):
             picture = _draw_thumbnail(record, decoding)

@@ -79,8 +79,8 @@ def predict_files(
     Raises:
         InputError: No file could be scored, or `output` is in use.
     """
-    config, output = run.config.data, Path(output).absolute()
-    detector = run.load_detector()
+    config, detector = run.read_together(lambda: (run.config.data, run.load_detector()))
+    output = Path(output).absolute()
     paths = [resolve_data(path) for path in paths]
     with replace_results(output) as files:
         stream, count = _open_images(paths, detector, config)

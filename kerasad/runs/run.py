@@ -3,9 +3,10 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kerasad.data.provenance import Provenance, read_provenance
 from kerasad.detector import AnomalyDetector
@@ -17,7 +18,10 @@ from kerasad.runs.folder import CALIBRATION, CONFIG, DETECTOR, METRICS, MODEL, S
 from kerasad.runs.keras_file import TRAIN_AGAIN, load_keras
 from kerasad.training.config import RunConfig, load_config
 
+Found = TypeVar("Found")
 EVALUATE_AGAIN = "write it again with `kerasad evaluate RUN`"
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,31 @@ class Run:
         if not path.is_file():
             raise InputError(f"{self.path} has no {name}: train again, or name another run.")
         return path
+
+    def read_together(self, read: Callable[[], Found]) -> Found:
+        """Reads several files of the run that belong to one training.
+
+        `train --overwrite` replaces the whole folder, so what was read is good if the folder is
+        the same one as before; else it is read again.
+
+        Args:
+            read: function that reads the files, and changes nothing.
+
+        Raises:
+            InputError: `read` raised one, or the run is replaced again and again.
+        """
+        for _ in range(_ATTEMPTS):
+            folder = _identify(self.path)
+            try:
+                found, error = read(), None
+            except InputError as problem:  # a file may be missing between two renames
+                found, error = None, problem
+            if folder is None or _identify(self.path) == folder:
+                if error is not None:
+                    raise error
+                return found
+            recover(self.path)
+        raise InputError(f"{self.path} is being replaced by another command: wait until it ends.")
 
     def load_model(self) -> AnomalyModel:
         """Loads the trained model.
@@ -153,6 +182,15 @@ def write_summaries(detector: AnomalyDetector, folder: Path) -> dict[str, Any]:
         if not _says(folder / name, values):
             write_json(folder / name, values)
     return summaries[CALIBRATION]
+
+
+def _identify(path):
+    """Returns what tells a folder from one that takes its name; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _summaries(detector):

@@ -199,7 +199,7 @@ def test_no_good_images_are_refused(kind, layout, tmp_path):
 
 def test_a_category_with_nothing_but_defects_names_the_option(category):
     shutil.rmtree(category / "train")
-    with pytest.raises(InputError, match=r"defective or for tests.*\(--good\)"):
+    with pytest.raises(InputError, match=r"defective or for tests.*with `good`"):
         read_category(category, bad=["test/scratch"])
 
 

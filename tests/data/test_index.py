@@ -45,10 +45,10 @@ def test_a_missing_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("brightest", "max_value", "message"),
     [
-        (4000, None, "pass max_value=4095"),
-        (600, None, "pass max_value=1023"),
+        (4000, None, "set `max_value` to 4095"),
+        (600, None, "set `max_value` to 1023"),
         (4000, 4095, None),
-        (5000, 4095, "cut off at max_value=4095"),
+        (5000, 4095, "cut off at 4095 (`max_value`)"),
         (60_000, None, None),
     ],
 )

@@ -117,18 +117,20 @@ def test_without_calibration_images_a_run_is_compared_on_others(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     copy = Run(tmp_path / "run")
     known = copy.provenance
-    files, origin = comparison_images(copy, None, known)
+    files, origin = comparison_images(copy.config.data, None, known)
     assert {file.content_hash for file in files} == set(known.hashes("calibration"))
     assert origin == "calibration images of the run"
-    files, origin = comparison_images(copy, None, known.replace(calibration=()))
+    files, origin = comparison_images(copy.config.data, None, known.replace(calibration=()))
     assert len(files) == 6
     assert origin == "train and validation images of the run"
-    files, origin = comparison_images(copy, str(run.parent / "plates" / "00.png"), known)
+    files, origin = comparison_images(
+        copy.config.data, str(run.parent / "plates" / "00.png"), known
+    )
     assert (len(files), origin) == (1, "images of 00.png")
     config = json.loads((copy.path / "config.json").read_text())
     config["data"]["path"] = str(tmp_path / "gone")
     (copy.path / "config.json").write_text(json.dumps(config))
-    assert comparison_images(copy, None, known)[0] == ()
+    assert comparison_images(copy.config.data, None, known)[0] == ()
 
 
 @pytest.mark.parametrize("stale", [False, True])

@@ -11,6 +11,7 @@ IMAGE_METRICS = [
     metrics.ImageF1Max,
     metrics.ImageMetrics,
     lambda **options: metrics.BalancedAccuracy(0.5, **options),
+    lambda **options: metrics.DetectionRate(0.5, **options),
 ]
 PIXEL_METRICS = [
     metrics.PixelAUROC,
@@ -21,6 +22,7 @@ PIXEL_METRICS = [
     lambda **options: metrics.PooledIoU(0.5, **options),
     lambda **options: metrics.PerImageIoU(0.5, **options),
 ]
+OF_IMAGES = ("balanced_accuracy", "detection_rate")
 HISTOGRAM_METRICS = IMAGE_METRICS[:3] + PIXEL_METRICS[:5]
 
 
@@ -40,7 +42,7 @@ def values(metric):
 
 def batch(metric, count=6, seed=0):
     """Labels and scores in the shape that the metric is for."""
-    pixels = "image" not in metric.name.split("_")[0] and "accuracy" not in metric.name
+    pixels = "image" not in metric.name.split("_")[0] and metric.name not in OF_IMAGES
     shape = (count, 7, 5, 1) if pixels else (count,)
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, shape).astype("float32")

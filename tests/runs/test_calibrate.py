@@ -46,7 +46,7 @@ def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
     looks = sum(line["decision"] == "look" for line in lines)
     assert f"called defective, {looks} to be looked at." in output
 
-    assert "review_rate` must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
+    assert "--review-rate must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
     must("calibrate", run, "--review-rate", 0)
     assert read_calibration(run)["review_rate"] is None
 
@@ -157,4 +157,4 @@ def test_a_check_refuses_what_the_run_has_seen_and_too_few_images(
 
 def test_a_check_needs_new_images_and_a_level_that_is_a_probability(run):
     assert "Missing option '--data'" in refused("check", run)
-    assert "`level` must be from" in refused("check", run, "--data", "gone", "--level", 2)
+    assert "--level must be from" in refused("check", run, "--data", "gone", "--level", 2)

@@ -66,6 +66,16 @@ def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path)
     assert "image_auroc" in metrics["notes"]
 
 
+def test_evaluate_says_when_metrics_of_other_data_are_replaced(run, data):
+    burn = data / "test/burn"
+    (run / "metrics.json").write_text(json.dumps({"data": str(data)}))
+    other, again = (must("evaluate", run, "--data", burn).output for _ in range(2))
+    assert f"holds the metrics of {data}, and those of {burn} will replace them" in other
+    assert other.index("will replace them") < other.index("image_auroc")
+    assert f"Metrics of {burn} written to" in other
+    assert "will replace them" not in again
+
+
 def test_evaluate_refuses_images_that_the_run_has_seen(run, data):
     assert "has not seen" in refused("evaluate", run, "--data", data / "train" / "good")
 

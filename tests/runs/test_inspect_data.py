@@ -39,7 +39,7 @@ def test_it_reads_masks_by_the_option(shop, tmp_path):
     sheet = tmp_path / "sheet.png"
     words = ["inspect-data", shop, "--output", sheet, "--mask-foreground"]
     assert "the mask is empty" in must(*words, "7").output
-    assert "`mask_foreground` must be one of" in refused(*words, "purple")
+    assert "--mask-foreground must be one of" in refused(*words, "purple")
 
 
 def test_a_sheet_in_the_data_would_be_a_photo(shop):

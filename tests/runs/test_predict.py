@@ -11,8 +11,9 @@ from command_line import must, refused, write_image
 from PIL import Image
 
 from kerasad.data.loading import ImageStream
+from kerasad.errors import InputError
 from kerasad.runs.predict import predict_files
-from kerasad.runs.run import open_run
+from kerasad.runs.run import Run, open_run
 
 LONG = "部" * 77
 """231 bytes: a name that a file may have, and its overlay with a few more letters may not."""
@@ -127,6 +128,27 @@ def test_a_prediction_of_results_alone_says_so(predicted, trained, tmp_path):
     message = refused("predict", trained, path, "--output", tmp_path / "out")
     assert "only overlays of earlier predictions" in message
     assert not (tmp_path / "out").exists()
+
+
+class ReplacedRun(Run):
+    """A run that `train --overwrite` replaces when its detector is first loaded."""
+
+    def load_detector(self):
+        new = self.path.with_name("new")
+        if new.exists():
+            shutil.rmtree(self.path)
+            new.rename(self.path)
+        return super().load_detector()
+
+
+def test_configuration_and_detector_are_of_one_run(run, data, tmp_path):
+    new = shutil.copytree(run, tmp_path / "new")
+    config = json.loads((new / "config.json").read_text())
+    config["data"]["pixel_limit"] = 32  # the images have 1024
+    (new / "config.json").write_text(json.dumps(config))
+    replaced = ReplacedRun(run)
+    with pytest.raises(InputError, match="the limit is"):
+        predict_files(replaced, [data / "test/burn"], tmp_path / "out", verbose=0)
 
 
 def test_what_the_detector_cannot_score_costs_one_line(trained, data, tmp_path, monkeypatch):

@@ -154,3 +154,41 @@ def test_damaged_metrics_say_how_to_get_them_anew(tmp_path, text):
     (run.path / "metrics.json").write_text(text)
     with pytest.raises(InputError, match=r"metrics\.json .*kerasad evaluate RUN"):
         _ = run.metrics
+
+
+def test_files_that_are_read_together_belong_to_one_run(tmp_path):
+    path = make_run(tmp_path / "run", "old")
+
+    def read():
+        config = (path / "config.json").read_text()
+        if config == "old":
+            with create_run(path, overwrite=True) as work:
+                (work / "config.json").write_text("new")
+                (work / "detector.keras").write_text("new")
+        return config, (path / "detector.keras").read_text()
+
+    assert open_run(path).read_together(read) == ("new", "new")
+
+
+def test_a_run_that_is_replaced_again_and_again_is_told(tmp_path):
+    path = make_run(tmp_path / "run")
+
+    def replace():
+        with create_run(path, overwrite=True) as work:
+            (work / "config.json").write_text("{}")
+
+    with pytest.raises(InputError, match="is being replaced by another command"):
+        open_run(path).read_together(replace)
+
+
+def test_an_error_in_a_run_that_stays_is_told_at_once(tmp_path):
+    run = open_run(make_run(tmp_path / "run"))
+    calls = []
+
+    def read():
+        calls.append(1)
+        return run.part("detector.keras")
+
+    with pytest.raises(InputError, match=r"run has no detector\.keras"):
+        run.read_together(read)
+    assert len(calls) == 1

@@ -151,7 +151,7 @@ def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(t
 
 def test_settings_of_a_training_are_refused_for_a_recipe_that_trains_nothing(data, tmp_path):
     words = ["train", data, "--model", "feature_memory", "--output", tmp_path / "run"]
-    assert "trains no network: leave out `training.epochs`" in refused(*words, "--epochs", 3)
+    assert "trains no network: leave out --epochs" in refused(*words, "--epochs", 3)
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"training": {"decay": "cosine"}}))
     assert "leave out `training.decay`" in refused(*words, "--config", path)

@@ -3,6 +3,7 @@
 - `settings`: `Decoding`, the white level, the limit on pixels and the rule of masks.
 - `header`, `tiff_header`: format, size and depth from the first bytes of a file.
 - `limits`: what else decoding may cost: bytes, scans, compressed texts, images at once.
+- `png_stream`: what follows on the pixels of a PNG, which no limit on its bytes bounds.
 - `graph`: the decoder in TensorFlow operations, which a SavedModel can hold; `graph_headers` and
   `numbers` are its way to read headers.
 - `pillow`: the decoder for what TensorFlow cannot read; `tiff_kinds` says which TIFF files can be

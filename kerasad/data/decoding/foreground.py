@@ -68,7 +68,7 @@ def foreground(pixels: np.ndarray, rule: str = "auto") -> np.ndarray:
     if rule == "alpha":
         if alpha is None:
             raise UnclearMaskError(
-                "no alpha", "it has no alpha channel; set another --mask-foreground."
+                "no alpha", "it has no alpha channel; set another `mask_foreground`."
             )
         return alpha > np.iinfo(alpha.dtype).max / 2
     return _select(colours, rule)
@@ -80,12 +80,12 @@ def describe_doubt(pixels: np.ndarray, marked: np.ndarray) -> str | None:
     if _has_drawing(alpha):
         return (
             "its background is transparent, and what is drawn on it is taken as the defect; if "
-            "that is wrong, set --mask-foreground."
+            "that is wrong, set `mask_foreground`."
         )
     if marked.mean() > 0.5:
         return (
             "it marks more than half of the image; if the defect is the rest, set "
-            "--mask-foreground to dark."
+            "`mask_foreground` to dark."
         )
     return None
 
@@ -102,7 +102,7 @@ def _find(colours, alpha, white):
         raise UnclearMaskError(
             "bright background",
             f"it marks {marked.mean():.0%} of the image and most of its border, so the defect may "
-            "be the rest; set --mask-foreground to dark or not-white (the rest is the defect), or "
+            "be the rest; set `mask_foreground` to dark or not-white (the rest is the defect), or "
             "to nonzero or bright (it is as marked).",
         )
     return marked
@@ -119,7 +119,7 @@ def _measure_strength(colours, white):
     raise UnclearMaskError(
         "no background",
         "it has colours, and neither black nor white covers half of it, so the background is not "
-        "known; set --mask-foreground to nonzero (black is the background), not-white, or the "
+        "known; set `mask_foreground` to nonzero (black is the background), not-white, or the "
         "colours of defects, such as #2ca02c,#1f77b4.",
     )
 
@@ -138,7 +138,7 @@ def _check_drawing(colours, white):
         raise UnclearMaskError(
             "transparent parts",
             "a part of it is transparent, and the rest has more than one colour; set "
-            "--mask-foreground to alpha (all that is not transparent is a defect), or to nonzero, "
+            "`mask_foreground` to alpha (all that is not transparent is a defect), or to nonzero, "
             "bright, dark or not-white (transparency does not count).",
         )
 
@@ -152,7 +152,7 @@ def _select(colours, rule):
         if len(value) == 1 and not is_grey:
             raise UnclearMaskError(
                 "colours",
-                f"it has colours, and --mask-foreground {rule} names values of grey; name colours, "
+                f"it has colours, and `mask_foreground` {rule} names values of grey; name colours, "
                 "such as #2ca02c.",
             )
         marked |= (colours == value).all(axis=-1)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kerasad.data.decoding.header import Header
+from kerasad.data.decoding.png_stream import describe_long_stream
 from kerasad.data.decoding.settings import PIXEL_LIMIT, Decoding
 from kerasad.errors import InputError
 
@@ -110,8 +111,12 @@ def most_bytes_of_any(decoding: Decoding) -> int:
 
 
 def _png_bytes(header: Header) -> int:
-    raw = header.height * header.width * header.channels * header.bits // 8
+    raw = _raw_bytes(header)
     return raw + raw // 64 + header.height + header.width + PNG_EXTRA_BYTES
+
+
+def _raw_bytes(header: Header) -> int:
+    return header.height * header.width * header.channels * header.bits // 8
 
 
 def check_content(data: bytes, header: Header, name: str) -> None:
@@ -123,7 +128,8 @@ def check_content(data: bytes, header: Header, name: str) -> None:
         name: str. The file, for the message.
 
     Raises:
-        InputError: If a JPEG has too many scans, or a PNG too many compressed texts.
+        InputError: If a JPEG has too many scans, or a PNG too many compressed texts or a stream
+            that goes on behind its pixels.
     """
     check_size(header, len(data), name)
     if header.start > EXTRA_BYTES:
@@ -145,6 +151,8 @@ def check_content(data: bytes, header: Header, name: str) -> None:
                 f"{name}: the PNG has {texts} compressed texts, and at most "
                 f"{MAX_COMPRESSED_TEXTS} are read; save the image again."
             )
+        if reason := describe_long_stream(data, header.start, _raw_bytes(header)):
+            raise InputError(f"{name}: the PNG is not plausible: {reason}; save the image again.")
 
 
 class _Budget:

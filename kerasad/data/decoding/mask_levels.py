@@ -69,7 +69,7 @@ def find_edge(strength: np.ndarray, white: int) -> float:
         raise UnclearMaskError(
             "class numbers beside white",
             f"it has areas of the values {_list(faint)} beside {levels[-1]}: classes, or the noise "
-            "of a lossy file; set --mask-foreground to nonzero (all are defects), to bright (only "
+            "of a lossy file; set `mask_foreground` to nonzero (all are defects), to bright (only "
             f"{levels[-1]}), or to the values of defects, with commas.",
         )
     num_others = levels.size - np.union1d(classes, filled).size
@@ -94,7 +94,7 @@ def _check_edges(strength, is_edge, white):
         raise UnclearMaskError(
             "many levels",
             f"it has {np.unique(strength).size} levels, more than classes and soft edges explain, "
-            "as in a photo or a heat map; give a mask, or set --mask-foreground to bright (what is "
+            "as in a photo or a heat map; give a mask, or set `mask_foreground` to bright (what is "
             "brighter than half of white is a defect), nonzero or not-white.",
         )
 
@@ -112,7 +112,7 @@ def _check_lost(strength, edge, white):
         raise UnclearMaskError(
             "faint parts",
             f"{num_lost} of its pixels are up to {strength[is_lost].max()} bright and stand apart "
-            "from brighter ones: a class of thin lines, or noise; set --mask-foreground to nonzero "
+            "from brighter ones: a class of thin lines, or noise; set `mask_foreground` to nonzero "
             "(they are defects), bright (only what is brighter than half of white is), or to the "
             "values of defects, with commas.",
         )

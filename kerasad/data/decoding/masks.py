@@ -88,7 +88,7 @@ def read_mask_pixels(data: bytes, header: Header, name: str, decoding: Decoding)
         if decoding.mask_foreground == "auto" and _hides_numbers(indices, pixels):
             raise UnclearMaskError(
                 "palette",
-                "its palette shows several of its numbers in one colour; set --mask-foreground to "
+                "its palette shows several of its numbers in one colour; set `mask_foreground` to "
                 "nonzero (each number above 0 is a defect) or to the numbers of defects.",
             )
     if alpha is not None:

@@ -88,6 +88,7 @@ class ByHand(Layout):
         for path, role in roles.items():
             if role is Role.MASKS:
                 walker.found.mask_folders.append(path)
+                walker.found.named_masks.append(path)
             else:
                 walker.visit(path, _place(path, root, role))
         if root not in roles:

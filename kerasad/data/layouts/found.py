@@ -29,7 +29,7 @@ def list_found(root: Path, reader: ImageReader, found: Found) -> list[FoundImage
         if folder.place.defect not in (None, "good")
         for path in folder.images
     ]
-    masks = match_mask_folders(defective, found.mask_folders, reader)
+    masks = match_mask_folders(defective, found.mask_folders, reader, found.named_masks)
     if not found.mask_folders:
         # A part of a data set may be given alone; its masks lie beside it.
         silent = ImageReader(root)

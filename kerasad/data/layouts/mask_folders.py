@@ -1,6 +1,6 @@
 """Masks in folders of their own: which belongs to which image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from kerasad.data.image_files import ImageReader
@@ -9,7 +9,10 @@ from kerasad.data.mask_names import mask_stem, normal_stem, normalize
 
 
 def match_mask_folders(
-    images: Sequence[Path], folders: Iterable[Path], reader: ImageReader
+    images: Sequence[Path],
+    folders: Iterable[Path],
+    reader: ImageReader,
+    named: Container[Path] = (),
 ) -> dict[Path, tuple[Path, ...]]:
     """Finds the masks of defective images in folders of masks.
 
@@ -22,6 +25,7 @@ def match_mask_folders(
         images: The defective images.
         folders: Folders of masks, searched recursively; a mask belongs to images beside its folder.
         reader: `ImageReader`. Masks that belong to no image, or to several, become a remark.
+        named: Folders that the user names: their masks belong to images anywhere.
 
     Returns:
         The masks of each image that has some.
@@ -42,7 +46,7 @@ def match_mask_folders(
             *ended.get(stem, ()),
             *plain.get(stem, ()),
         ]
-        for mask in _best(image, candidates):
+        for mask in _best(image, candidates, named):
             owners.setdefault(mask, []).append(image)
     found: dict[Path, tuple[Path, ...]] = {}
     for mask, of_images in owners.items():
@@ -52,15 +56,15 @@ def match_mask_folders(
     return found
 
 
-def _best(image: Path, candidates: list[tuple[Path, Path]]) -> list[Path]:
+def _best(image: Path, candidates: list[tuple[Path, Path]], named: Container[Path]) -> list[Path]:
     """Returns the masks that have most folders in common with an image, all of them its own."""
     rated = []
     for folder, mask in candidates:
         names = [fold(name) for name in mask.parent.relative_to(folder).parts]
         names = [name for name in names if not read_name(name).surely(Role.MASKS, Role.NEUTRAL)]
-        scope = folder.parent
+        is_near = folder in named or folder.parent in image.parents
         own = {fold(name) for name in image.parent.parts}
-        if scope in image.parents and own.issuperset(names):
+        if is_near and own.issuperset(names):
             rated.append((len(names), mask))
     most = max((count for count, _ in rated), default=0)
     return [mask for count, mask in rated if count == most]

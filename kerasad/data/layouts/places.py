@@ -50,6 +50,7 @@ class Found:
     Args:
         folders: list of FoundFolder.
         mask_folders: list of Path. They are to be searched recursively.
+        named_masks: list of Path. Those of them that an option names: their images may be anywhere.
         questions: list of str. What is not certain: sentences, each about one folder.
         categories: list of Path. Inner folders that are data sets of their own.
         is_split: bool. Whether there are folders of a user's split.
@@ -58,6 +59,7 @@ class Found:
 
     folders: list[FoundFolder] = field(default_factory=list)
     mask_folders: list[Path] = field(default_factory=list)
+    named_masks: list[Path] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     categories: list[Path] = field(default_factory=list)
     is_split: bool = False

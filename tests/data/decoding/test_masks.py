@@ -87,7 +87,7 @@ def test_an_unclear_mask_is_refused_with_the_option_that_decides(kind, tmp_path)
     image.save(path)
     with pytest.raises(UnclearMaskError):
         examine_mask(path)
-    with pytest.raises(InputError, match="--mask-foreground") as error:
+    with pytest.raises(InputError, match="`mask_foreground`") as error:
         decode_mask(path)
     assert str(error.value).startswith(f"{path}: ")
 

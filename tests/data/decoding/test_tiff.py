@@ -127,7 +127,7 @@ def test_the_range_of_16_bit_colours_is_remarked(tmp_path):
         pixels = draw(3, seed=number) // 16
         tifffile.imwrite(tmp_path / f"{number}.tif", pixels, photometric="rgb")
     (problem,) = read_category(tmp_path).problems
-    assert "pass max_value=4095" in problem.message
+    assert "set `max_value` to 4095" in problem.message
     assert not read_category(tmp_path, decoding=Decoding(4095)).problems
     (problem,) = read_category(tmp_path, decoding=Decoding(4000)).problems
     assert "values up to 4095" in problem.message

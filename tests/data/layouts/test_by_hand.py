@@ -45,6 +45,14 @@ def test_folders_may_be_named_several_times_and_lie_elsewhere(draw, tmp_path):
     assert index.test[0].relative_path == "../c/0.png"
 
 
+@pytest.mark.parametrize("folder", ["train/label", "../elsewhere"])
+def test_masks_named_by_hand_belong_to_images_anywhere(draw, draw_masks, folder):
+    data = draw("train/a.png", "train/b.png", "test/c.png", "test/d.png")
+    draw_masks(data / folder / "c.png")
+    index = read_category(data, good=["train"], bad=["test"], masks=[folder])
+    assert [len(record.mask_paths) for record in index.test] == [1, 0]
+
+
 def test_masks_and_results_inside_a_named_folder_are_no_photos(draw):
     index = read_category(
         draw("mine/2", "mine/masks/2", "mine/predictions/1", "mine/badge/1"), good=["mine"]

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from kerasad.data import read_category
+from kerasad.data.tables import format_test_table
 from kerasad.errors import InputError
 
 
@@ -106,6 +107,7 @@ def test_a_folder_called_defective_is_tested_and_never_trained_on(draw, name):
     data = draw(f"{name}/a.png", f"{name}/deep/b.png") / name
     index = read_category(data, for_test=True)
     assert (index.good, [record.label for record in index.test]) == ((), [1, 1])
+    assert "count as good" not in format_test_table(index)
     with pytest.raises(InputError, match=r"good images are needed.*--good \."):
         read_category(data)
     assert len(read_category(data, good=["."]).good) == 2
