@@ -59,27 +59,28 @@ def show(text: str, err: bool = False) -> None:
 def name_options(text: str) -> str:
     """Replaces names of arguments in backticks by the options of the verb that is running.
 
-    What a run has from its training is an option of `train`. An argument without an option stays,
-    and so does a key of the configuration where a file may have set it.
+    How a run reads images is an option of `train`. An argument without an option stays, and where
+    there is a configuration file so does what may be a slip in it.
     """
     context = click.get_current_context(silent=True)
     if context is None:
         return text
     own = _options(context.command)
+    has_file = context.params.get("config") is not None
+    reading = {field.name for field in dataclasses.fields(DataConfig)}
     verbs = None if context.parent is None else context.parent.command
-    reading = {}
-    if isinstance(verbs, click.Group) and "train" in verbs.commands:
-        fields = {field.name for field in dataclasses.fields(DataConfig)}
-        options = _options(verbs.commands["train"])
-        reading = {name: option for name, option in options.items() if name in fields}
+    train = verbs.commands.get("train") if isinstance(verbs, click.Group) else None
+    of_train = {} if train is None else _options(train)
 
     def replace(match):
         name = match["name"]
-        if match["section"] and context.params.get("config") is not None:
+        if has_file and (match["section"] or name not in reading):
             return match[0]
         if name in own:
             return own[name]
-        return f"{reading[name]} of `kerasad train`" if name in reading else match[0]
+        if name in reading and name in of_train:
+            return f"{of_train[name]} of `kerasad train`"
+        return match[0]
 
     return _ARGUMENT.sub(replace, text)
 

@@ -12,7 +12,9 @@ import keras
 
 import kerasad
 from kerasad.metrics.table import format_metrics_table
+from kerasad.training.building import fit_detector
 from kerasad.training.callbacks import CollapseNotice, SyntheticLocalization
+from kerasad.training.config import TrainingConfig
 
 
 def parse_arguments(argv=None):
@@ -53,18 +55,9 @@ def main(argv=None):
         shuffle=False,  # `data.train` shuffles by itself
     )
 
-    detector = kerasad.AnomalyDetector(
-        model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
-    )
-    on_crops = data.split.calibration_on_crops  # True if there are fewer than 5 good images
-    detector.adapt(
-        data.train_for_experts,
-        data.validation,
-        on_crops=on_crops,
-        seed=arguments.seed,
-        num_defects=arguments.defects,
-    )
-    detector.calibrate(data.calibration, false_alarm_rate=0.05, on_crops=on_crops)
+    # `AnomalyDetector`, then its `adapt` and `calibrate`, on the parts of the data for each.
+    settings = TrainingConfig(seed=arguments.seed, synthetic_defects=arguments.defects)
+    detector = fit_detector(model, data, settings)
 
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)

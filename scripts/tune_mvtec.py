@@ -14,6 +14,7 @@ import keras_tuner
 
 import kerasad
 from kerasad.metrics.table import format_metrics_table
+from kerasad.training.building import fit_detector
 from kerasad.training.callbacks import CollapseNotice
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.tuning import OBJECTIVE, DetectorHyperModel
@@ -42,12 +43,11 @@ def main(argv=None):
     )
     print(data.split_table())
 
+    settings = TrainingConfig(
+        epochs=arguments.epochs, seed=arguments.seed, synthetic_defects=arguments.defects
+    )
     hypermodel = DetectorHyperModel(
-        data,
-        ModelConfig("vae_gan", {"filters": arguments.filters}),
-        TrainingConfig(
-            epochs=arguments.epochs, seed=arguments.seed, synthetic_defects=arguments.defects
-        ),
+        data, ModelConfig("vae_gan", {"filters": arguments.filters}), settings
     )
     # The objective is how well the detector finds synthetic defects, which no training sees, on
     # validation images. Test images are not looked at.
@@ -75,18 +75,7 @@ def main(argv=None):
         callbacks=[CollapseNotice()],
         shuffle=False,  # `data.train` shuffles by itself
     )
-    detector = kerasad.AnomalyDetector(
-        model, image_size=data.full_shape[:2], keep_aspect=data.keep_aspect
-    )
-    on_crops = data.split.calibration_on_crops  # True if there are fewer than 5 good images
-    detector.adapt(
-        data.train_for_experts,
-        data.validation,
-        on_crops=on_crops,
-        seed=arguments.seed,
-        num_defects=arguments.defects,
-    )
-    detector.calibrate(data.calibration, false_alarm_rate=0.05, on_crops=on_crops)
+    detector = fit_detector(model, data, settings)
     detector.save(Path(arguments.output) / "detector.keras")
     if data.index.test:
         metrics = kerasad.evaluate(detector, data.test, records=data.index.test)

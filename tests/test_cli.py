@@ -107,6 +107,7 @@ def test_a_folder_that_is_no_run_is_named(verb, tmp_path):
         ("train", {}, "make `crop_size` smaller.", "make --tile smaller."),
         ("train", {}, "`data.batch_size` must be", "--batch-size must be"),
         ("train", {"config": "a.json"}, "`data.batch_size` must", "`data.batch_size` must"),
+        ("train", {"config": "a.json"}, "did you mean `latent_dim`?", "did you mean `latent_dim`?"),
         ("evaluate", {}, "set `mask_foreground` to", "set --mask-foreground to"),
         ("predict", {}, "raise `pixel_limit`.", "raise --pixel-limit of `kerasad train`."),
         ("predict", {}, "the RUN that `train` wrote", "the RUN that `train` wrote"),
@@ -126,7 +127,9 @@ def test_what_was_found_names_the_option(tmp_path):
         pixels = np.random.default_rng(number).integers(0, 4000, (32, 32), "uint16")
         (tmp_path / "good").mkdir(exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / f"good/{number}.png")
-    result = must("inspect-data", tmp_path, "--output", tmp_path / "sheet.png")
+    result = must("inspect-data", tmp_path / "good", "--output", tmp_path / "sheet.png")
     assert "set --max-value to 4095" in result.output
-    message = refused("train", tmp_path, "--output", tmp_path / "run", "--pixel-limit", 100)
+    message = refused(
+        "train", tmp_path / "good", "--output", tmp_path / "run", "--pixel-limit", 100
+    )
     assert "raise --pixel-limit" in message

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -112,14 +113,34 @@ def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> N
 def make_detector(
     model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
 ) -> AnomalyDetector:
-    """Returns the calibrated detector of a trained model."""
-    settings, on_crops = config.training, category.split.calibration_on_crops
+    """Returns the calibrated detector of a trained model of a recipe."""
+    experts, overlap = find_recipe(config.model.name).make_experts, config.data.overlap
+    return fit_detector(model, category, config.training, verbose, experts=experts, overlap=overlap)
+
+
+def fit_detector(
+    model: AnomalyModel,
+    category: Category,
+    settings: TrainingConfig,
+    verbose: int = 1,
+    **options: Any,
+) -> AnomalyDetector:
+    """Returns a detector of a trained model, adapted to and calibrated on the good images.
+
+    Args:
+        model: AnomalyModel. It is copied.
+        category: Category. No test image is looked at.
+        settings: TrainingConfig. `seed`, `synthetic_defects`, `false_alarm_rate`, `review_rate` and
+            `strict` are used.
+        verbose: int. 0 hides the progress bars.
+        **options: Further arguments of `AnomalyDetector`, such as `experts` and `overlap`.
+    """
+    on_crops = category.split.calibration_on_crops  # with fewer than 5 good images
     detector = AnomalyDetector(
         model,
-        find_recipe(config.model.name).make_experts,
         image_size=category.full_shape[:2],
-        overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
+        **options,
     )
     detector.adapt(
         category.train_for_experts,
