@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from hostile_kinds import photo, write_all
+from hostile_kinds import flat_png, photo, write_all
 from results import markdown_table
 
 VERBS = ("predict", "train", "mask", "serve")
@@ -61,6 +61,7 @@ def prepare(folder):
         (folder / name).mkdir()
         for seed in range(count):
             (folder / name / f"{seed}.png").write_bytes(photo("PNG", seed=seed))
+    (folder / "harmless.png").write_bytes(flat_png(96, 96, 8, 0))
     (folder / "config.json").write_text(json.dumps(CONFIG))
     run_verb(
         "train", folder / "good", "--output", folder / "run", "--config", folder / "config.json"
@@ -177,20 +178,21 @@ def make_reader(folder):
 
 
 def make_mask_reader(folder):
-    """Returns a function that reads a category whose only defect has this file for a mask."""
-    from kerasad.data import read_category
+    """Returns a function that reads a harmless mask and this one.
+
+    In a data set, a mask of another size than its photo is refused before it is decoded.
+    """
+    from kerasad.data.decoding import examine_mask
+    from kerasad.errors import InputError
 
     def read(path):
-        data = folder / "category"
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(folder / "good", data / "train/good")
-        for name in ("test/bad", "ground_truth/bad"):
-            (data / name).mkdir(parents=True)
-        (data / "test/bad/0.png").write_bytes(photo("PNG", seed=99))
-        if path is not None:
-            (data / f"ground_truth/bad/0_mask{path.suffix}").symlink_to(path)
-        problems = read_category(data).problems
-        return problems[0].message if problems else "read"
+        examine_mask(folder / "harmless.png")
+        if path is None:
+            return "read"
+        try:
+            return f"{examine_mask(path)[0].mean():.0%} marked"
+        except InputError as error:  # an unclear mask is one, too
+            return str(error)
 
     return read
 
