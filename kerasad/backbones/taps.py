@@ -26,16 +26,32 @@ def select_taps(
         InputError: If `taps` is not a list of different names, or a name does not exist; the
             message has the nearest names.
     """
+    names = check_taps(network.name, taps, tensors)
+    outputs = {name: tensors[name] for name in names}
+    return keras.Model(network.input, outputs, name=network.name)
+
+
+def check_taps(network: str, taps: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Returns the names of taps as a list.
+
+    Args:
+        network: str. What to call the network in errors.
+        taps: as in `select_taps`.
+        known: The names there are.
+
+    Raises:
+        InputError: As `select_taps`.
+    """
     names = [] if isinstance(taps, str) else list(taps)
     if not names or len(set(names)) != len(names):
         raise InputError(
             f"`taps` must be one or more different names in a list. Received: {taps!r}"
         )
+    known = list(known)
     for name in names:
-        if name not in tensors:
-            raise InputError(f"`taps`: {unknown_name(f'{network.name} has no', name, tensors)}")
-    outputs = {name: tensors[name] for name in names}
-    return keras.Model(network.input, outputs, name=network.name)
+        if name not in known:
+            raise InputError(f"`taps`: {unknown_name(f'{network} has no', name, known)}")
+    return names
 
 
 def unknown_name(sentence: str, name: str, known: Iterable[str]) -> str:

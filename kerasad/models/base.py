@@ -31,6 +31,11 @@ class AnomalyModel(keras.Model):
     learns_from_labels = False
     warmup_steps = 0
 
+    @property
+    def remark(self) -> str | None:
+        """A sentence for the user about how the model sees images, or None."""
+        return None
+
     @classmethod
     def init_arguments(cls) -> dict:
         """Returns the default values of arguments by name.

@@ -23,6 +23,7 @@ class FeatureExtractor(AnomalyModel):
         taps: names of the backbone's features, or None for its own choice.
         backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
             reads no file.
+        backbone_architecture: as `architecture` of `build_backbone`. A saved model holds it.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict of `images`
@@ -46,6 +47,7 @@ class FeatureExtractor(AnomalyModel):
         backbone="efficientnet_lite0",
         taps=None,
         backbone_weights="imagenet",
+        backbone_architecture=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -54,10 +56,10 @@ class FeatureExtractor(AnomalyModel):
         self.taps = None if taps is None else list(taps)
         self.backbone_weights = backbone_weights
         with dtype_policy_scope(self.dtype_policy):
-            self.view = FeatureView(
-                backbone, self.image_shape, self.taps, backbone_weights, name="view"
-            )
+            options = (self.image_shape, self.taps, backbone_weights, backbone_architecture)
+            self.view = FeatureView(backbone, *options, name="view")
             self.view.build()
+        self.backbone_architecture = self.view.architecture
         self.cell_grid = self.view.grid
         self(keras.Input(self.image_shape))
 
@@ -67,6 +69,11 @@ class FeatureExtractor(AnomalyModel):
     def call(self, inputs):
         """Returns standardized features; see the class."""
         return self.view(*unpack_inputs(inputs))
+
+    @property
+    def remark(self) -> str | None:
+        """How the backbone sees images, see `FeatureView`."""
+        return self.view.remark
 
     def tensors(self, inputs) -> dict:
         """Returns `FeatureView.tensors`."""

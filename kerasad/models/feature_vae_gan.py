@@ -44,6 +44,7 @@ class FeatureVAEGAN(VAEGAN):
         taps: names of the backbone's features, or None for its own choice.
         backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
             reads no file.
+        backbone_architecture: as `architecture` of `build_backbone`. A saved model holds it.
         **kwargs: as in `VAEGAN`, without those in `PIXEL_ARGUMENTS`. `filters` is half of the
             channels of hidden layers.
 
@@ -66,6 +67,7 @@ class FeatureVAEGAN(VAEGAN):
         backbone="efficientnet_lite0",
         taps=None,
         backbone_weights="imagenet",
+        backbone_architecture=None,
         **kwargs,
     ):
         for name in PIXEL_ARGUMENTS:
@@ -78,6 +80,7 @@ class FeatureVAEGAN(VAEGAN):
         self.backbone = backbone
         self.taps = None if taps is None else list(taps)
         self.backbone_weights = backbone_weights
+        self.backbone_architecture = backbone_architecture
         super().__init__(image_shape, **kwargs)
 
     @classmethod
@@ -88,9 +91,10 @@ class FeatureVAEGAN(VAEGAN):
 
     def build_networks(self):
         """Creates the view, every network and the head that draws pictures."""
-        options = (self.image_shape, self.taps, self.backbone_weights)
-        self.view = FeatureView(self.backbone, *options, name="view")
+        options = (self.taps, self.backbone_weights, self.backbone_architecture)
+        self.view = FeatureView(self.backbone, self.image_shape, *options, name="view")
         self.view.build()
+        self.backbone_architecture = self.view.architecture
         self.cell_grid = self.view.grid
         self.feature_channels = sum(self.view.scales)
         self.depth = 1  # the encoder's only level
@@ -125,6 +129,11 @@ class FeatureVAEGAN(VAEGAN):
         if not self.view.is_adapted:
             self.adapt(x)
         return super().fit(x, *args, **kwargs)
+
+    @property
+    def remark(self) -> str | None:
+        """How the backbone sees images, see `FeatureView`."""
+        return self.view.remark
 
     @property
     def generator_variables(self):

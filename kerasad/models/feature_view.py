@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.backbones import build_backbone
+from kerasad.backbones import build_backbone, patch_tokens_of
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.cells import averaged_cells, downsampled_cells
@@ -86,6 +86,7 @@ class FeatureView(keras.layers.Layer):
         image_shape: `(height, width, 3)`.
         taps: names of the backbone's features, or None for its own choice.
         weights: as in `build_backbone`.
+        architecture: as in `build_backbone`; as an attribute it is also that of a preset or folder.
 
     Call arguments:
         images: float tensor `(batch, height, width, 3)` in [0, 1].
@@ -95,14 +96,20 @@ class FeatureView(keras.layers.Layer):
         features: float32 tensor `(batch, *grid, channels)`.
     """
 
-    def __init__(self, backbone, image_shape, taps=None, weights="imagenet", **kwargs):
+    def __init__(
+        self, backbone, image_shape, taps=None, weights="imagenet", architecture=None, **kwargs
+    ):
         # Float32 under every policy: experts measure small differences.
         super().__init__(**{"trainable": False, "dtype": "float32", "autocast": False, **kwargs})
         self.backbone_name = backbone
         self.image_shape = tuple(image_shape)
         self.taps = None if taps is None else tuple(taps)
         self.weights_from = weights
-        self.backbone = build_backbone(backbone, image_shape, taps, weights)
+        self.backbone = build_backbone(backbone, image_shape, taps, weights, architecture)
+        tokens = patch_tokens_of(self.backbone)
+        self.architecture = None if tokens is None else tokens.architecture
+        self.remark = None if tokens is None else tokens.remark
+        """A sentence for the user about how the backbone sees images, or None."""
         shapes = [tensor.shape[1:] for tensor in self.backbone.output.values()]
         wanted = tuple(-(-side // STRIDE) for side in self.image_shape[:2])
         self.grid = min(
@@ -241,6 +248,7 @@ class FeatureView(keras.layers.Layer):
             "image_shape": self.image_shape,
             "taps": self.taps,
             "weights": self.weights_from,
+            "architecture": self.architecture,
         }
 
 

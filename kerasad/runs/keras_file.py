@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import keras
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, MissingPackageError
 from kerasad.training.recipes import import_models
 
 TRAIN_AGAIN = "restore it from a copy of the run, or train again"
@@ -24,12 +24,13 @@ def load_keras(path: str | Path, wanted: type[Wanted]) -> Wanted:
 
     Raises:
         InputError: The file is missing, cut off or damaged, or holds something else.
+        MissingPackageError: Its backbone needs a package that is not installed.
     """
     import_models()
     _refuse_damaged(Path(path))
     try:
         found = keras.saving.load_model(path, safe_mode=True)
-    except MemoryError:
+    except (MemoryError, MissingPackageError):
         raise
     except Exception as error:  # the content of a file can make Keras raise anything
         first = (str(error).splitlines() or [""])[0] or type(error).__name__

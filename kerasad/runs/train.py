@@ -59,6 +59,8 @@ def train_run(
         epochs = choose_epochs(config.model, settings, category)
         settings = dataclasses.replace(settings, epochs=epochs)
         model = build_model(config.model, category.image_shape, settings.seed)
+        if model.remark:
+            echo(model.remark)
         data = with_served_limit(config.data, category)
         config = with_full_paths(RunConfig(data, resolved, settings))
         config.write(work / CONFIG)

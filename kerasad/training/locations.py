@@ -98,6 +98,8 @@ def find_categories(data: Sequence[str], by_hand: bool = False) -> dict[str, str
 
 def with_full_paths(config: RunConfig) -> RunConfig:
     """Returns `config` with absolute paths, so that it holds in any working folder."""
+    from kerasad.backbones.hub import is_network_folder  # with Keras, which others spare
+
     data = dataclasses.replace(
         config.data,
         path=full_path(config.data.path),
@@ -109,5 +111,8 @@ def with_full_paths(config: RunConfig) -> RunConfig:
         # Other values are names, or refused by the model.
         if isinstance(weights, str | os.PathLike) and weights != "imagenet":
             arguments[name] = full_path(weights)
+    backbone = arguments.get("backbone")
+    if isinstance(backbone, str) and is_network_folder(backbone):
+        arguments["backbone"] = full_path(backbone)
     model = dataclasses.replace(config.model, arguments=arguments)
     return dataclasses.replace(config, data=data, model=model)

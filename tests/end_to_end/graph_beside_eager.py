@@ -6,6 +6,7 @@
 eager mode, as a share of that tensor's largest value.
 """
 
+import importlib.util
 import json
 import sys
 
@@ -20,6 +21,13 @@ from kerasad.models import FeatureExtractor
 BATCHES = (1, 2, 8)
 PICTURES = ("vae_gan", "cavga_r", "feature_vae_gan", "feature_vae_gan, odd grid")
 """Models whose reconstruction is looked at apart; those of the others come from the same layers."""
+TRANSFORMER = {
+    "num_layers": 2,
+    "hidden_dim": 16,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+    "num_register_tokens": 4,
+}
 SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8, "num_sub_centers": 2, "seed": 0}
 
 
@@ -43,6 +51,12 @@ def models():
     for name, weights in (("efficientnet_lite0", "imagenet"), ("resnet18", None)):
         backbone = build_backbone(name, shape, weights=weights)
         yield name, lambda x, b=backbone: b(x, training=False), [], shape
+    if importlib.util.find_spec("keras_hub") is not None:
+        for family, patch in (("dinov2", 14), ("dinov3", 16)):
+            architecture = {"family": family, "patch_size": patch, **TRANSFORMER}
+            model = FeatureExtractor(shape, "dino", None, None, architecture)
+            weights = model.view.backbone.get_layer("patch_tokens").encoder.weights
+            yield family, model.tensors, weights, shape
 
 
 def picture_of(model):

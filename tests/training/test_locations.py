@@ -26,6 +26,21 @@ def test_every_path_of_a_configuration_means_the_same_from_another_folder(
     assert config.model.arguments == arguments  # a copy, the given one stays
 
 
+def test_a_backbone_is_a_path_only_where_there_is_a_folder_of_a_network(tmp_path, monkeypatch):
+    for name in ("dino", "efficientnet_lite2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "dino/config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for backbone, expected in (
+        ("dino", os.path.join(tmp_path, "dino")),
+        ("efficientnet_lite2", "efficientnet_lite2"),
+        ("dinov2_small", "dinov2_small"),
+    ):
+        model = ModelConfig("feature_statistics", {"backbone": backbone})
+        found = with_full_paths(RunConfig(DataConfig("demo/brick"), model))
+        assert found.model.arguments == {"backbone": expected}
+
+
 def test_a_demo_keeps_its_name_and_nothing_is_made_of_what_is_not_given():
     assert full_path("demo/brick") == "demo/brick"
     config = RunConfig(DataConfig("demo/brick"), ModelConfig("cavga_r", {"encoder_weights": None}))
