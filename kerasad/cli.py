@@ -204,6 +204,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @click.argument("run")
 @click.option("--data", help="Good images that the run has not seen; all of them are used.")
 @FOLDER_OPTIONS
+@click.option("--group-by", help="As for `train`. [default: what the run says]")
 @click.option("--false-alarm-rate", type=float, help="[default: the rate of the run]")
 @click.option(
     "--review-rate",
@@ -274,7 +275,9 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
 @main.command()
 @click.argument("data")
 @click.option("--output", default="contact_sheet.png", show_default=True, help="PNG file.")
-@section_options(DataConfig, "good", "bad", "masks", "mask_foreground", "max_value", "pixel_limit")
+@section_options(
+    DataConfig, "good", "bad", "masks", "group_by", "mask_foreground", "max_value", "pixel_limit"
+)
 def inspect_data(data: str, output: str, **options: Any) -> None:
     """Show what would be read from DATA, as what; write a contact sheet of it."""
     from kerasad.runs import inspect_data as inspecting

@@ -34,8 +34,8 @@ class CategoryIndex:
         good: tuple of `ImageRecord`. The good images, for training and calibration.
         test: tuple of `ImageRecord`. Empty if there are no test images.
         problems: tuple of `Problem`. What was left out, and other remarks.
-        unlabelled: tuple of str. Paths of images that nothing calls good or defective; they are
-            not read.
+        unlabelled: tuple of str. Paths of images without a label; they are not read.
+        grouped_by: str or None. What has grouped the good images, see `group_images`.
     """
 
     name: str
@@ -45,6 +45,7 @@ class CategoryIndex:
     test: tuple[ImageRecord, ...]
     problems: tuple[Problem, ...]
     unlabelled: tuple[str, ...] = ()
+    grouped_by: str | None = None
 
     def without_test(self, hashes: Iterable[str]) -> "CategoryIndex":
         """Returns the index without the test images that have these content hashes."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasad.data.category import Category
 from kerasad.data.decoding import Decoding, decode_file
 from kerasad.data.geometry import Geometry, pack_inputs, parse_image_size, plan_geometry
+from kerasad.data.grouping import AUTO, NONE, FindCopies, compile_pattern, group_images, group_index
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import (
     CategoryIndex,
@@ -50,6 +51,8 @@ def load_category(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    group_by: str = AUTO,
+    find_copies: FindCopies | None = None,
 ) -> Category:
     """Opens one category of images.
 
@@ -75,6 +78,13 @@ def load_category(
         good: Folders of good images, whatever their names say, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
+        group_by: str. Which images belong together, such as photos of one scene: `"auto"`,
+            `"folder"`, `"none"` or a regular expression, see `kerasad.data.grouping.group_images`.
+            A group stays in one part, and counts once in the calibration. Ignored if a split is
+            repeated: it has its groups.
+        find_copies: function that finds near-copies where the data set states no groups, such as
+            `kerasad.training.near_copies.find_near_copies`. Defaults to None: `"auto"` then looks
+            at no pixels.
 
     Returns:
         A `Category`. If the data has defective images, but no good ones to test, a fifth of the
@@ -88,9 +98,12 @@ def load_category(
         check_whole("crops_per_image", crops_per_image, 1)
     if labelled is not None and labelled_share is not None:
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
+    compile_pattern(group_by)
     index = read_category(data, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks)
     geometry = plan_geometry(index.good, image_size)
     _check_pixels(geometry, image_size, decoding.pixel_limit)
+    if not isinstance(split, (str, os.PathLike)):
+        index = group_index(index, group_by, find_copies)
     index, parts = _split(index, split, seed)
     defective = ()
     if labelled is not None:
@@ -254,6 +267,8 @@ def load_good_images(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    group_by: str = NONE,
+    find_copies: FindCopies | None = None,
 ) -> GoodImages:
     """Opens good images to calibrate a run with.
 
@@ -268,6 +283,8 @@ def load_good_images(
         good: Folders of good images in one folder, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
+        group_by: Which images belong together, see `load_category`. Defaults to `"none"`.
+        find_copies: See `load_category`.
 
     Returns:
         `GoodImages`.
@@ -289,6 +306,8 @@ def load_good_images(
     distinct = {}
     for record in records:
         distinct.setdefault(record.content_hash, record)
-    records = tuple(distinct.values())
+    records, grouped_by = group_images(tuple(distinct.values()), group_by, find_copies)
+    if index is not None:
+        index = dataclasses.replace(index, good=records, grouped_by=grouped_by)
     source = ImageSource(records, geometry, decoding=decoding)
     return GoodImages(make_dataset(source, batch_size), records, problems, index)

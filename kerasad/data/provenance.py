@@ -5,6 +5,7 @@ mean something only on images that the detector has not seen. Files are therefor
 SHA-256. `split.json` is the same record for people.
 """
 
+import dataclasses
 import os
 import zipfile
 import zlib
@@ -28,10 +29,12 @@ class SeenImage(NamedTuple):
     Args:
         path: str. Relative to the folder of the data.
         sha256: str. Hash of the content.
+        group: str or None. The group that it was kept together with, see `ImageRecord`.
     """
 
     path: str
     sha256: str
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,9 @@ class Provenance:
             parts = {part: values[part] for part in PARTS}
             parts |= {part: values.get(part, ()) for part in (LABELLED, TEST)}
             parts = {
-                part: tuple(SeenImage(file["path"], file["sha256"]) for file in files)
+                part: tuple(
+                    SeenImage(file["path"], file["sha256"], file.get("group")) for file in files
+                )
                 for part, files in parts.items()
             }
             return cls(parts, bool(values.get("calibration_on_crops")), values.get("note"))
@@ -94,11 +99,8 @@ class Provenance:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the record, ready for JSON: for each part the path and hash of each file."""
-        listed = {
-            part: [{"path": image.path, "sha256": image.sha256} for image in self.images(part)]
-            for part in ALL_PARTS
-        }
+        """Returns the record, ready for JSON: for each part the path, hash, group of each file."""
+        listed = {part: [image._asdict() for image in self.images(part)] for part in ALL_PARTS}
         return {"calibration_on_crops": self.calibration_on_crops, "note": self.note, **listed}
 
     def images(self, part: str) -> tuple[SeenImage, ...]:
@@ -154,15 +156,17 @@ class Provenance:
     ) -> GoodSplit:
         """Repeats the split, with images that are found by their contents.
 
-        They may have been moved or renamed since; images that the record does not list are left
-        out. Parts other than `parts` stay empty: the calibration images may be in a folder of
-        their own.
+        They may have been moved or renamed since, and keep their groups; images that the record
+        does not list are left out. Parts other than `parts` stay empty: the calibration images may
+        be in a folder of their own.
 
         Raises:
             InputError: If an image is missing.
         """
         by_hash = {}
+        groups = {image.sha256: image.group for part in ALL_PARTS for image in self.images(part)}
         for record in records:
+            record = dataclasses.replace(record, group=groups.get(record.content_hash))
             by_hash.setdefault(record.content_hash, []).append(record)
         restored = dict.fromkeys(PARTS, ())
         for part in parts:
@@ -174,9 +178,9 @@ class Provenance:
                     f"the data or were changed, such as {missing[0]}; give the folder that it "
                     "describes."
                 )
-            groups = [by_hash[content] for content in known]
+            found = [by_hash[content] for content in known]
             one_each = part == "calibration" or (self.calibration_on_crops and part == "validation")
-            restored[part] = joined(without_copies(groups) if one_each else groups)
+            restored[part] = joined(without_copies(found) if one_each else found)
         # A test image that is gone changes nothing that was learnt.
         test = [by_hash[content] for content in self.hashes(TEST) if content in by_hash]
         return GoodSplit(
@@ -207,4 +211,6 @@ def read_provenance(path: str | os.PathLike) -> Provenance:
 
 
 def _name(records: Iterable[ImageRecord]) -> tuple[SeenImage, ...]:
-    return tuple(SeenImage(record.relative_path, record.content_hash) for record in records)
+    return tuple(
+        SeenImage(record.relative_path, record.content_hash, record.group) for record in records
+    )

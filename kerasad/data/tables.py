@@ -2,12 +2,14 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 
+from kerasad.data.grouping import LOOKS
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.problems import format_problems
-from kerasad.data.split import GoodSplit
+from kerasad.data.split import GoodSplit, number_groups
 
 
 def format_found(index: CategoryIndex) -> str:
@@ -30,6 +32,22 @@ def format_found(index: CategoryIndex) -> str:
             remark += f", {masked[row]} with a mask"
         lines.append(f"  {role:<12}{folder:<{width}}{count:>7}  {remark}".rstrip())
     return "\n".join(lines)
+
+
+def format_groups(records: Sequence[ImageRecord], grouped_by: str | None) -> str | None:
+    """Returns a line on the groups of good images, or None if each image is its own.
+
+    Args:
+        records: The good images.
+        grouped_by: str or None. See `CategoryIndex`.
+    """
+    count, different = len(set(number_groups(records))), len({r.content_hash for r in records})
+    if grouped_by is None or count == different:
+        return None
+    if grouped_by == LOOKS:
+        scenes = f"about {count} scene{'s' * (count > 1)} in {len(records)} good images"
+        return f"  groups: {scenes} (--group-by none counts each photo)"
+    return f"  groups: {count} in {len(records)} good images, by {grouped_by}"
 
 
 def _describe_folder(record: ImageRecord) -> tuple[str, str, str]:
@@ -63,6 +81,8 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     lines.append(f"  use: {len(index.good)} good images, {len(index.test)} test images")
     for part, name, count, remark in rows:
         lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
+    good = (*split.train, *split.validation, *split.calibration, *split.test)
+    lines += filter(None, [format_groups(good, index.grouped_by)])
     if split.note:
         lines.append(f"  note: {split.note}")
     if index.problems:
@@ -80,8 +100,9 @@ def format_good_table(index: CategoryIndex, count: int) -> str:
     use = f"  use: {count} different good images"
     if index.test or index.unlabelled:
         use += "; test images and those without a label are left out"
+    groups = filter(None, [format_groups(index.good, index.grouped_by)])
     problems = [format_problems(index.problems)] if index.problems else []
-    return "\n".join([format_found(index), use, *problems])
+    return "\n".join([format_found(index), use, *groups, *problems])
 
 
 def format_test_table(index: CategoryIndex) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
-from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.split import LABELLED, PARTS, number_groups
 from kerasad.data.tables import format_good_table
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.drift import check_level, measure_drift
@@ -16,6 +16,7 @@ from kerasad.runs.folder import lock_run
 from kerasad.runs.run import Run, check_provenance, save_detector
 from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data, with_data
+from kerasad.training.near_copies import copy_finder
 
 SURPRISE = 1e-3
 
@@ -40,7 +41,8 @@ def calibrate_run(
         review_rate: float or None. None keeps the review band, 0 removes it.
         strict: bool. Refuse a rate that so few images cannot guarantee.
         verbose: int. 0 hides the progress bar.
-        folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
+        folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`; also
+            `group_by`, which images belong together.
         echo: function of a line of text, or None. It is told what was found.
 
     Returns:
@@ -79,7 +81,8 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     reading = with_data(run.config.data, data, **(folders or {}))
     good = load_new_images(run, detector, reading, unseen, reason, echo)
     threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]
-    detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], **options)
+    groups = number_groups(good.records)
+    detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], groups=groups, **options)
     surprise = describe_surprise(detector.decision.stored_scores(), threshold, rate)
     if echo is not None and surprise is not None:
         echo(surprise)
@@ -118,7 +121,8 @@ def check_run(
     check_level(level)
     config, detector = run.read_together(lambda: (run.config.data, run.load_detector()))
     reason = "images that it has seen say nothing about new ones"
-    reading = with_data(config, data, **(folders or {}))
+    # Drift is asked of each image.
+    reading = with_data(config, data, **{**(folders or {}), "group_by": "none"})
     good = load_new_images(run, detector, reading, (*PARTS, LABELLED), reason, echo)
     return measure_drift(detector, good.dataset, level, verbose)
 
@@ -153,8 +157,10 @@ def describe_calibration(summary: dict[str, Any]) -> str:
     Args:
         summary: dict, the content of `calibration.json`.
     """
+    count, groups = summary["num_images"], summary["num_groups"]
+    scenes = f" of about {groups} scene{'s' * (groups > 1)}" if groups < count else ""
     text = (
-        f"{summary['num_images']} images: threshold {summary['threshold']:.4g}, false-alarm rate "
+        f"{count} images{scenes}: threshold {summary['threshold']:.4g}, false-alarm rate "
         f"{_describe_rate(summary['false_alarm_rate'])}."
     )
     if summary["review_rate"] is not None:
@@ -195,6 +201,8 @@ def load_new_images(
         resolve_data(config.path),
         detector.geometry,
         whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
+        group_by=config.group_by,
+        find_copies=copy_finder(config),
         **config.reading,
     )
     if echo is not None and good.index is not None:

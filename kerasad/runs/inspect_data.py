@@ -9,15 +9,17 @@ from PIL import Image, ImageDraw
 
 from kerasad.data import CategoryIndex, ImageRecord, read_category
 from kerasad.data.decoding import Decoding, decode_file
+from kerasad.data.grouping import compile_pattern, group_index
 from kerasad.data.image_files import read_record
 from kerasad.data.masks import read_mask
 from kerasad.data.problems import format_problems
-from kerasad.data.tables import format_found
+from kerasad.data.tables import format_found, format_groups
 from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.runs.fonts import fit_font
 from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data
+from kerasad.training.near_copies import copy_finder
 
 EACH = 6
 """Thumbnails of each kind of image."""
@@ -46,12 +48,16 @@ def inspect_data(config: DataConfig, output: str | Path) -> str:
             f"{output} lies in {folder}, where it would be read as a photo: choose another "
             "--output."
         )
+    compile_pattern(config.group_by)
     index = read_category(folder, for_test=True, **config.reading)
+    index = group_index(index, config.group_by, copy_finder(config))
     sheet = draw_contact_sheet(index, config.decoding)
     output.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(output) as work:
         sheet.save(work, "PNG")
-    return "\n".join(filter(None, [format_found(index), format_problems(index.problems)]))
+    groups = format_groups(index.good, index.grouped_by)
+    parts = [format_found(index), groups, format_problems(index.problems)]
+    return "\n".join(filter(None, parts))
 
 
 def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:

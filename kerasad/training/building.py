@@ -16,6 +16,7 @@ from kerasad.detector.tiling import TileGrid
 from kerasad.models.base import AnomalyModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
+from kerasad.training.near_copies import copy_finder
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
 # Settings of the detector, of `decoding` and of the export.
@@ -35,7 +36,13 @@ def open_category(config: DataConfig, seed: int) -> Category:
     path = options.pop("path")
     for name in _NOT_OF_THE_CATEGORY:
         del options[name]
-    return load_category(resolve_data(path), seed=seed, decoding=config.decoding, **options)
+    return load_category(
+        resolve_data(path),
+        seed=seed,
+        decoding=config.decoding,
+        find_copies=copy_finder(config),
+        **options,
+    )
 
 
 def with_served_limit(config: DataConfig, category: Category) -> DataConfig:

@@ -101,6 +101,12 @@ class DataConfig(Checked):
     )
     bad: tuple[str, ...] = setting((), "Folder of defective images; may be repeated.")
     masks: tuple[str, ...] = setting((), "Folder of masks; may be repeated.")
+    group_by: str = setting(
+        "auto",
+        "Good images that belong together, such as photos of one scene: folder, none, or a pattern "
+        r"such as '(scene\d+)_' that is searched in the path. auto takes what the data set states, "
+        "else finds near-copies.",
+    )
     labelled: str | None = setting(None, "Folder of defective images to learn from.")
     labelled_share: float | None = setting(
         None, "Or: defective test images to learn from, as a share of the training images."

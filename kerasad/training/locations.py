@@ -42,6 +42,7 @@ def with_data(
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
     mask_foreground: str | None = None,
+    group_by: str | None = None,
 ) -> DataConfig:
     """Returns the settings of a run for other data.
 
@@ -55,6 +56,7 @@ def with_data(
         bad: Folders of defective images.
         masks: Folders of masks.
         mask_foreground: str or None. Which pixels of a mask are defects; None is what the run says.
+        group_by: str or None. Which images belong together; None is what the run says.
     """
     path = config.path if data is None else data
     rule = config.mask_foreground if mask_foreground is None else mask_foreground
@@ -62,7 +64,10 @@ def with_data(
     is_same = resolve_data(path).resolve() == resolve_data(config.path).resolve()
     if is_same and not any(named.values()):
         named = config.folders
-    return dataclasses.replace(config, path=str(path), mask_foreground=rule, **named)
+    groups = config.group_by if group_by is None else group_by
+    return dataclasses.replace(
+        config, path=str(path), mask_foreground=rule, group_by=groups, **named
+    )
 
 
 def find_categories(data: Sequence[str], by_hand: bool = False) -> dict[str, str]:

@@ -21,12 +21,16 @@ def test_a_recorded_split_is_restored(count, tmp_path):
     assert read_provenance(tmp_path / "split.json").restore(reversed(records)) == split
 
 
-def test_split_json_names_every_file_and_its_hash():
+def test_split_json_names_every_file_its_hash_and_its_group():
     split = split_good(make_records(5))
     provenance = Provenance.from_split(split)
     values = provenance.to_dict()
     assert values["calibration"] == [
-        {"path": split.calibration[0].relative_path, "sha256": split.calibration[0].content_hash}
+        {
+            "path": split.calibration[0].relative_path,
+            "sha256": split.calibration[0].content_hash,
+            "group": None,
+        }
     ]
     assert [len(values[part]) for part in PARTS] == [3, 1, 1]
     assert set(provenance.hashes("train")) == {record.content_hash for record in split.train}
