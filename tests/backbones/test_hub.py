@@ -280,6 +280,20 @@ def test_what_is_no_preset_and_no_folder_of_a_dino_is_named(hub, tmp_path):
         build_backbone(str(tmp_path), (32, 32, 3))
 
 
+def test_a_preset_that_cannot_be_downloaded_is_one_sentence(hub, monkeypatch):
+    def fail(preset, **kwargs):
+        raise ConnectionError(f"No route to the files of {preset}.\nMany lines follow.")
+
+    monkeypatch.setattr(hub.models.Backbone, "from_preset", fail)
+    with pytest.raises(InputError) as caught:
+        build_backbone("dinov2_small", (32, 32, 3))
+    assert str(caught.value) == (
+        "The backbone dinov2_small cannot be fetched or read (No route to the files of "
+        "dinov2_small); pass the path of a folder with its files, or a backbone that needs no "
+        "network."
+    )
+
+
 def test_arguments_that_do_not_fit_are_named(architecture):
     with pytest.raises(InputError, match="has no 'stage3'; did you mean 'stage"):
         build_random(architecture, (32, 32, 3), ["stage3"])
