@@ -19,7 +19,9 @@ from PIL import Image
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", nargs="+")
     parser.add_argument("--jitter", type=int, metavar="N")
     arguments = parser.parse_args()
