@@ -17,8 +17,9 @@ from kerasad.cli_options import (
     FOLDER,
     FOLDER_OPTIONS,
     MASK_OPTION,
-    MODEL_OPTIONS,
+    SEARCHED_MODEL,
     given,
+    model_options,
     read_list,
     resolve_config,
     section_options,
@@ -46,7 +47,7 @@ def main() -> None:
 @click.argument("data")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
-@MODEL_OPTIONS
+@model_options()
 @section_options(DataConfig)
 @section_options(TrainingConfig)
 def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
@@ -83,7 +84,7 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
 @click.option(
     "--overwrite", is_flag=True, help="Delete an existing search instead of continuing it."
 )
-@MODEL_OPTIONS
+@model_options(SEARCHED_MODEL)
 @section_options(DataConfig)
 @section_options(TrainingConfig, "epochs", "seed")
 def tune(
@@ -103,7 +104,7 @@ def tune(
     """
     from kerasad import tuning
 
-    resolved = resolve_config(data, config, options)
+    resolved = resolve_config(data, config, options, SEARCHED_MODEL)
     tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=show)
 
 

@@ -103,19 +103,23 @@ ARGUMENT_OPTIONS = combine_options(
     click.option("--latent-dim", type=int, help="Channels of the latent."),
     click.option("--adacos", type=click.Choice(ADACOS_CHOICES), help="Classes of the AdaCos loss."),
 )
-MODEL_OPTIONS = combine_options(
-    CONFIG_OPTION,
-    click.option(
-        "--model", type=click.Choice(list(RECIPES)), help=f"[default: {ModelConfig().name}]"
-    ),
-    ARGUMENT_OPTIONS,
-)
+SEARCHED_MODEL = "feature_vae_gan"
+"""The model of `tune`: that of `train` has nothing to search."""
 
 
-def resolve_config(data: str, path: str | None, options: dict[str, Any]) -> RunConfig:
+def model_options(default: str = ModelConfig().name) -> Callable:
+    """Returns the decorator that adds the options of a model and of its configuration file."""
+    choice = click.Choice(list(RECIPES))
+    model = click.option("--model", type=choice, help=f"[default: {default}]")
+    return combine_options(CONFIG_OPTION, model, ARGUMENT_OPTIONS)
+
+
+def resolve_config(
+    data: str, path: str | None, options: dict[str, Any], model: str = ModelConfig().name
+) -> RunConfig:
     """Returns the defaults, under the configuration file, under the options that were given."""
-    values = {} if path is None else read_json(path, keys=())
     source = path or "the command line"
+    values = {} if path is None else read_json(path, keys=())
     options = dict(options)
     if options["split"] is not None:
         options["split"] = read_list("split", options["split"], float, "numbers such as .7,.1,.2")
@@ -130,7 +134,9 @@ def resolve_config(data: str, path: str | None, options: dict[str, Any]) -> RunC
             # Two ways to say the same; merging would leave both.
             values = merge(values, {"data": {}}, source)
             values["data"].pop(other, None)
-    return RunConfig.from_mapping(merge(values, given, source), source)
+    values = merge(values, given, source)
+    values["model"].setdefault("name", model)
+    return RunConfig.from_mapping(values, source)
 
 
 def _fields(section: type, options: dict[str, Any]) -> dict[str, Any]:

@@ -261,7 +261,6 @@ class _Decisions:
             "threshold": self.threshold,
             "review_threshold": self.review_threshold,
             "pixel_threshold": self.pixel_threshold,
-            "pixel_rate": self.summary.get("pixel_rate"),
         }
 
     def _reason(self, kind: str) -> str:

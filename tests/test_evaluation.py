@@ -63,7 +63,6 @@ class FakeDetector:
                 "guaranteed": self.guaranteed,
                 "interval_95": None,
             },
-            "pixel_rate": 0.005,
             "note": self.note,
         }
 

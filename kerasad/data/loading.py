@@ -53,6 +53,7 @@ def load_category(
     masks: Sequence[str] = (),
     group_by: str = AUTO,
     find_copies: FindCopies | None = None,
+    crosswise: bool = False,
 ) -> Category:
     """Opens one category of images.
 
@@ -85,6 +86,7 @@ def load_category(
         find_copies: function that finds near-copies where the data set states no groups, such as
             `kerasad.training.near_copies.find_near_copies`. Defaults to None: `"auto"` then looks
             at no pixels.
+        crosswise: bool. Whether all good images train and calibrate, see `split_good`.
 
     Returns:
         A `Category`. If the data has defective images, but no good ones to test, a fifth of the
@@ -104,7 +106,7 @@ def load_category(
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     if not isinstance(split, (str, os.PathLike)):
         index = group_index(index, group_by, find_copies)
-    index, parts = _split(index, split, seed)
+    index, parts = _split(index, split, seed, crosswise)
     defective = ()
     if labelled is not None:
         defective, problems = read_labelled(labelled, on_bad=on_bad, decoding=decoding)
@@ -125,7 +127,7 @@ def load_category(
     )
 
 
-def _split(index, split, seed) -> tuple[CategoryIndex, GoodSplit]:
+def _split(index, split, seed, crosswise) -> tuple[CategoryIndex, GoodSplit]:
     if isinstance(split, (str, os.PathLike)):
         known = read_provenance(split)
         parts = known.restore(index.good, source=split)
@@ -133,7 +135,8 @@ def _split(index, split, seed) -> tuple[CategoryIndex, GoodSplit]:
         index = index.without_test(known.hashes(LABELLED))
     else:
         labels = {record.label for record in index.test}
-        parts = split_good(index.good, split, seed, for_test=labels == {1})
+        for_test = labels == {1}
+        parts = split_good(index.good, split, seed, for_test=for_test, crosswise=crosswise)
     return index.with_test(parts.test), parts
 
 

@@ -47,11 +47,13 @@ class Provenance:
             left out is empty.
         calibration_on_crops: bool. See `GoodSplit`.
         note: str or None. See `GoodSplit`.
+        crosswise: bool. See `GoodSplit`.
     """
 
     parts: Mapping[str, tuple[SeenImage, ...]] = field(default_factory=dict)
     calibration_on_crops: bool = False
     note: str | None = None
+    crosswise: bool = False
 
     @classmethod
     def from_split(
@@ -62,7 +64,7 @@ class Provenance:
         """Returns the record of a split and of images labelled defective."""
         parts = {part: _name(getattr(split, part)) for part in PARTS}
         parts |= {LABELLED: _name(labelled), TEST: _name(split.test)}
-        return cls(parts, split.calibration_on_crops, split.note)
+        return cls(parts, split.calibration_on_crops, split.note, split.crosswise)
 
     @classmethod
     def of(cls, values: "Provenance | Mapping[str, Any] | None") -> "Provenance":
@@ -91,7 +93,8 @@ class Provenance:
                 )
                 for part, files in parts.items()
             }
-            return cls(parts, bool(values.get("calibration_on_crops")), values.get("note"))
+            flags = [bool(values.get(name)) for name in ("calibration_on_crops", "crosswise")]
+            return cls(parts, flags[0], values.get("note"), flags[1])
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{os.fspath(source)} does not say which images trained and calibrated a detector "
@@ -101,7 +104,12 @@ class Provenance:
     def to_dict(self) -> dict[str, Any]:
         """Returns the record, ready for JSON: for each part the path, hash, group of each file."""
         listed = {part: [image._asdict() for image in self.images(part)] for part in ALL_PARTS}
-        return {"calibration_on_crops": self.calibration_on_crops, "note": self.note, **listed}
+        kind = {
+            "calibration_on_crops": self.calibration_on_crops,
+            "crosswise": self.crosswise,
+            "note": self.note,
+        }
+        return {**kind, **listed}
 
     def images(self, part: str) -> tuple[SeenImage, ...]:
         """Returns the images of a part."""
@@ -119,7 +127,8 @@ class Provenance:
         new = {part: _name(records) for part, records in parts.items()}
         kept = {} if "calibration" in parts else {"note": self.note}
         on_crops = self.calibration_on_crops and "calibration" not in parts
-        return Provenance({**self.parts, **new}, on_crops, **kept)
+        crosswise = self.crosswise and "calibration" not in parts
+        return Provenance({**self.parts, **new}, on_crops, crosswise=crosswise, **kept)
 
     def refuse_overlap(
         self,
@@ -188,6 +197,7 @@ class Provenance:
             calibration_on_crops=self.calibration_on_crops,
             note=self.note,
             test=joined(test),
+            crosswise=self.crosswise,
         )
 
 

@@ -38,6 +38,8 @@ class GoodSplit:
             then hold the same left-out image, which is used in crops, and nothing is guaranteed.
         note: str or None. A remark for the user.
         test: tuple of `ImageRecord`. Good images that are set aside to be tested.
+        crosswise: bool. Whether the train images also calibrate, each scored by statistics of the
+            others; the other parts are then empty.
     """
 
     train: tuple[ImageRecord, ...]
@@ -46,6 +48,7 @@ class GoodSplit:
     calibration_on_crops: bool = False
     note: str | None = None
     test: tuple[ImageRecord, ...] = ()
+    crosswise: bool = False
 
     @property
     def calibration_groups(self) -> np.ndarray:
@@ -76,6 +79,7 @@ def split_good(
     fractions: Sequence[float] = (0.7, 0.1, 0.2),
     seed: int = 0,
     for_test: bool = False,
+    crosswise: bool = False,
 ) -> GoodSplit:
     """Splits good images at random.
 
@@ -93,6 +97,8 @@ def split_good(
         seed: int.
         for_test: bool. Set a fifth of the images that the user has not split aside to be tested, if
             there are 10 or more. Defaults to `False`.
+        crosswise: bool. Let all images train and calibrate, see `GoodSplit`, unless the user's own
+            split has validation images or there are fewer than 5. Defaults to `False`.
 
     Returns:
         A `GoodSplit`. With fewer than 5 different images, one of them is left out of training and
@@ -122,6 +128,8 @@ def split_good(
         parts = _keep_users_validation(units, own, shares)
     elif len(units) < MIN_IMAGES:
         parts = _leave_one_out(units)
+    elif crosswise:
+        parts = GoodSplit(joined(units), (), (), crosswise=True)
     else:
         num_validation, num_calibration = _count_parts(len(units), shares / shares.sum())
         held_out = num_validation + num_calibration

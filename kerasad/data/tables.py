@@ -70,7 +70,9 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
         split: `GoodSplit` of its good images.
     """
     rows = [("train", "good", len(split.train), "")]
-    if split.calibration_on_crops:
+    if split.crosswise:
+        rows = [("train", "good", len(split.train), "each also calibrates, left out of a fifth")]
+    elif split.calibration_on_crops:
         rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
     else:
         rows.append(("validation", "good", len(split.validation), ""))

@@ -3,33 +3,39 @@
 import numpy as np
 
 from kerasad.errors import InputError
-from kerasad.layers.score_histogram import ScoreHistogram
 
 
 def measure_good_images(
-    detector, dataset, pixel_rate: float, verbose: int = 0
-) -> tuple[np.ndarray, float, np.ndarray]:
+    detector, dataset, verbose: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns what a calibration needs of good images. Nothing is decided, and nothing changes.
 
     Args:
         detector: `AnomalyDetector`, calibrated or not.
         dataset: iterable of inputs.
-        pixel_rate: float in (0, 1). Share of the pixels above the pixel threshold.
         verbose: 0 or 1. Whether to show progress.
 
     Returns:
         scores: float array `(n,)`.
-        pixel_threshold: float.
+        peaks: float array `(n,)`, see `map_peaks`.
         descriptors: float array `(n, numbers)`, see `CalibrationDescriptors`.
     """
-    histogram, scores, descriptors = ScoreHistogram(), [np.empty(0, "float32")], []
+    scores, peaks, descriptors = [np.empty(0, "float32")], [np.empty(0, "float32")], []
     for outputs, inputs, _ in detector.score_stream(dataset, verbose, "calibrating"):
         images, valid = detector.prepare(inputs)
         scores.append(outputs["anomaly_score"])
-        histogram.update(outputs["anomaly_map"], valid)
+        peaks.append(map_peaks(outputs["anomaly_map"], valid))
         descriptors.append(detector.expert_maps.describe(images, valid))
-    threshold = float(histogram.quantile(1.0 - pixel_rate))
-    return np.concatenate(scores), threshold, np.concatenate(descriptors or [np.empty((0, 0))])
+    descriptors = np.concatenate(descriptors or [np.empty((0, 0))])
+    return np.concatenate(scores), np.concatenate(peaks), descriptors
+
+
+def map_peaks(anomaly_map, valid=None) -> np.ndarray:
+    """Returns the maximum of each map over real pixels, `(batch,)`."""
+    values = np.asarray(anomaly_map)
+    if valid is not None:
+        values = np.where(np.asarray(valid) > 0.5, values, -np.inf)
+    return values.max(axis=(1, 2, 3))
 
 
 def largest_of_groups(scores: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

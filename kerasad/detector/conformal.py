@@ -12,6 +12,11 @@ ON_CROPS_NOTE = (
     "not independent, so no false-alarm rate is guaranteed."
 )
 
+CROSSWISE_NOTE = (
+    "Each good image was scored by statistics of the others, so the false-alarm rate is expected, "
+    "not guaranteed. Images that only calibrate guarantee one."
+)
+
 
 @dataclass(frozen=True)
 class ConformalRule:
@@ -20,7 +25,9 @@ class ConformalRule:
     Attributes:
         threshold: float. Images with a score strictly above it are called defective.
         requested: float. The false-alarm rate asked for.
-        guaranteed: float. The rate that holds on average over calibration sets.
+        expected: float. The rate that holds on average over calibration sets.
+        guaranteed: float or None. The same rate where calibration images have done nothing else;
+            None where nothing is guaranteed.
         interval_95: pair of floats. The rate of this threshold lies in it with a probability of
             95 %, before the calibration images are seen.
         num_images: int. Calibration scores.
@@ -29,7 +36,8 @@ class ConformalRule:
 
     threshold: float
     requested: float
-    guaranteed: float
+    expected: float
+    guaranteed: float | None
     interval_95: tuple[float, float]
     num_images: int
     note: str | None
@@ -78,6 +86,7 @@ def conformal_rule(
     return ConformalRule(
         threshold=float(scores[rank - 1]),
         requested=float(false_alarm_rate),
+        expected=rank / (count + 1),
         guaranteed=rank / (count + 1),
         interval_95=_beta_interval(rank, count + 1 - rank),
         num_images=count,
@@ -96,7 +105,10 @@ def describe_groups(rule: ConformalRule, num_images: int) -> str:
     text = f"{num_images} calibration photos, about {count} scene{'s' * (count > 1)}"
     least = 1 / (count + 1)
     if rule.requested * (1 + 1e-9) < least:
-        return f"{text}: {100 * rule.requested:.3g}% cannot be promised, {least:.1%} can."
+        cannot = f"{text}: {100 * rule.requested:.3g}% cannot be"
+        if rule.guaranteed is None:
+            return f"{cannot} expected, {least:.1%} is."
+        return f"{cannot} promised, {least:.1%} can."
     return f"{text}: each scene counts once, by its largest score."
 
 
@@ -112,6 +124,7 @@ def conformal_rules(
     review_rate: float | None = None,
     strict: bool = False,
     on_crops: bool = False,
+    crosswise: bool = False,
 ) -> tuple[ConformalRule, ConformalRule | None]:
     """Returns the rules of both thresholds: for defective images, and for images to be reviewed.
 
@@ -123,15 +136,22 @@ def conformal_rules(
         review_rate: float in (0, 1), above `false_alarm_rate`; None makes no second rule.
         strict: bool. Whether it is an error that a rate cannot be guaranteed.
         on_crops: bool. Whether the scores are of crops of one photo, which guarantee nothing.
+        crosswise: bool. Whether each image was scored by statistics of the others. The deployed
+            statistics are of all images, and neither the split-conformal bound nor that of CV+
+            holds for them: the rate is expected and the interval approximate.
 
     Raises:
         InputError: As of `conformal_rule` and `check_rates`.
     """
-    check_rates(false_alarm_rate, review_rate, strict, on_crops)
+    check_rates(false_alarm_rate, review_rate, strict, on_crops, crosswise)
     rule = conformal_rule(scores, false_alarm_rate, strict)
+    if crosswise:
+        rule = replace(rule, guaranteed=None)
     if review_rate is None:
         return rule, None
     review_rule = conformal_rule(scores, review_rate, strict)
+    if crosswise:
+        review_rule = replace(review_rule, guaranteed=None)
     if review_rule.threshold == rule.threshold:
         note = (
             f"With {rule.num_images} calibration images the thresholds of "
@@ -147,10 +167,12 @@ def check_rates(
     review_rate: float | None = None,
     strict: bool = False,
     on_crops: bool = False,
+    crosswise: bool = False,
 ) -> None:
     """Raises an `InputError` unless 0 < `false_alarm_rate` < `review_rate` < 1 (None is allowed).
 
-    It also does if a `strict` guarantee is demanded of crops of one photo.
+    It also does if a `strict` guarantee is demanded of crops of one photo, or of images that were
+    scored crosswise.
     """
     check_rate(false_alarm_rate)
     if review_rate is not None:
@@ -162,6 +184,8 @@ def check_rates(
             )
     if strict and on_crops:
         raise InputError(ON_CROPS_NOTE + " Give more good images.")
+    if strict and crosswise:
+        raise InputError(CROSSWISE_NOTE + " Calibrate with such images.")
 
 
 def largest_first(scores: np.ndarray) -> np.ndarray:

@@ -9,7 +9,9 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.detector.conformal import (
+    CROSSWISE_NOTE,
     ON_CROPS_NOTE,
+    conformal_rule,
     conformal_rules,
     describe_groups,
     largest_first,
@@ -49,17 +51,18 @@ class ConformalDecision(keras.layers.Layer):
     def build(self, input_shape=None):
         """Creates the scores, the thresholds and the rates that they were made for."""
         self.scores = add_state(self, "scores", (self.capacity,), -np.inf)
+        self.peaks = add_state(self, "peaks", (self.capacity,), -np.inf)
         self.count = add_state(self, "count")
         self.threshold = add_state(self, "threshold", value=np.inf)
         self.review_threshold = add_state(self, "review_threshold", value=np.inf)
         self.pixel_threshold = add_state(self, "pixel_threshold", value=np.inf)
         # The summary repeats the rule, and its rank depends on all digits of a rate.
         self._rate = add_state(self, "false_alarm_rate", value=0.05, dtype="float64")
-        self._pixel_rate = add_state(self, "pixel_rate", value=0.005, dtype="float64")
         self._review_rate = add_state(self, "review_rate", dtype="float64")  # 0 without a band
         self._on_crops = add_state(self, "on_crops")
         self._num_images = add_state(self, "num_images")
         self._num_groups = add_state(self, "num_groups")
+        self._crosswise = add_state(self, "crosswise")
 
     def call(self, score):
         """Returns p-value, decision and thresholds; see the class."""
@@ -88,38 +91,40 @@ class ConformalDecision(keras.layers.Layer):
         false_alarm_rate: float = 0.05,
         review_rate: float | None = None,
         *,
-        pixel_threshold: float = np.inf,
-        pixel_rate: float = 0.005,
+        peaks: np.ndarray | None = None,
         strict: bool = False,
         on_crops: bool = False,
         num_images: int | None = None,
+        crosswise: bool = False,
     ) -> None:
         """Sets scores, thresholds and rates; an error leaves the state as it was.
 
         Args:
             scores: float array `(n,)` of good images, or of groups of them.
-            false_alarm_rate, review_rate, strict, on_crops: as in `conformal_rules`.
-            pixel_threshold: float. Pixels above it are marked.
-            pixel_rate: float. Share of the good images' pixels above it.
+            false_alarm_rate, review_rate, strict, on_crops, crosswise: as in `conformal_rules`.
+            peaks: float array `(n,)`, the maxima of the images' maps. The pixel threshold is
+                theirs by the same rule: no more good images than that have a pixel above it.
+                Without them, no pixel ever is.
             num_images: int or None. Images that the scores stand for; None: one each.
         """
         num_groups = len(scores)
-        scores = self.thin(scores)
-        rules = conformal_rules(scores, false_alarm_rate, review_rate, strict, on_crops)
-        self._set_scores(scores)
+        scores, peaks = self.thin(scores), self.thin(() if peaks is None else peaks)
+        basis = (on_crops, crosswise)
+        rules = conformal_rules(scores, false_alarm_rate, review_rate, strict, *basis)
+        self._set_scores(scores, peaks)
         self._set_rules(*rules)
-        self.pixel_threshold.assign(pixel_threshold)
-        self._pixel_rate.assign(pixel_rate)
         self._on_crops.assign(float(on_crops))
         self._num_images.assign(float(num_groups if num_images is None else num_images))
         self._num_groups.assign(float(num_groups))
+        self._crosswise.assign(float(crosswise))
 
     def change_rates(
         self, false_alarm_rate: float, review_rate: float | None = None, strict: bool = False
     ) -> None:
-        """Sets the thresholds of an image anew, from the stored scores; see `calibrate`."""
-        rates = (false_alarm_rate, review_rate)
-        self._set_rules(*conformal_rules(self.stored_scores(), *rates, strict, self.on_crops))
+        """Sets the thresholds anew, from the stored scores and peaks; see `calibrate`."""
+        basis = (self.on_crops, self.crosswise)
+        rates = (false_alarm_rate, review_rate, strict)
+        self._set_rules(*conformal_rules(self.stored_scores(), *rates, *basis))
 
     @property
     def is_calibrated(self) -> bool:
@@ -145,13 +150,14 @@ class ConformalDecision(keras.layers.Layer):
 
     def forget(self) -> None:
         """Drops scores and thresholds: new maps have made them meaningless."""
-        self._set_scores(np.empty(0, "float32"))
+        self._set_scores((), ())
         for threshold in (self.threshold, self.review_threshold, self.pixel_threshold):
             threshold.assign(np.inf)
         self._review_rate.assign(0.0)
         self._on_crops.assign(0.0)
         self._num_images.assign(0.0)
         self._num_groups.assign(0.0)
+        self._crosswise.assign(0.0)
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
         """Returns the scores, largest first, at evenly spaced ranks if there are too many.
@@ -168,15 +174,20 @@ class ConformalDecision(keras.layers.Layer):
             scores = scores[ranks - 1]
         return scores
 
-    def _set_scores(self, scores):
-        padded = np.full(self.capacity, -np.inf, "float32")
-        padded[: len(scores)] = scores
-        self.scores.assign(padded)
+    def _set_scores(self, scores, peaks):
+        for state, values in ((self.scores, scores), (self.peaks, peaks)):
+            padded = np.full(self.capacity, -np.inf, "float32")
+            padded[: len(values)] = values
+            state.assign(padded)
         self.count.assign(float(len(scores)))
 
     def _set_rules(self, rule, review_rule=None):
         self.threshold.assign(rule.threshold)
         self.review_threshold.assign((review_rule or rule).threshold)
+        peaks = np.asarray(self.peaks)
+        peaks = peaks[peaks > -np.inf]
+        if len(peaks):
+            self.pixel_threshold.assign(conformal_rule(peaks, rule.requested).threshold)
         self._rate.assign(rule.requested)
         self._review_rate.assign(0.0 if review_rule is None else review_rule.requested)
 
@@ -200,6 +211,11 @@ class ConformalDecision(keras.layers.Layer):
         """Groups of calibration images, each with one score, before `thin`."""
         return int(self._num_groups)
 
+    @property
+    def crosswise(self) -> bool:
+        """Whether each image was scored by statistics of the others, see `conformal_rules`."""
+        return bool(float(self._crosswise))
+
     def stored_scores(self) -> np.ndarray:
         """Returns the calibration scores, largest first, float32 `(n,)`."""
         return np.asarray(self.scores)[: int(self.count)]
@@ -222,10 +238,11 @@ class ConformalDecision(keras.layers.Layer):
 
         Returns:
             dict of `calibration_id`, `threshold`, `review_threshold` (equal to it without a review
-            band) and `pixel_threshold` (all None before `calibrate`), `pixel_rate`, `num_images`,
+            band) and `pixel_threshold` (all None before `calibrate`), `num_images`,
             `num_groups` (as many as images, unless some were given as near-copies),
-            `false_alarm_rate` (a dict of `requested`, `guaranteed` and `interval_95`; the last two
-            None on crops of one photo), `review_rate` (alike; None without a review band) and
+            `crosswise` (see there), `false_alarm_rate` (a dict of `requested`, `expected`,
+            `guaranteed` and `interval_95`; all but the first None on crops of one photo,
+            `guaranteed` also if crosswise), `review_rate` (alike; None without a review band) and
             `note`.
         """
         scores, rate, review_rate = self.stored_scores(), float(self._rate), self.review_rate
@@ -234,19 +251,21 @@ class ConformalDecision(keras.layers.Layer):
         if self.on_crops:
             note = ON_CROPS_NOTE
         elif len(scores):
-            rule, review_rule = conformal_rules(scores, rate, review_rate)
+            rule, review_rule = conformal_rules(scores, rate, review_rate, crosswise=self.crosswise)
             notes = [found.note for found in (rule, review_rule) if found is not None]
             if self.num_groups < self.num_images:
                 notes[0] = describe_groups(rule, self.num_images)
+            if self.crosswise:
+                notes.append(CROSSWISE_NOTE)
             note = " ".join(filter(None, notes)) or None
         return {
             "calibration_id": self.calibration_id,
             "threshold": _finite(self.threshold),
             "review_threshold": _finite(self.review_threshold),
             "pixel_threshold": _finite(self.pixel_threshold),
-            "pixel_rate": float(self._pixel_rate),
             "num_images": self.num_images,
             "num_groups": self.num_groups,
+            "crosswise": self.crosswise,
             "false_alarm_rate": _describe_rate(rate, rule),
             "review_rate": review_rate and _describe_rate(review_rate, review_rule),
             "note": note,
@@ -260,6 +279,7 @@ class ConformalDecision(keras.layers.Layer):
 def _describe_rate(requested, rule):
     return {
         "requested": requested,
+        "expected": None if rule is None else rule.expected,
         "guaranteed": None if rule is None else rule.guaranteed,
         "interval_95": None if rule is None else list(rule.interval_95),
     }

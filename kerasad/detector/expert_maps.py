@@ -15,6 +15,8 @@ from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
 from kerasad.tracing import compiled
 
+NO_IMAGE = "There is no training image to adapt to."
+
 
 class ExpertMaps(keras.layers.Layer):
     """A model and its experts: one forward pass, one map of each expert.
@@ -50,8 +52,9 @@ class ExpertMaps(keras.layers.Layer):
             if not expert.built:
                 expert.build({name: shapes[name] for name in expert.requires})
         self.descriptors = make_descriptors(shapes)
-        # A namespace, since Keras would track functions as parts of the layer.
+        # A namespace, since Keras would track functions and dicts as parts of the layer.
         self._graphs = SimpleNamespace(
+            shapes=shapes,
             tensors=compiled(self.model.tensors, reduce_retracing=True),
             maps=compiled(self._maps, reduce_retracing=True),
             descriptors=compiled(self._descriptors, reduce_retracing=True),
@@ -63,9 +66,7 @@ class ExpertMaps(keras.layers.Layer):
 
         def make(inputs):
             tensors = self.model.tensors(inputs)
-            read = [{name: tensors[name] for name in expert.requires} for expert in self.experts]
-            maps = [expert(own) for expert, own in zip(self.experts, read, strict=True)]
-            made = [ops.concatenate([self.frame.fit(each) for each in maps], axis=-1)]
+            made = [self.maps_of(tensors, self.experts)]
             if self.has_attention:
                 made.append(self.frame.fit(tensors["attention_map"], "bilinear"))
             return made
@@ -73,6 +74,24 @@ class ExpertMaps(keras.layers.Layer):
         channels = [len(self.experts), 1] if self.has_attention else [len(self.experts)]
         maps, *attention = self.frame.run(make, images, valid, channels)
         return self.frame.smooth(maps), *(attention or [None])
+
+    def maps_of(self, tensors, experts):
+        """Returns the maps that experts make of the model's tensors, before they are smoothed."""
+        read = [{name: tensors[name] for name in expert.requires} for expert in experts]
+        maps = [expert(own) for expert, own in zip(experts, read, strict=True)]
+        return ops.concatenate([self.frame.fit(each) for each in maps], axis=-1)
+
+    def compile_maps(self, experts):
+        """Returns the compiled function from the tensors that experts need to their maps."""
+        needed = {name for expert in experts for name in expert.requires}
+        specs = {
+            name: tf.TensorSpec((None, *self._graphs.shapes[name][1:]), "float32")
+            for name in needed
+        }
+        return compiled(
+            lambda tensors: self.frame.smooth(self.maps_of(tensors, experts)),
+            input_signature=[specs],
+        )
 
     def compute(self, images, valid=None):
         """Returns the maps alone, by a compiled function."""
@@ -93,6 +112,10 @@ class ExpertMaps(keras.layers.Layer):
 
         return describe_sums(self.frame.add_up(add_up, *unpack_inputs(inputs)))
 
+    def tensors(self, images, valid=None) -> dict:
+        """Returns the model's tensors of whole images, by a compiled function."""
+        return self._graphs.tensors(self.frame.inputs(images, valid))
+
     def fit(self, train, verbose: int = 0) -> None:
         """Lets the experts learn, one pass over good images at a time for all of them together.
 
@@ -105,19 +128,72 @@ class ExpertMaps(keras.layers.Layer):
             for expert in learning:
                 expert.start(index)
             is_empty = True
-            for inputs, _ in iterate_inputs(train, verbose, f"adapting, pass {index + 1}"):
-                images, valid = unpack_inputs(inputs)
-                self._check_train_images(images, valid)
-                tensors = self._graphs.tensors(self.frame.inputs(images, valid))
-                weights = _cell_weights(len(images), self.frame.map_valid(valid))
+            for tensors, weights, _ in self._read(train, verbose, f"adapting, pass {index + 1}"):
                 for expert in learning:
                     expert.update(tensors, weights, index)
                 is_empty = False
             if is_empty:
-                reason = READ_ONCE if index else "There is no training image to adapt to."
+                reason = READ_ONCE if index else NO_IMAGE
                 raise InputError(reason)
             for expert in learning:
                 expert.finish(index)
+                expert.forget()
+
+    def fit_crosswise(self, train, fold_of: np.ndarray, verbose: int = 0) -> list[list]:
+        """Lets the experts learn from all images, and others from all but those of one fold.
+
+        Each fold's images are gathered once. What several folds have gathered is then merged.
+
+        Args:
+            train: iterable of inputs.
+            fold_of: int array `(images,)`, in the order of `train`.
+            verbose: 0 or 1.
+
+        Returns:
+            For each fold a list of experts that have not seen its images.
+
+        Raises:
+            InputError: As `fit`, if an expert needs two passes, or for another number of images.
+        """
+        for expert in self.experts:
+            if expert.passes > 1:
+                raise InputError(f"The expert {expert.name!r} cannot be fitted crosswise.")
+        folds = range(int(fold_of.max()) + 1)
+        gathering = [self._copy_experts() for _ in folds]
+        for fold, experts in enumerate(gathering):
+            for expert in experts:
+                expert.start(0, stream=fold)
+        seen = 0
+        for tensors, weights, count in self._read(train, verbose, "gathering statistics"):
+            part = fold_of[seen : seen + count]
+            check_count(len(part) == count, fold_of)
+            for fold in np.unique(part):
+                own = _weights_of_rows(weights, part == fold)
+                for expert in gathering[fold]:
+                    expert.update(tensors, own, 0)
+            seen += count
+        check_count(seen == len(fold_of), fold_of)
+        left_out = [self._copy_experts() for _ in folds]
+        for fold, experts in enumerate(left_out):
+            _merge(experts, [other for index, other in enumerate(gathering) if index != fold])
+        _merge(self.experts, gathering)
+        return left_out
+
+    def _copy_experts(self):
+        """Returns further experts of the same kind, built, that have learnt nothing."""
+        shapes = self._graphs.shapes
+        copies = [type(expert).from_config(expert.get_config()) for expert in self.experts]
+        for expert in copies:
+            expert.build({name: shapes[name] for name in expert.requires})
+        return copies
+
+    def _read(self, train, verbose, title):
+        """Yields the model's tensors, the function for the weights of cells, and a count."""
+        for inputs, _ in iterate_inputs(train, verbose, title):
+            images, valid = unpack_inputs(inputs)
+            self._check_train_images(images, valid)
+            weights = _cell_weights(len(images), self.frame.map_valid(valid))
+            yield self.tensors(images, valid), weights, len(images)
 
     def _check_train_images(self, images, valid):
         found = tuple(images.shape[1:3])
@@ -131,6 +207,15 @@ class ExpertMaps(keras.layers.Layer):
                 "`train` has padded images, where a place means nothing; give the detector "
                 "keep_aspect=True."
             )
+
+
+def check_count(agrees: bool, fold_of) -> None:
+    """Refuses another number of images than `groups` has."""
+    if not agrees:
+        raise InputError(
+            f"`groups` must have a number for each image, it has {len(fold_of)}, and there are "
+            "more or fewer images."
+        )
 
 
 def check_experts(experts, shapes: dict) -> None:
@@ -169,3 +254,20 @@ def _cell_weights(count, valid):
         return ops.cast(downsampled_cells(valid, *grid)[..., 0] > 0.999, "float32")
 
     return weights
+
+
+def _weights_of_rows(weights, rows):
+    """Returns weights that are 0 for the images of a batch that are not chosen."""
+    chosen = np.asarray(rows, "float32")[:, None, None]
+    return lambda grid: weights(grid) * chosen
+
+
+def _merge(experts, gathered):
+    """Fits experts to what others have gathered, given as lists of experts in the same order."""
+    for index, expert in enumerate(experts):
+        if expert.passes:
+            expert.start(0)
+            for others in gathered:
+                expert.absorb(others[index])
+            expert.finish(0)
+            expert.forget()

@@ -64,20 +64,29 @@ def fuse(sample: FusionSample, degrees) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         pixel_weights, score_weights: float64 `(experts,)`, >= 0, sum 1.
     """
-    degrees = np.asarray(degrees, "float64")
-    if not degrees.any():
+    if not any(degrees):
         weights = choose_weights(sample)
         return weights, weights
-    pixel_prior = np.sqrt(degrees)
-    # An expert of unknown degrees gets the mean of the others.
-    pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
-    pixel_prior /= pixel_prior.sum()
-    score_prior = (degrees == degrees.max()).astype("float64")
-    score_prior /= score_prior.sum()
+    pixel_prior, score_prior = prior_weights(degrees)
     return (
         _shrunk(sample, pixel_objective, pixel_prior),
         _shrunk(sample, image_objective, score_prior),
     )
+
+
+def prior_weights(degrees) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the weights for pixels and for the score before anything is measured, see `fuse`.
+
+    They are equal if no expert says how many values it sums up.
+    """
+    degrees = np.asarray(degrees, "float64")
+    if not degrees.any():
+        degrees = np.ones_like(degrees)
+    pixel_prior = np.sqrt(degrees)
+    # An expert of unknown degrees gets the mean of the others.
+    pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
+    score_prior = (degrees == degrees.max()).astype("float64")
+    return pixel_prior / pixel_prior.sum(), score_prior / score_prior.sum()
 
 
 def _shrunk(sample, aim, prior):

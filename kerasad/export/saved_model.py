@@ -162,7 +162,6 @@ def make_model_card(
         "threshold": summary["threshold"],
         "review_threshold": summary["review_threshold"],
         "pixel_threshold": summary["pixel_threshold"],
-        "pixel_rate": summary["pixel_rate"],
         "false_alarm_rate": summary["false_alarm_rate"],
         "review_rate": summary["review_rate"],
         "num_calibration_images": summary["num_images"],

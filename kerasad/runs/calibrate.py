@@ -82,7 +82,7 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     good = load_new_images(run, detector, reading, unseen, reason, echo)
     threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]
     groups = number_groups(good.records)
-    detector.calibrate(good.dataset, pixel_rate=before["pixel_rate"], groups=groups, **options)
+    detector.calibrate(good.dataset, groups=groups, **options)
     surprise = describe_surprise(detector.decision.stored_scores(), threshold, rate)
     if echo is not None and surprise is not None:
         echo(surprise)

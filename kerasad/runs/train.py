@@ -12,6 +12,7 @@ from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run
 from kerasad.runs.run import Run, open_run, save_detector
 from kerasad.training.building import (
     build_model,
+    calibrates_crosswise,
     check_before_training,
     choose_epochs,
     compile_model,
@@ -53,7 +54,7 @@ def train_run(
         resolved = resolve_arguments(config.model, config.training.seed)
         settings = resolve_training(config.model, config.training)
         keras.utils.set_random_seed(settings.seed)
-        category = open_category(config.data, settings.seed)
+        category = open_category(config.data, settings.seed, calibrates_crosswise(config))
         echo(category.split_table())
         check_before_training(category, config)
         epochs = choose_epochs(config.model, settings, category)

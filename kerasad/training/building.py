@@ -10,9 +10,11 @@ import numpy as np
 from kerasad.data import load_category
 from kerasad.data.category import Category
 from kerasad.data.provenance import Provenance
+from kerasad.data.split import number_groups
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.conformal import conformal_rules
 from kerasad.detector.tiling import TileGrid
+from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
@@ -30,8 +32,8 @@ _NOT_OF_THE_CATEGORY = (
 _LEAST_SERVED_LIMIT = 4_000_000
 
 
-def open_category(config: DataConfig, seed: int) -> Category:
-    """Opens the data of a configuration."""
+def open_category(config: DataConfig, seed: int, crosswise: bool = False) -> Category:
+    """Opens the data of a configuration; see `calibrates_crosswise`."""
     options = dataclasses.asdict(config)
     path = options.pop("path")
     for name in _NOT_OF_THE_CATEGORY:
@@ -41,8 +43,29 @@ def open_category(config: DataConfig, seed: int) -> Category:
         seed=seed,
         decoding=config.decoding,
         find_copies=copy_finder(config),
+        crosswise=crosswise,
         **options,
     )
+
+
+def calibrates_crosswise(config: RunConfig) -> bool:
+    """Returns whether all good images shall train and calibrate.
+
+    A network that has been trained on an image has seen it, and crops do not say which image they
+    are of, so only statistics of whole images can be left out.
+
+    Raises:
+        InputError: It is asked for where it cannot be done.
+    """
+    asked, crops = config.training.calibration, config.data.crop_size is not None
+    trains = find_recipe(config.model.name).steps > 0
+    if asked == "crosswise" and (trains or crops):
+        reason = "it trains networks on them" if trains else "--tile trains on crops of them"
+        raise InputError(
+            f"{config.model.name} cannot score good images as if it had not seen them: {reason}; "
+            "leave out --calibration crosswise."
+        )
+    return asked != "split" and not (trains or crops or config.training.strict)
 
 
 def with_served_limit(config: DataConfig, category: Category) -> DataConfig:
@@ -69,7 +92,7 @@ def check_before_training(category: Category, config: RunConfig) -> None:
         category.labelled_train_from(0)
     if category.crop_size is not None:
         TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
-    if config.training.strict:
+    if config.training.strict and not category.split.crosswise:
         conformal_rules(
             np.arange(category.split.num_calibration_groups),
             config.training.false_alarm_rate,
@@ -149,6 +172,16 @@ def fit_detector(
         keep_aspect=category.keep_aspect,
         **options,
     )
+    if category.split.crosswise:
+        detector.adapt_crosswise(
+            category.train_in_order,
+            number_groups(category.split.train),
+            false_alarm_rate=settings.false_alarm_rate,
+            review_rate=settings.review_rate,
+            verbose=verbose,
+        )
+        detector.record_images(Provenance.from_split(category.split, category.labelled))
+        return detector
     detector.adapt(
         category.train_for_experts,
         category.validation,

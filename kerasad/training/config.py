@@ -134,7 +134,7 @@ class DataConfig(Checked):
 class ModelConfig:
     """The recipe, and the arguments of the model that differ from the recipe's."""
 
-    name: str = "feature_vae_gan"
+    name: str = "feature_statistics"
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -165,13 +165,25 @@ class TrainingConfig(Checked):
         None, "Share of good images that may be defective or to be looked at.", above=0, below=1
     )
     strict: bool = setting(False, "Refuse a rate that is not guaranteed.")
+    calibration: str | None = setting(
+        None,
+        "crosswise: each good image is scored by statistics of the others, and the rate is "
+        "expected; split: images set apart guarantee it. [default: crosswise where nothing is "
+        "trained, unless --strict]",
+        choices=("crosswise", "split"),
+    )
     synthetic_defects: int = setting(
         128, "Synthetic defects that the weights of the experts are chosen on.", at_least=1
     )
 
     def __post_init__(self):
-        """Refuses values out of their limits, and a review band below the false-alarm rate."""
+        """Refuses values out of their limits, and settings that contradict each other."""
         super().__post_init__()
+        if self.strict and self.calibration == "crosswise":
+            raise InputError(
+                "`training.strict` asks for a guaranteed rate, and `training.calibration` "
+                '"crosswise" guarantees none; leave one of them out.'
+            )
         if self.review_rate is not None and self.review_rate <= self.false_alarm_rate:
             raise InputError(
                 "`training.review_rate` must be above the false-alarm rate of "

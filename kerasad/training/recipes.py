@@ -58,7 +58,7 @@ class Recipe:
 _STATISTICS = "kerasad.models.feature_extractor:FeatureExtractor"
 _EXPERTS = "kerasad.detector.experts"
 RECIPES = {
-    "patch_gaussian": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_gaussian_experts", steps=0),
+    "patch_gaussian": Recipe(_STATISTICS, experts=f"{_EXPERTS}:patch_gaussian_experts", steps=0),
     "feature_memory": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_memory_experts", steps=0),
     "feature_statistics": Recipe(
         _STATISTICS, experts=f"{_EXPERTS}:feature_statistics_experts", steps=0

@@ -35,7 +35,7 @@ def make_detector(model, good_images, batched, **options):
         num_defects=8,
         verbose=0,
     )
-    detector.calibrate(batched(good_images(19, *size, seed=2)), pixel_rate=0.02, verbose=0)
+    detector.calibrate(batched(good_images(19, *size, seed=2)), verbose=0)
     return detector
 
 
@@ -50,7 +50,7 @@ def made(brightness_model, good_images, batched):
 @pytest.mark.parametrize("name", ["whole", "tiled"])
 def test_a_detector_finds_a_defect_by_features_alone(made, good_images, name):
     detector = made[name]
-    assert [expert.name for expert in detector.experts] == ["feature_gaussian", "feature_memory"]
+    assert [expert.name for expert in detector.experts] == ["patch_gaussian", "feature_memory"]
     images = good_images(2, *detector.image_size, seed=3)
     images[1, 8:16, 16:28] = [0.9, 0.2, 0.1]
     outputs = detector.predict(images, verbose=0)

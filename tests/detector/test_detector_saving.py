@@ -70,9 +70,7 @@ def detectors(good_images, batched):
             train, batched(good_images(4, *detector.image_size, seed=1)), num_defects=8, verbose=0
         )
         good = batched(good_images(9, *detector.image_size, seed=2))
-        detector.calibrate(
-            good, false_alarm_rate=0.15, review_rate=0.35, pixel_rate=0.01, verbose=0
-        )
+        detector.calibrate(good, false_alarm_rate=0.15, review_rate=0.35, verbose=0)
     return made
 
 

@@ -21,7 +21,7 @@ def statistics(data, tmp_path_factory):
 
 def test_nothing_is_trained_and_this_is_said(statistics):
     path, output = statistics
-    assert "feature_statistics trains no network: it gathers statistics of 7 good images" in output
+    assert "feature_statistics trains no network: it gathers statistics of 10 good images" in output
     assert set(os.listdir(path)) == {
         "config.json",
         "split.json",
@@ -32,8 +32,10 @@ def test_nothing_is_trained_and_this_is_said(statistics):
     run = Run(path)
     assert run.config.training.epochs is None
     assert [expert.name for expert in run.load_detector().experts] == [
-        "feature_gaussian",
+        "patch_gaussian",
         "feature_memory",
+        "feature_gaussian_1",
+        "feature_gaussian_2",
     ]
     assert run.load_model().view.is_adapted
 

@@ -50,7 +50,7 @@ def make_detector(name):
         batches(6, (SIDE, SIDE), 0), batches(4, detector.image_size, 1), num_defects=8, verbose=0
     )
     good = batches(9, detector.image_size, 2)
-    detector.calibrate(good, false_alarm_rate=0.2, review_rate=0.5, pixel_rate=0.01, verbose=0)
+    detector.calibrate(good, false_alarm_rate=0.2, review_rate=0.5, verbose=0)
     return detector
 
 

@@ -99,12 +99,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        ({"model": {"arguments": {"latent_dims": 4}}}, "did you mean `latent_dim`?"),
+        (
+            {"model": {"name": "vae_gan", "arguments": {"latent_dims": 4}}},
+            "did you mean `latent_dim`?",
+        ),
         ({"model": {"name": "vae"}}, "There is no model 'vae'"),
         ({"data": {"crop": 32}}, "`data.crop`"),
         ({"model": 5}, "`model` in "),
-        ({"model": {"arguments": {"filters": "x"}}}, "`filters` must be a whole number"),
-        ({"model": {"arguments": {"kl_weight": None}}}, "`kl_weight` must be a finite number"),
+        (
+            {"model": {"name": "vae_gan", "arguments": {"filters": "x"}}},
+            "`filters` must be a whole number",
+        ),
+        (
+            {"model": {"name": "vae_gan", "arguments": {"kl_weight": None}}},
+            "`kl_weight` must be a finite number",
+        ),
     ],
 )
 def test_a_configuration_file_with_a_slip_is_refused(change, part, data, tmp_path):

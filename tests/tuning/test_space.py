@@ -144,8 +144,8 @@ def test_a_learning_rate_outside_the_limits_widens_them():
     hp = space_of(settings=settings)
     rate = next(parameter for parameter in hp.space if parameter.name == "learning_rate")
     assert rate.max_value == rate.default == 0.1
-    expected = resolve_training(ModelConfig(), settings)
-    assert choose(hp, ModelConfig(), settings)[1] == expected
+    expected = resolve_training(ModelConfig("feature_vae_gan"), settings)
+    assert choose(hp, ModelConfig("feature_vae_gan"), settings)[1] == expected
 
 
 def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):

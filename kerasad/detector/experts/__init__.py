@@ -59,36 +59,44 @@ def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     return experts
 
 
-def feature_gaussian_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
-    """Returns one Gaussian at each place of all taps together, on the grid of the coarsest tap."""
-    options = {"max_side": 256, "pool": _pool(shapes), **_OF_FEATURES}
-    return [
-        CellGaussian("features", position_free=position_free, name="feature_gaussian", **options)
-    ]
+def patch_gaussian_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
+    """Returns one Gaussian of all channels of all taps at each cell."""
+    options = {"max_channels": 256, "max_side": 256, "window": 3, "shared": 2, "counts": True}
+    return [CellGaussian("features", position_free=position_free, name="patch_gaussian", **options)]
 
 
 def feature_memory_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns one memory of good cells of all taps together, on the grid of the coarsest tap."""
-    options = {"capacity": 3000, "query_stride": _pool(shapes), **_OF_FEATURES}
-    return [CellMemory("features", position_free=position_free, name="feature_memory", **options)]
+    options = {"capacity": 3000, "coreset": "random", "sample_cells": 20_000}
+    options |= {"whiten": 0.07, "max_channels": 96}
+    return [
+        CellMemory(
+            "features",
+            position_free=position_free,
+            name="feature_memory",
+            query_stride=_pool(shapes),
+            counts=True,
+            **options,
+        )
+    ]
 
 
 def feature_statistics_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
-    """Returns the Gaussian and the memory of all taps together.
+    """Returns the Gaussian and the memory of all taps, and a Gaussian of each finer tap.
 
-    They know best whether something is wrong: the Gaussian where places mean something, the memory
-    where they don't.
+    The Gaussian of all taps, which has the most channels, makes the score alone. The others know
+    better where something is wrong.
     """
-    gaussian = feature_gaussian_experts(shapes, position_free)
-    return gaussian + feature_memory_experts(shapes, position_free)
+    experts = patch_gaussian_experts(shapes, position_free)
+    experts += feature_memory_experts(shapes, position_free)
+    return experts + _fine_gaussians(shapes, position_free)
 
 
 def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns the experts of a model that restores the features of a pretrained network.
 
     These are a Gaussian of what the model fails to restore, the same at all places, of the tap
-    whose grid is nearest to that of the cells; `feature_statistics_experts`; and a Gaussian for
-    each tap that is finer than the coarsest one, which know best where something is wrong.
+    whose grid is nearest to that of the cells; and `feature_statistics_experts`.
     """
     options = {"max_side": 256, **_OF_FEATURES}
     grid, sides = shapes["features"][1], _tap_sides(shapes)
@@ -96,11 +104,18 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     residual = CellGaussian(
         f"residual_features_{own}", position_free=True, name="residual_gaussian", **options
     )
-    experts = [residual, *feature_statistics_experts(shapes, position_free)]
+    return [residual, *feature_statistics_experts(shapes, position_free)]
+
+
+def _fine_gaussians(shapes, position_free):
+    """Returns a Gaussian of each tap that is finer than the coarsest one."""
+    options = {"max_side": 256, **_OF_FEATURES}
+    experts, sides = [], _tap_sides(shapes)
     for scale, side in sides.items():
         if side > min(sides.values()):
             # A place is no smaller than a cell: finer ones show nearly the same, and noise.
-            tensor = f"features_{scale}" if side >= grid else f"tap_{scale}"
+            fine = side >= shapes["features"][1]
+            tensor = f"features_{scale}" if fine else f"tap_{scale}"
             name = f"feature_gaussian_{scale}"
             experts.append(CellGaussian(tensor, position_free=position_free, name=name, **options))
     return experts

@@ -9,9 +9,11 @@ class Expert(keras.layers.Layer):
     """Turns named tensors of a model into a map, larger = more anomalous.
 
     An expert declares in `requires` the tensors that it reads, never which model made them. One
-    that learns from good images sets `passes` and overrides `start`, `update` and `finish`.
-    `update` sees each batch once, and what it keeps has a size that does not depend on the number
-    of images. Every argument of `__init__` must be an attribute of the same name.
+    that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
+    `forget`. `update` sees each batch once, and what it keeps has a size that does not depend on
+    the number of images. With `absorb`, an expert of one pass takes over what others have gathered
+    from other images, which crosswise calibration needs. Every argument of `__init__` must be an
+    attribute of the same name.
 
     Args:
         position_free: bool. Whether the same place of two images may show different things
@@ -43,8 +45,14 @@ class Expert(keras.layers.Layer):
         """Returns whether a model with tensors of these shapes can serve the expert."""
         return all(name in shapes for name in self.requires)
 
-    def start(self, pass_index: int) -> None:
-        """Forgets what was learnt; called before each pass."""
+    def start(self, pass_index: int, stream: int = 0) -> None:
+        """Begins to gather; called before each pass.
+
+        Args:
+            pass_index: int, from 0.
+            stream: int. Different for experts of which another shall `absorb` several, so that
+                random choices are independent.
+        """
 
     def update(self, tensors: dict, weights, pass_index: int) -> None:
         """Takes in a batch of good images.
@@ -58,6 +66,13 @@ class Expert(keras.layers.Layer):
 
     def finish(self, pass_index: int) -> None:
         """Turns what the pass collected into what `call` reads."""
+
+    def absorb(self, other: "Expert") -> None:
+        """Adds what an expert of the same kind has gathered since `start`."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Frees what was gathered; called after the last `finish`."""
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -4,11 +4,16 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kerasad.detector.experts.base import Expert
-from kerasad.errors import check_whole
+from kerasad.detector.experts.cell_sums import CellSums
+from kerasad.errors import InputError, check_whole
 from kerasad.precision import add_state
+
+# Covariances inverted at once: all in float64 would be large.
+_BLOCKS_AT_ONCE = 32
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -22,7 +27,8 @@ class CellGaussian(Expert):
     `max_side` down and across; where the tensor has more cells, each place is the mean of several.
     With `shared` above 1, each block of `shared x shared` places has one covariance, of the cells
     of all its places, while each place has its own mean. That makes the state smaller by
-    `shared^2`. `shared` doubles until the covariances take no more than `max_bytes`.
+    `shared^2`. `shared` doubles until the covariances take no more than `max_bytes`. In the formula
+    `n` then counts the cells of the block, and `S` is the covariance about the means of its places.
 
     Of more than `max_channels` channels, a random choice is used, drawn from `seed` and saved with
     the expert.
@@ -30,6 +36,7 @@ class CellGaussian(Expert):
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
+        window: int, odd. Cells down and across that are averaged around each cell first.
         max_side: int. Most places down and across, where places mean something.
         pool: int >= 1. Cells down and across whose mean is one place; more if `max_side` demands.
         shared: int >= 1. Places down and across that share a covariance; more if `max_bytes`
@@ -46,12 +53,13 @@ class CellGaussian(Expert):
     Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; borrowing and sharing are ours.
     """
 
-    passes = 2
+    passes = 1
 
     def __init__(
         self,
         tensor="z_mean",
         max_channels=64,
+        window=1,
         max_side=32,
         pool=1,
         shared=1,
@@ -62,11 +70,15 @@ class CellGaussian(Expert):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_whole("window", window, 1)
+        if window % 2 == 0:
+            raise InputError(f"`window` must be odd. Received: {window!r}")
         check_whole("pool", pool, 1)
         check_whole("shared", shared, 1)
         check_whole("max_bytes", max_bytes, 0)
         self.tensor = tensor
         self.max_channels = max_channels
+        self.window = window
         self.max_side = max_side
         self.pool = pool
         self.shared = shared
@@ -93,14 +105,15 @@ class CellGaussian(Expert):
         """Creates means and whitening matrices."""
         _, height, width, channels = tensors_shape[self.tensor]
         dim = min(channels, self.max_channels)
-        self._window = (self.pool, self.pool)
+        self._cells_of_place = (self.pool, self.pool)
         if not self.position_free:
             # Whole pools, so that places lie on the cells of coarser grids.
-            self._window = tuple(
+            self._cells_of_place = tuple(
                 self.pool * -(-side // (self.pool * self.max_side)) for side in (height, width)
             )
         self._grid = tuple(
-            -(-side // cells) for side, cells in zip((height, width), self._window, strict=True)
+            -(-side // cells)
+            for side, cells in zip((height, width), self._cells_of_place, strict=True)
         )
         self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
         self.mean = add_state(self, "mean", (self._places, dim))
@@ -125,44 +138,54 @@ class CellGaussian(Expert):
         distance = ops.sqrt(ops.mean(ops.square(white), axis=-1) + 1e-12)
         return ops.reshape(self._by_image(distance), (-1, *self._grid, 1))
 
-    def start(self, pass_index):
-        """Sets the sums of this pass to 0."""
-        places, dim = self.mean.shape
-        shape = (places, dim) if pass_index == 0 else self.whitening.shape
-        self._sum = np.zeros(shape)
-        self._count = np.zeros(places)
+    def start(self, pass_index, stream=0):
+        """Forgets what was gathered."""
+        self._sums = CellSums.empty(tuple(self.mean.shape), tuple(self.whitening.shape))
 
     def update(self, tensors, weights, pass_index):
-        """Adds a batch: cells in the first pass, their centred products in the second."""
+        """Adds the cells of a batch."""
         mask = ops.reshape(weights(self._grid), (-1, self._grid[0] * self._grid[1]))
         cells = self._cells(tensors[self.tensor])
         if self.position_free:
             cells = ops.reshape(cells, (-1, 1, cells.shape[-1]))
             mask = ops.reshape(mask, (-1, 1))
-        self._count += np.asarray(ops.sum(mask, axis=0))
-        if pass_index == 0:
-            self._sum += np.asarray(ops.sum(cells * mask[..., None], axis=0))
-        else:
-            centred = self._by_block((cells - self.mean[None]) * mask[..., None])
-            self._sum += np.asarray(ops.matmul(ops.transpose(centred, (0, 2, 1)), centred))
+        count = ops.sum(mask, axis=0)
+        total = ops.sum(cells * mask[..., None], axis=0)
+        mean = total / ops.maximum(count, 1.0)[:, None]
+        blocks = self._by_block((cells - mean[None]) * mask[..., None])
+        scatter = ops.matmul(ops.transpose(blocks, (0, 2, 1)), blocks)
+        batch = (np.asarray(values, "float64") for values in (count, mean, scatter))
+        self._sums.merge(CellSums(*batch), self._by_block)
+
+    def absorb(self, other):
+        """Adds what another expert of this kind has gathered."""
+        self._sums.merge(other.gathered, self._by_block)
+
+    @property
+    def gathered(self) -> CellSums:
+        """What `update` has gathered since `start`."""
+        return self._sums
 
     def finish(self, pass_index):
-        """Sets the mean after the first pass, the whitening after the second."""
-        count = np.maximum(self._count, 1.0)
-        if pass_index == 1:
-            count = np.asarray(self._by_block(count[None, :, None])).sum(axis=(1, 2))
-        if pass_index == 0:
-            self.mean.assign((self._sum / count[:, None]).astype("float32"))
-        else:
-            whitening = _whitening(self._sum, count, self._places, self.ridge)
-            self.whitening.assign(whitening)
-        del self._sum, self._count
+        """Sets mean and whitening."""
+        sums = self._sums
+        self.mean.assign(sums.mean.astype("float32"))
+        count = np.asarray(self._by_block(sums.count[None, :, None])).sum(axis=(1, 2))
+        self.whitening.assign(_whitening(sums.scatter, count, self._places, self.ridge))
+
+    def forget(self):
+        """Frees what was gathered."""
+        del self._sums
 
     def _cells(self, features):
         features = ops.cast(features, "float32")
-        if self._window != (1, 1):
+        if self.window > 1:
+            features = ops.average_pool(features, self.window, 1, padding="same")
+        if self._cells_of_place != (1, 1):
             # The last places hold fewer cells; the pool's mean leaves its own padding out.
-            features = ops.average_pool(features, self._window, self._window, padding="same")
+            features = ops.average_pool(
+                features, self._cells_of_place, self._cells_of_place, padding="same"
+            )
         if self.channels is not None:
             features = ops.take(features, self.channels, axis=-1)
         return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
@@ -206,7 +229,11 @@ def _whitening(products, count, num_means, ridge):
     pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
     floor = ridge * np.trace(pooled) / dim + 1e-12
     whitening = np.empty(products.shape, "float32")
-    for block, own in enumerate(products):  # one by one: all in float64 would be large
-        shrunk = (own + dim * pooled) / (count[block] + dim) + floor * np.eye(dim)
-        whitening[block] = np.linalg.inv(np.linalg.cholesky(shrunk)).T
+    for first in range(0, len(products), _BLOCKS_AT_ONCE):
+        part = slice(first, first + _BLOCKS_AT_ONCE)
+        shrunk = (products[part] + dim * pooled) / (count[part, None, None] + dim)
+        root = tf.linalg.cholesky(shrunk + floor * np.eye(dim))
+        identity = tf.eye(dim, batch_shape=[len(shrunk)], dtype=tf.float64)
+        inverse = tf.linalg.triangular_solve(root, identity).numpy()
+        whitening[part] = inverse.transpose(0, 2, 1)
     return whitening

@@ -14,13 +14,13 @@ class CellReservoir:
 
     Args:
         capacity: int >= 1. Most cells kept.
-        seed: int.
+        seed: int or tuple of ints.
 
     Reference: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", Information
     Processing Letters 2006, for equal weights.
     """
 
-    def __init__(self, capacity: int, seed: int = 0):
+    def __init__(self, capacity: int, seed: int | tuple[int, ...] = 0):
         check_whole("capacity", capacity, 1)
         self.capacity = capacity
         self._generator = np.random.default_rng(seed)
@@ -48,6 +48,26 @@ class CellReservoir:
         coming = np.flatnonzero(stays[self.capacity :])
         self._keys[leaving] = keys[coming]
         self._cells[leaving] = cells[coming]
+
+    def merge(self, other: "CellReservoir") -> None:
+        """Takes in the sample of another stream, whose keys were drawn from another seed."""
+        if other.is_empty:
+            return
+        keys, cells = other.keyed_cells()
+        if self._cells is not None:
+            keys = np.concatenate([self._keys, keys])
+            cells = np.concatenate([self._cells, cells])
+        stays = np.argsort(keys)[: self.capacity]
+        self._keys, self._cells = keys[stays], cells[stays]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell was added."""
+        return self._cells is None
+
+    def keyed_cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the keys and the cells of the sample."""
+        return self._keys, self._cells
 
     def sample(self) -> np.ndarray:
         """Returns the cells kept, float32 `(at most capacity, channels)`, in random order.

@@ -4,10 +4,10 @@ import pytest
 from kerasad.detector.experts import (
     default_experts,
     feature_experts,
-    feature_gaussian_experts,
     feature_memory_experts,
     feature_statistics_experts,
     model_experts,
+    patch_gaussian_experts,
 )
 
 SHAPES = {
@@ -38,6 +38,9 @@ RESTORED = {
 }
 
 
+STATISTICS = ["patch_gaussian", "feature_memory", "feature_gaussian_1", "feature_gaussian_2"]
+
+
 def names_of(experts):
     return [expert.name for expert in experts]
 
@@ -60,23 +63,26 @@ def test_default_experts_of_a_dense_code_without_adacos_leave_out_what_it_lacks(
     assert {"pixel_residual", "encoder_gaussian"} <= left
 
 
-def test_features_that_nothing_restores_are_modelled_by_a_gaussian_and_a_memory():
+def test_features_that_nothing_restores_are_modelled_by_gaussians_and_a_memory():
     experts = default_experts(FEATURES, position_free=True)
-    assert names_of(experts) == ["feature_gaussian", "feature_memory"]
+    assert names_of(experts) == STATISTICS
     assert all(expert.position_free for expert in experts)
     other = {**FEATURES, "images": (None, 64, 96, 3), "reconstruction": (None, 64, 96, 3)}
-    assert names_of(default_experts(other))[2:] == ["pixel_residual", "ssim_residual"]
+    assert names_of(default_experts(other))[len(STATISTICS) :] == [
+        "pixel_residual",
+        "ssim_residual",
+    ]
 
 
 @pytest.mark.parametrize("shapes", [FEATURES, {**FEATURES, **RESTORED}])
 def test_each_list_of_feature_experts_has_the_same_experts_as_those_it_is_made_of(shapes):
-    gaussian, memory = feature_gaussian_experts(shapes), feature_memory_experts(shapes)
-    assert names_of(gaussian) == ["feature_gaussian"]
+    gaussian, memory = patch_gaussian_experts(shapes), feature_memory_experts(shapes)
+    assert names_of(gaussian) == ["patch_gaussian"]
     assert names_of(memory) == ["feature_memory"]
     both = feature_statistics_experts(shapes)
-    assert [e.get_config() for e in both] == [e.get_config() for e in gaussian + memory]
+    assert [e.get_config() for e in both[:2]] == [e.get_config() for e in gaussian + memory]
     if "z_mean" in shapes:
-        assert names_of(feature_experts(shapes))[1:3] == names_of(both)
+        assert names_of(feature_experts(shapes))[1:] == names_of(both)
 
 
 def test_features_without_taps_are_modelled_on_their_own_grid():
@@ -93,7 +99,7 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
     experts = {expert.name: expert for expert in default_experts(shapes)}
     assert list(experts) == [
         "residual_gaussian",
-        "feature_gaussian",
+        "patch_gaussian",
         "feature_memory",
         "feature_gaussian_1",
         "feature_gaussian_2",
@@ -105,10 +111,10 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
         }
         expert.build({tensor: shapes[tensor] for tensor in expert.requires})
         maps[name] = tuple(expert(inputs).shape[1:3])
-    # The coarsest grid for all; the cells' for each finer one.
+    # The memory is asked on the coarsest grid; all others know each cell.
     assert maps == {
         "residual_gaussian": (8, 12),
-        "feature_gaussian": (4, 6),
+        "patch_gaussian": (8, 12),
         "feature_memory": (4, 6),
         "feature_gaussian_1": (8, 12),
         "feature_gaussian_2": (8, 12),
@@ -118,4 +124,4 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
     assert experts["residual_gaussian"].mean.shape == (1, 2)
     # Joint models of all taps are trusted alike.
     degrees = {name: expert.degrees for name, expert in experts.items()}
-    assert degrees["feature_gaussian"] == degrees["feature_memory"] == 7
+    assert degrees["patch_gaussian"] == degrees["feature_memory"] == 7

@@ -1,0 +1,203 @@
+"""What a detector learns from good images: its experts, scales, weights and thresholds."""
+
+import numpy as np
+
+from kerasad.data.geometry import whole_batch_size
+from kerasad.data.provenance import Provenance
+from kerasad.detector.adaptation import draw_fusion_samples
+from kerasad.detector.batches import as_batches
+from kerasad.detector.calibration import largest_of_groups, measure_good_images, summarize_experts
+from kerasad.detector.conformal import check_rates
+from kerasad.detector.cross_fitting import fit_crosswise
+from kerasad.detector.deciding import DecidingModel
+from kerasad.detector.expert_maps import ExpertMaps
+from kerasad.detector.frames import iterate_inputs
+from kerasad.detector.fusion import fuse
+from kerasad.detector.map_calibration import MapCalibration
+
+
+class LearningModel(DecidingModel):
+    """A model that learns from good images, in one of two ways, and is calibrated.
+
+    - `adapt` fits experts to some images and scales to others; `calibrate` needs further ones. The
+      rate is then guaranteed.
+    - `adapt_crosswise` does all of it with the same images.
+    """
+
+    expert_maps: ExpertMaps
+    map_calibration: MapCalibration
+    provenance: Provenance
+
+    def iterate_maps(self, dataset, verbose: int = 0, title: str = ""):
+        """Yields what `MapCalibration.measure` reads of a dataset; see `predict_stream`."""
+        for inputs, _ in iterate_inputs(dataset, verbose, title):
+            images, valid = self.prepare(inputs)
+            yield self.expert_maps.compute(images, valid), self.frame.map_valid(valid)
+
+    def adapt(
+        self,
+        train,
+        validation,
+        *,
+        on_crops: bool = False,
+        num_defects: int = 128,
+        seed: int = 0,
+        batch_size: int = 32,
+        verbose: int = 1,
+    ) -> None:
+        """Fits the experts to good images, and scales and fusion weights to others.
+
+        Args:
+            train: inputs of the model's size (crops, if the detector cuts tiles): an array, a dict
+                of arrays as in `call`, or a dataset of batches of them.
+            validation: inputs that trained nothing, alike, of any size.
+            on_crops: bool. Whether all validation images are crops of one photo, as
+                `category.split.calibration_on_crops` says. No gain is then known to be sure.
+            num_defects: int. About how many synthetic defects the weights are chosen on; fewer on
+                large images.
+            seed: int. Seed of these defects.
+            batch_size: int. Of arrays, for images of the model's size; a dataset has its own.
+            verbose: 0 or 1. Whether to show progress.
+
+        Raises:
+            InputError: If there is no image, images are no batches of floats in [0, 1], a dataset
+                can be read only once, or `train` has images of another size, or padded ones
+                without `keep_aspect`.
+        """
+        train = as_batches(train, "train", batch_size)
+        validation = as_batches(validation, "validation", self._whole_batch_size(batch_size))
+        self.expert_maps.fit(train, verbose)
+        self.map_calibration.measure(self.iterate_maps(validation, verbose, "measuring scales"))
+        (sample,) = draw_fusion_samples(
+            self,
+            validation,
+            [self.map_calibration],
+            num_defects=num_defects,
+            seed=seed,
+            on_crops=on_crops,
+            verbose=verbose,
+        )
+        weights, score_weights = fuse(sample, [expert.degrees for expert in self.experts])
+        self.fusion_weights.assign(weights.astype("float32"))
+        self.score_weights.assign(score_weights.astype("float32"))
+        self.decision.forget()
+        self.descriptors.forget()
+        self.provenance = Provenance()
+
+    def adapt_crosswise(
+        self,
+        images,
+        groups=None,
+        *,
+        folds: int = 5,
+        false_alarm_rate: float = 0.05,
+        review_rate: float | None = None,
+        batch_size: int = 32,
+        verbose: int = 1,
+    ) -> dict:
+        """Fits the experts to all good images and calibrates with scores of images left out.
+
+        It is for models that have not been trained on the images, see `fit_crosswise`.
+
+        Args:
+            images: good images of the model's size, as `train` of `adapt`.
+            groups: int array `(images,)`, equal for near-copies; each group gives one score, its
+                largest. None: every image is its own.
+            folds: int >= 2. Every image is scored by statistics of the other folds.
+            false_alarm_rate, review_rate, batch_size, verbose: as in `calibrate`.
+
+        Returns:
+            summary: dict, see `calibration_summary`. `guaranteed` is None: the rate is expected.
+
+        Raises:
+            InputError: As of `calibrate`, or if the detector cuts tiles or groups are too few.
+        """
+        fit_crosswise(
+            self,
+            as_batches(images, "images", batch_size),
+            groups,
+            folds,
+            (false_alarm_rate, review_rate),
+            verbose,
+        )
+        self.provenance = Provenance()
+        return self.calibration_summary()
+
+    def calibrate(
+        self,
+        calibration=None,
+        false_alarm_rate: float = 0.05,
+        *,
+        review_rate: float | None = None,
+        strict: bool = False,
+        on_crops: bool = False,
+        groups: np.ndarray | None = None,
+        batch_size: int = 32,
+        verbose: int = 1,
+    ) -> dict:
+        """Sets the thresholds from good images that nothing else has seen.
+
+        Args:
+            calibration: good images, as `validation` of `adapt`; None keeps the stored scores and
+                only changes the rates.
+            false_alarm_rate: float in (0, 1). Share of good images that may be called defective;
+                no larger share has a pixel above the pixel threshold.
+            review_rate: float in (0, 1) or None. Share of good images that may be called defective
+                or to be reviewed, above `false_alarm_rate`; None leaves nothing to review.
+            strict: bool. Whether it is an error that a rate cannot be guaranteed.
+            on_crops: bool. Whether the images are crops of one photo, which guarantee nothing, as
+                `category.split.calibration_on_crops` says. Ignored without `calibration`.
+            groups: int array or None. A number for each image, in order, equal for near-copies of
+                one scene: they count once, by their largest score, and the rate is that of a photo
+                of a new scene. None: each image is its own.
+            batch_size: int. As in `adapt`.
+            verbose: 0 or 1. Whether to show progress.
+
+        Returns:
+            summary: dict, see `calibration_summary`.
+
+        Raises:
+            InputError: For rates out of range or order, no image, `groups` of another number, or,
+                if `strict`, too few images or crops of one. The detector is then as it was.
+        """
+        if calibration is None:
+            self.decision.change_rates(false_alarm_rate, review_rate, strict)
+            return self.calibration_summary()
+        check_rates(false_alarm_rate, review_rate, strict, on_crops)
+        images = as_batches(calibration, "calibration", self._whole_batch_size(batch_size))
+        scores, peaks, descriptors = measure_good_images(self, images, verbose)
+        self.decision.calibrate(
+            largest_of_groups(scores, groups),
+            false_alarm_rate,
+            review_rate,
+            peaks=largest_of_groups(peaks, groups),
+            strict=strict,
+            on_crops=on_crops,
+            num_images=len(scores),
+        )
+        self.descriptors.keep(descriptors)
+        self.provenance = self.provenance.replace(calibration=())
+        return self.calibration_summary()
+
+    def _whole_batch_size(self, batch_size):
+        return whole_batch_size(batch_size, self.image_size, self.model.image_shape)
+
+    def record_images(self, provenance: Provenance) -> None:
+        """Records which images made the detector.
+
+        The record is saved with it: a run refuses to test on images that have trained it. `adapt`
+        drops it, and `calibrate` its calibration images: arrays and datasets do not name files.
+
+        Args:
+            provenance: `Provenance`, such as `Provenance.from_split(category.split)`.
+        """
+        self.provenance = provenance
+
+    def calibration_summary(self) -> dict:
+        """Returns what `adapt` and `calibrate` found, ready for JSON.
+
+        Returns:
+            dict as in `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
+            `score_weight`, `mean` and `scale`.
+        """
+        return {**self.decision.summary(), "experts": summarize_experts(self)}

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from kerasad import AnomalyDetector
+from kerasad.detector.cross_fitting import fold_by_group
+from kerasad.detector.experts import CellGaussian, CellMemory
+from kerasad.errors import InputError
+
+SHAPE = (16, 24, 3)
+
+
+@pytest.fixture(scope="module")
+def new_detector(make_model):
+    def make(**options):
+        experts = [CellGaussian("features", name="gaussian"), CellMemory("features", name="memory")]
+        return AnomalyDetector(make_model(SHAPE), experts, **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def images(good_images):
+    return good_images(20, *SHAPE[:2])
+
+
+@pytest.fixture(scope="module")
+def crosswise(images, new_detector):
+    detector = new_detector()
+    summary = detector.adapt_crosswise(images, folds=4, batch_size=7, verbose=0)
+    return detector, summary
+
+
+def test_folds_are_runs_of_whole_groups_by_hand():
+    assert fold_by_group(np.array([7, 7, 3, 3, 5, 9]), 3).tolist() == [0, 0, 1, 1, 2, 2]
+    assert fold_by_group(np.array([4, 1, 4, 2]), 5).tolist() == [0, 1, 0, 2]
+    assert fold_by_group(np.arange(10), 5).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_fold_cuts_a_group_and_none_is_empty(seed):
+    groups = np.random.default_rng(seed).integers(0, 9, 40)
+    folds = fold_by_group(groups, 5)
+    assert sorted(set(folds)) == [0, 1, 2, 3, 4]
+    for group in set(groups):
+        assert len(set(folds[groups == group])) == 1
+
+
+def test_one_group_cannot_be_left_out():
+    with pytest.raises(InputError, match="two groups"):
+        fold_by_group(np.zeros(6, int))
+
+
+def test_the_deployed_statistics_are_those_of_all_images(crosswise, images, new_detector):
+    plain = new_detector()
+    plain.expert_maps.fit([images])
+    for one, other in zip(
+        crosswise[0].experts[0].variables, plain.experts[0].variables, strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    # Every cell is kept where there is room, whatever fold it came from.
+    cells = [np.asarray(detector.experts[1].cells) for detector in (crosswise[0], plain)]
+    counts = {len(each[each[:, -1] > -1e29]) for each in cells}
+    assert len(counts) == 1
+    assert min(counts) >= 20 * 4 * 6 - 1  # two may be as good as equal
+
+
+def test_an_image_is_scored_by_statistics_that_have_not_seen_it(images, new_detector):
+    strange = images.copy()
+    strange[3, 4:12, 8:16] = [0.9, 0.1, 0.2]
+    detector = new_detector()
+    detector.adapt_crosswise(strange, verbose=0)
+    left_out = detector.decision.stored_scores()[0]
+    seen = detector.predict(strange[3:4], verbose=0)["anomaly_score"][0]
+    assert left_out > 2.0 * seen
+    assert detector.decision.stored_scores()[1] < 0.5 * left_out
+
+
+def test_all_scores_calibrate_and_the_rate_is_expected_but_not_guaranteed(crosswise):
+    detector, summary = crosswise
+    assert summary["num_images"] == len(detector.decision.stored_scores()) == 20
+    rate = summary["false_alarm_rate"]
+    assert rate["guaranteed"] is None
+    assert rate["expected"] == pytest.approx(1 / 21)
+    assert rate["interval_95"][0] < 1 / 21 < rate["interval_95"][1]
+    assert "expected, not guaranteed" in summary["note"]
+    with pytest.raises(InputError, match="expected, not guaranteed"):
+        detector.calibrate(None, strict=True)
+    assert detector.calibrate(None, 0.2)["false_alarm_rate"]["expected"] == pytest.approx(4 / 21)
+    detector.calibrate(None, 0.05)
+
+
+def test_new_images_guarantee_a_rate_again(images, good_images, new_detector):
+    detector = new_detector()
+    detector.adapt_crosswise(images, verbose=0)
+    summary = detector.calibrate(good_images(19, *SHAPE[:2], seed=5), strict=True, verbose=0)
+    assert summary["false_alarm_rate"]["guaranteed"] == pytest.approx(0.05)
+    assert not summary["crosswise"]
+
+
+def test_near_copies_in_one_group_are_left_out_together_and_count_once(images, new_detector):
+    copies = np.repeat(images[:10], 2, axis=0)
+    apart, together = new_detector(), new_detector()
+    # Every second image is in another fold than its copy.
+    apart.adapt_crosswise(np.concatenate([images[:10], images[:10]]), folds=2, verbose=0)
+    summary = together.adapt_crosswise(copies, np.arange(20) // 2, folds=2, verbose=0)
+    assert (summary["num_images"], summary["num_groups"]) == (20, 10)
+    scores = [np.median(each.decision.stored_scores()) for each in (apart, together)]
+    assert scores[0] < scores[1]
+    with pytest.raises(InputError, match="`groups` must have a number for each image"):
+        new_detector().adapt_crosswise(images, np.arange(19), verbose=0)
+
+
+def test_it_gives_the_same_numbers_however_images_are_batched(crosswise, images, new_detector):
+    other = new_detector()
+    other.adapt_crosswise(images, folds=4, batch_size=20, verbose=0)
+    one, two = (each.decision.stored_scores() for each in (crosswise[0], other))
+    np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-3)
+
+
+def test_images_that_are_cut_into_tiles_are_refused(images, make_model):
+    detector = AnomalyDetector(make_model(SHAPE), image_size=(32, 48), overlap=4)
+    with pytest.raises(InputError, match="cut into tiles"):
+        detector.adapt_crosswise(images, verbose=0)
