@@ -98,3 +98,22 @@ def test_calibration_counts_groups_and_each_image_knows_its_own():
     scenes = [record.group for record in split.calibration]
     assert split.calibration_groups.tolist() == [int(scene != scenes[0]) for scene in scenes]
     assert number_groups(make_records(3, copies=2)).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_all_images_train_and_calibrate_crosswise():
+    records = make_records(12)
+    split = split_good(records, crosswise=True)
+    assert (sizes(split), split.crosswise, list(split.train)) == ((12, 0, 0), True, records)
+
+
+def test_a_users_validation_images_calibrate_alone_though_crosswise_is_asked_for():
+    records = make_records(12)
+    records[:4] = [dataclasses.replace(record, part="validation") for record in records[:4]]
+    split = split_good(records, crosswise=True)
+    assert not split.crosswise
+    assert list(split.calibration) == records[:4]
+
+
+def test_few_images_are_not_split_crosswise():
+    split = split_good(make_records(4), crosswise=True)
+    assert (split.crosswise, split.calibration_on_crops) == (False, True)

@@ -318,3 +318,38 @@ def test_it_says_how_many_channels_it_sums_up_only_where_asked():
         expert.build({"z_mean": (None, 2, 2, 5)})
     assert (plain.degrees, counting.degrees) == (0, 3)
     assert CellGaussian.from_config(counting.get_config()).counts
+
+
+@pytest.mark.parametrize("shared", [1, 2])
+def test_sums_of_several_sets_of_images_merge_to_those_of_all(shared):
+    features = draw_features(count=12)
+    whole = adapt(CellGaussian(shared=shared), features)
+    merged = CellGaussian(shared=shared)
+    merged.build({"z_mean": (None, *features.shape[1:])})
+    merged.start(0)
+    for first, last in ((0, 2), (2, 7), (7, 12)):
+        part = CellGaussian(shared=shared)
+        part.build({"z_mean": (None, *features.shape[1:])})
+        part.start(0)
+        own = features[first:last]
+        ones = np.ones(own.shape[:3], "float32")
+        part.update({"z_mean": tf.constant(own)}, lambda grid, ones=ones: ones, 0)
+        merged.absorb(part)
+    merged.finish(0)
+    np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-5)
+    asked = draw_features(count=3, seed=1)
+    np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), rtol=1e-3)
+
+
+def test_a_window_averages_each_cell_with_its_neighbours_first():
+    features, asked = draw_features(count=12), draw_features(count=2, seed=1)
+
+    def averaged(values):
+        return tf.nn.avg_pool2d(values, 3, 1, "SAME").numpy()
+
+    windowed = adapt(CellGaussian(window=3), features)
+    plain = adapt(CellGaussian(), averaged(features))
+    expected = distances(plain, averaged(asked))
+    np.testing.assert_allclose(distances(windowed, asked), expected, rtol=1e-4)
+    with pytest.raises(InputError, match="`window` must be odd"):
+        CellGaussian(window=2)

@@ -345,3 +345,45 @@ def test_only_tensors_with_cells_can_be_remembered():
     assert CellMemory().available({"features": (None, 4, 4, 8)})
     assert not CellMemory().available({"features": (None, 8)})
     assert CellMemory("embedding").available({"embedding": (None, 4, 4, 8)})
+
+
+def test_whitening_divides_by_the_deviations_along_the_principal_directions():
+    features = draw_features(count=40)
+    expert = adapt(keep_all(whiten=0.3, capacity=480), features)
+    asked = draw_features(count=2, seed=5)
+    cells = features.reshape(-1, 5).astype("float64")
+    centred = cells - cells.mean(axis=0)
+    unit = np.sqrt(np.mean(np.sum(centred**2, axis=1)))
+    variances, directions = np.linalg.eigh(np.cov((centred / unit).T, bias=True))
+    scale = np.sqrt(5 * (0.7 * variances + 0.3 * variances.mean()))
+    white = [
+        (each.reshape(-1, 5) - cells.mean(axis=0)) / unit @ directions / scale
+        for each in (features, asked)
+    ]
+    expected = cdist(white[1], white[0]).min(axis=1).reshape(asked.shape[:3])
+    np.testing.assert_allclose(distances(expert, asked), expected, rtol=0.01, atol=0.002)
+
+
+def test_a_memory_takes_over_what_others_have_gathered():
+    features = draw_features(count=9)
+    whole = adapt(keep_all(), features)
+    parts = [keep_all() for _ in range(3)]
+    for stream, part in enumerate(parts):
+        part.build({part.tensor: (None, *features.shape[1:])})
+        part.start(0, stream=stream)
+        own = features[3 * stream : 3 * stream + 3]
+        part.update({part.tensor: tf.constant(own)}, lambda grid: np.ones((3, *grid)), 0)
+    merged = keep_all()
+    merged.build({merged.tensor: (None, *features.shape[1:])})
+    merged.start(0)
+    for part in parts:
+        merged.absorb(part)
+    merged.finish(0)
+    asked = draw_features(count=2, seed=5)
+    np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), atol=0.003)
+
+
+@pytest.mark.parametrize("whiten", [0.0, 1.5])
+def test_a_share_outside_its_range_is_refused(whiten):
+    with pytest.raises(InputError, match="`whiten`"):
+        CellMemory(whiten=whiten)
