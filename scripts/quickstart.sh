@@ -24,10 +24,17 @@ step "Drawing overlays"
 step "Writing the report"
 .venv/bin/kerasad report "$run"
 
+step "Training a VAE-GAN from scratch, for its saliency maps (demo/brick, small)"
+.venv/bin/kerasad train demo/brick --output "$run-vae_gan" --overwrite --model vae_gan \
+  --image-size 64 --epochs 20 --false-alarm-rate 0.1 --seed 0
+.venv/bin/kerasad evaluate "$run-vae_gan" --data demo/brick
+.venv/bin/kerasad report "$run-vae_gan"
+
 cat <<END
 
 Done in $((SECONDS - started)) seconds.
   Report:    $run/report.html
+  VAE-GAN:   $run-vae_gan/report.html (reconstructions and saliency)
   Metrics:   $run/metrics.json
   Overlays:  $run/predictions/
   Detector:  $run/detector.keras
