@@ -79,7 +79,8 @@ def test_photos_that_are_left_out_change_no_other(load, category, tmp_path):
 
 
 def test_photos_of_one_name_are_refused(load, category, tmp_path):
-    Image.fromarray(np.zeros((48, 64), "uint8")).save(category / "train/good/0.bmp")
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), "uint8")  # no mask of the other
+    Image.fromarray(noise).save(category / "train/good/0.bmp")
     with pytest.raises(SystemExit, match="rename"):
         load("moved_copy").copy_category(category, tmp_path / "copy")
 

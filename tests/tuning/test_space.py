@@ -120,7 +120,9 @@ def test_what_the_configuration_names_is_kept_and_not_searched():
 
 
 def test_a_fixed_mode_without_centers_leaves_nothing_of_them_to_search():
-    names = {p.name for p in space_of(ModelConfig(arguments={"adacos": "none"})).space}
+    names = {
+        p.name for p in space_of(ModelConfig("feature_vae_gan", arguments={"adacos": "none"})).space
+    }
     assert not {name for name in names if "adacos" in name or name.startswith("num_")}
 
 
@@ -161,4 +163,4 @@ def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):
 
 def test_an_argument_that_the_model_lacks_is_refused():
     with pytest.raises(InputError, match="did you mean `latent_dim`"):
-        space_of(ModelConfig(arguments={"latent_dims": 4}))
+        space_of(ModelConfig("feature_vae_gan", arguments={"latent_dims": 4}))
