@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kerasad.marking import mark_pixels
+
 
 @dataclass(frozen=True)
 class ColourScale:
@@ -60,14 +62,18 @@ def palette() -> np.ndarray:
     return colormaps["inferno"](np.linspace(0.0, 1.0, 256))[:, :3].astype("float32")
 
 
-def draw_enlarged(image, anomaly_map, scale: ColourScale, outlined=True) -> tf.Tensor:
+def draw_enlarged(
+    image, anomaly_map, scale: ColourScale, is_defective=True, needs_review=False
+) -> tf.Tensor:
     """Returns `draw_overlay`, enlarged if the image is small."""
     factor = enlargement(tf.shape(image)[0], tf.shape(image)[1])
-    return draw_overlay(image, anomaly_map, scale, factor, outlined)
+    return draw_overlay(image, anomaly_map, scale, factor, is_defective, needs_review)
 
 
-def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1, outlined=True) -> tf.Tensor:
-    """Draws the map over the image, and an outline around what lies above the threshold.
+def draw_overlay(
+    image, anomaly_map, scale: ColourScale, factor=1, is_defective=True, needs_review=False
+) -> tf.Tensor:
+    """Draws the map over the image, and an outline around what is marked, see `mark_pixels`.
 
     Opacity grows with the map from a quarter of the scale on, so that a good image stays as it is.
     The outline is white inside and black outside: it shows on any background and needs no hue.
@@ -77,8 +83,9 @@ def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1, outlined=True
         anomaly_map: float32 tensor (height, width, 1).
         scale: ColourScale.
         factor: int or int tensor. Pixels of the overlay for each pixel of the image, per side.
-        outlined: bool or bool tensor. Whether there are outlines. An image that is called good gets
-            none: a few pixels above the threshold are usual, and no finding.
+        is_defective: bool or bool tensor. Whether the image is called defective.
+        needs_review: bool or bool tensor. Whether it is to be looked at. One that is called good
+            gets no outline.
 
     Returns:
         uint8 tensor (height * factor, width * factor, 3).
@@ -87,7 +94,8 @@ def draw_overlay(image, anomaly_map, scale: ColourScale, factor=1, outlined=True
     level, colours = _colours(anomaly_map, scale)
     opacity = MAX_OPACITY * tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
     blended = (1.0 - opacity) * image + opacity * colours
-    region = tf.cast((anomaly_map > scale.threshold) & outlined, tf.float32)
+    marked = mark_pixels(anomaly_map[..., 0], scale.threshold, is_defective, needs_review)
+    region = tf.cast(marked[..., None], tf.float32)
     # "SAME" pooling ignores what lies beyond the border, so the border is no edge of a region.
     inside = (region > 0) & (_dilate(1.0 - region) > 0)
     outside = (region < 1) & (_dilate(region) > 0)

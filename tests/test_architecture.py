@@ -24,6 +24,7 @@ ROOMS = (
     "data",
     "synthetic",
     "models",
+    "marking",
     "overlay",
     "detector",
     "evaluation",

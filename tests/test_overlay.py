@@ -73,7 +73,7 @@ def test_the_outline_is_white_inside_and_black_outside():
 
 
 def test_an_image_that_is_called_good_has_colours_and_no_outline():
-    overlay = draw_overlay(GREY, one_spot(), SCALE, outlined=False).numpy()
+    overlay = draw_overlay(GREY, one_spot(), SCALE, is_defective=False).numpy()
     assert np.all(overlay[3:8, 4:11] == overlay[5, 7])
     assert np.all(overlay[2, 3:12] == 128)
     assert overlay[5, 7, 0] > 128
@@ -121,6 +121,6 @@ def test_a_graph_draws_the_same_bytes_as_eager_mode(shape, threshold):
     anomaly_map = tf.image.resize(coarse, shape).numpy()
     scale = ColourScale(threshold)
     draw = compiled(lambda *arguments: draw_enlarged(*arguments[:2], scale, arguments[2]))
-    for outlined in (True, False):
-        drawn = draw(image, anomaly_map, tf.constant(outlined))
-        np.testing.assert_array_equal(drawn, draw_enlarged(image, anomaly_map, scale, outlined))
+    for values, defective in ((anomaly_map, True), (anomaly_map, False), (anomaly_map - 9.0, True)):
+        drawn = draw(image, values, tf.constant(defective))
+        np.testing.assert_array_equal(drawn, draw_enlarged(image, values, scale, defective))

@@ -42,8 +42,8 @@ def build_served(detector, decoding: Decoding) -> tuple[tf.Module, dict]:
       has more pixels than the limit, fails the request with INVALID_ARGUMENT.
 
     Both return `OUTPUTS`, each with a leading batch dimension. `serving_bytes` adds
-    `overlay_bytes`, string (batch,): PNG files on the detector's colour scale, without outlines on
-    an image that is called good. For a detector that pads, it adds `image_size`, int32 (batch, 2):
+    `overlay_bytes`, string (batch,): PNG files on the detector's colour scale, outlined as
+    `mark_pixels` says. For a detector that pads, it adds `image_size`, int32 (batch, 2):
     height and width of the picture at the top left of the maps. In the padding, `anomaly_map` is
     the low end of the colour scale, which is never above the threshold, and `attention_map` is 0;
     the overlay has none.
@@ -161,11 +161,11 @@ def _make_valid(sizes, geometry):
 
 def _draw_overlays(images, outputs, sizes, scale, geometry):
     def draw(item):
-        image, anomaly_map, size, outlined = item
+        image, anomaly_map, size, *decided = item
         if geometry.keep_aspect:
             image, anomaly_map = (x[: size[0], : size[1]] for x in (image, anomaly_map))
-        return tf.io.encode_png(draw_enlarged(image, anomaly_map, scale, outlined))
+        return tf.io.encode_png(draw_enlarged(image, anomaly_map, scale, *decided))
 
-    not_good = outputs["is_anomalous"] | outputs["needs_review"]
-    items = (images, outputs["anomaly_map"], sizes, not_good)
+    decided = outputs["is_anomalous"], outputs["needs_review"]
+    items = (images, outputs["anomaly_map"], sizes, *decided)
     return tf.map_fn(draw, items, fn_output_signature=tf.TensorSpec((), tf.string))

@@ -234,8 +234,8 @@ def examples_section(groups: Sequence[Group], scale: ColourScale) -> Section:
     section = Section(
         "Images",
         "All maps share one colour scale, which comes from the calibration. Overlays outline what "
-        "lies above the pixel threshold, white inside and black outside; an image that is called "
-        "good has no outline.",
+        "lies above the pixel threshold, white inside and black outside. An image that is called "
+        "good has no outline; one that is called defective has at least that around its peak.",
     )
     legend = figures.plot_scale(palette(), scale.low, scale.threshold, scale.high)
     section.figures.append(figures.as_dict(legend, "Colour scale of the maps"))
@@ -266,7 +266,12 @@ def _draw_pictures(example: Example, scale: ColourScale) -> dict[str, np.ndarray
         pictures["reconstruction"] = to_uint8(enlarge(example.reconstruction, factor))
     pictures["anomaly map"] = draw_colours(enlarge(example.anomaly_map, factor), scale)
     pictures["overlay"] = draw_overlay(
-        example.image, example.anomaly_map, scale, factor, outlined=not example.called_good
+        example.image,
+        example.anomaly_map,
+        scale,
+        factor,
+        example.is_anomalous,
+        example.needs_review,
     )
     pictures = {kind: picture.numpy() for kind, picture in pictures.items()}
     mask = example.mask

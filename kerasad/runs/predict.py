@@ -62,7 +62,8 @@ def predict_files(
 
     Each line of the first is an object with `path`, `anomaly_score`, `threshold`,
     `review_threshold` (the threshold again without a review band), `p_value`, `is_anomalous`,
-    `decision` ("good", "look" or "defective"), `defect_area` and `boxes` (see `find_regions`),
+    `decision` ("good", "look" or "defective"), `defect_area` and `boxes` (see `find_regions`; 0
+    and none for "good", at least one for "defective"),
     `image_size` (height and width of the image as the model sees it, the pixels of areas and
     boxes), `file_size` (height and width of the photo, EXIF orientation applied) and `overlay` (a
     path below `output`). The object of a file that cannot be used has `path` and `error`. The
@@ -181,8 +182,8 @@ class _Predictor:
         try:
             image, prediction = read_prediction(outputs, inputs, row)
             anomaly_map = prediction.pop("anomaly_map")[..., None]
-            outlined = prediction["decision"] != "good"
-            picture = draw_enlarged(image, anomaly_map, self.scale, outlined).numpy()
+            decided = (prediction["decision"] == name for name in ("defective", "look"))
+            picture = draw_enlarged(image, anomaly_map, self.scale, *decided).numpy()
             self.files.add_overlay(self.names[index], encode_with_caption(picture, prediction))
         except InputError as error:
             self.failures.append(Problem(record.path, f"{record.path}: {error}"))

@@ -1,4 +1,4 @@
-"""What a detector says of one image: its decision, and the regions above the threshold."""
+"""What a detector says of one image: its decision, and the regions that it marks."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasad.data.geometry import unpack_inputs, without_padding
 from kerasad.errors import InputError
+from kerasad.marking import mark_pixels
 
 NOT_FINITE = (
     "the detector's score or map of it is not a number (NaN or infinite); if it is so with every "
@@ -33,9 +34,13 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
     score = float(outputs["anomaly_score"][row])
     if not (math.isfinite(score) and np.all(np.isfinite(anomaly_map))):
         raise InputError(NOT_FINITE)
-    boxes = find_regions(anomaly_map, float(outputs["pixel_threshold"][row]))
-    is_anomalous = bool(outputs["is_anomalous"][row])
-    not_defective = "look" if outputs["needs_review"][row] else "good"
+    is_anomalous, needs_review = (
+        bool(outputs[name][row]) for name in ("is_anomalous", "needs_review")
+    )
+    threshold = float(outputs["pixel_threshold"][row])
+    marked = mark_pixels(anomaly_map, threshold, is_anomalous, needs_review)
+    boxes = find_regions(anomaly_map, marked.numpy())
+    not_defective = "look" if needs_review else "good"
     return image, {
         "anomaly_map": anomaly_map,
         "anomaly_score": score,
@@ -55,12 +60,12 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 """Pixels that touch at a corner belong to one region."""
 
 
-def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, Any]]:
-    """Returns the connected regions of a map strictly above a threshold.
+def find_regions(anomaly_map: np.ndarray, marked: np.ndarray) -> list[dict[str, Any]]:
+    """Returns the connected regions of the pixels that are marked, see `mark_pixels`.
 
     Args:
         anomaly_map: float array (height, width).
-        threshold: float. The detector's `pixel_threshold`.
+        marked: bool array (height, width).
 
     Returns:
         One dict for each region, largest first: `x` and `y` of the top-left corner, `width` and
@@ -69,7 +74,7 @@ def find_regions(anomaly_map: np.ndarray, threshold: float) -> list[dict[str, An
     """
     from scipy import ndimage
 
-    labels, count = ndimage.label(anomaly_map > threshold, structure=EIGHT_NEIGHBOURS)
+    labels, count = ndimage.label(marked, structure=EIGHT_NEIGHBOURS)
     regions = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), start=1):
         inside = labels[rows, columns] == number

@@ -20,14 +20,47 @@ def test_regions_by_hand_largest_first():
         "float32",
     )
     # 5 touches 6 6 at a corner only; 2 is not strictly above the threshold
-    assert find_regions(anomaly_map, 2.0) == [
+    assert find_regions(anomaly_map, anomaly_map > 2.0) == [
         {"x": 1, "y": 1, "width": 3, "height": 2, "area": 3, "peak": 6.0},
         {"x": 5, "y": 0, "width": 1, "height": 1, "area": 1, "peak": 7.0},
     ]
 
 
-def test_a_map_below_the_threshold_has_no_regions():
-    assert find_regions(np.full((3, 4), 5.0), 5.0) == []
+def test_nothing_marked_has_no_regions():
+    assert find_regions(np.full((3, 4), 5.0), np.zeros((3, 4), bool)) == []
+
+
+def decided(decision, anomaly_map, pixel_threshold):
+    outputs = {
+        "anomaly_map": np.asarray(anomaly_map, "float32")[None, ..., None],
+        "pixel_threshold": np.array([pixel_threshold]),
+        **{name: np.ones(1) for name in ("anomaly_score", "threshold", "review_threshold")},
+        "p_value": np.ones(1),
+        "is_anomalous": np.array([decision == "defective"]),
+        "needs_review": np.array([decision == "look"]),
+    }
+    images = np.zeros((1, *np.shape(anomaly_map), 3), "float32")
+    return read_prediction(outputs, images, 0)[1]
+
+
+SPOT = [[0, 0, 0, 0], [0, 3, 4, 0], [0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("decision", "threshold", "areas"),
+    [
+        ("good", 0.5, []),
+        ("look", 0.5, [3]),
+        ("look", 5.0, []),
+        ("defective", 0.5, [3]),
+        ("defective", 5.0, [2]),  # half way to the peak of 4
+    ],
+)
+def test_boxes_follow_the_decision(decision, threshold, areas):
+    prediction = decided(decision, SPOT, threshold)
+    assert prediction["decision"] == decision
+    assert [box["area"] for box in prediction["boxes"]] == areas
+    assert prediction["defect_area"] == sum(areas)
 
 
 def test_padding_is_no_part_of_a_prediction():
