@@ -26,13 +26,14 @@ from kerasad.cli import main as command_line
 from kerasad.data.provenance import read_provenance
 from kerasad.data.split import PARTS
 from kerasad.export import saved_model  # noqa: F401
-from kerasad.runs import benchmark, calibrate, export, predict, report  # noqa: F401
+from kerasad.runs import benchmark, calibrate, export, predict, report, update  # noqa: F401
 from kerasad.training.recipes import import_models
 
 KILLS = {
     "train": 8,
     "train --overwrite": 12,
     "calibrate": 10,
+    "update": 6,
     "evaluate": 4,
     "predict": 9,
     "export": 7,
@@ -138,7 +139,9 @@ class Kills:
             "train": train,
             "train --overwrite": [*train, "--overwrite"],
             "calibrate": ["calibrate", run, "--data", self.new],
+            "update": ["update", run, "--data", self.new, "--output", self.work / "updated"],
             "evaluate": ["evaluate", run],
+            "evaluate updated": ["evaluate", self.work / "updated"],
             "predict": ["predict", run, self.data / "test", "--output", self.work / "results"],
             "export": ["export", run, "--output", self.work / "models/plate", "--no-warmup"],
         }[command]
@@ -222,6 +225,11 @@ class Kills:
         if command in ("predict", "export"):
             wrong += self.results()
             self.must(command)  # the next command on that folder
+        if command == "update":
+            if not (self.work / "updated").exists():
+                self.must("update")
+            if self.run("evaluate updated")[0]:
+                wrong.append("the updated run is not whole")
         code, _ = self.run("evaluate")
         if code:
             return "none", [f"evaluate: exit code {code}"]

@@ -227,21 +227,32 @@ def calibrate(
     from kerasad.runs.run import open_run
 
     opened = open_run(run)
-    summary = calibrate_run(
-        opened,
-        data,
-        false_alarm_rate,
-        review_rate,
-        strict,
-        folders=given(folders),
-        echo=show,
-    )
+    rates = false_alarm_rate, review_rate, strict
+    summary = calibrate_run(opened, data, *rates, folders=given(folders), echo=show)
     click.echo(describe_calibration(summary))
     if summary["note"]:
         click.echo(f"Note: {summary['note']}")
     click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
     if (opened.path / METRICS).is_file():
         click.echo(f"{METRICS} belongs to the thresholds before: run `kerasad evaluate` again.")
+
+
+@main.command()
+@click.argument("run")
+@click.option("--data", required=True, help="Good images; those that RUN knows are left out.")
+@click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
+@FOLDER_OPTIONS
+@click.option("--group-by", help="As for `train`. [default: what the run says]")
+def update(run: str, data: str, output: str, **folders: Any) -> None:
+    """Write a new run that has learnt from RUN's good images and new ones, which calibrate it.
+
+    RUN stays as it is; its images need not be there. For models that train no network.
+    """
+    from kerasad.runs.run import open_run
+    from kerasad.runs.update import update_run
+
+    updated = update_run(open_run(run), data, output, folders=given(folders), echo=show)
+    click.echo(f"The run is in {updated.path}. RUN is as it was.")
 
 
 @main.command()

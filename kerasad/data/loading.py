@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -252,12 +252,14 @@ class GoodImages:
             `content_hash` tells whether a run has seen them.
         problems: tuple of `Problem`.
         index: `CategoryIndex` of the folder or list they come from; None for single files.
+        num_known: int. Images that were left out because they are known.
     """
 
     dataset: tf.data.Dataset
     records: tuple[ImageRecord, ...]
     problems: tuple[Problem, ...]
     index: CategoryIndex | None = None
+    num_known: int = 0
 
 
 def load_good_images(
@@ -272,6 +274,7 @@ def load_good_images(
     masks: Sequence[str] = (),
     group_by: str = NONE,
     find_copies: FindCopies | None = None,
+    known: Container[str] = (),
 ) -> GoodImages:
     """Opens good images to calibrate a run with.
 
@@ -288,12 +291,14 @@ def load_good_images(
         masks: Folders of masks.
         group_by: Which images belong together, see `load_category`. Defaults to `"none"`.
         find_copies: See `load_category`.
+        known: Content hashes of images to leave out.
 
     Returns:
         `GoodImages`.
 
     Raises:
-        InputError: If there is no usable image, or with `on_bad="raise"` a broken one.
+        InputError: If there is no usable image, none that is not known, or with `on_bad="raise"` a
+            broken one.
     """
     index = None
     if isinstance(paths, (str, os.PathLike)) and _is_data_set(Path(paths).expanduser()):
@@ -309,8 +314,15 @@ def load_good_images(
     distinct = {}
     for record in records:
         distinct.setdefault(record.content_hash, record)
-    records, grouped_by = group_images(tuple(distinct.values()), group_by, find_copies)
+    new = tuple(record for record in distinct.values() if record.content_hash not in known)
+    if not new:
+        raise InputError(
+            f"All {len(distinct)} good images given are known, such as {records[0].path}: give new "
+            "ones."
+        )
+    records, grouped_by = group_images(new, group_by, find_copies)
     if index is not None:
         index = dataclasses.replace(index, good=records, grouped_by=grouped_by)
     source = ImageSource(records, geometry, decoding=decoding)
-    return GoodImages(make_dataset(source, batch_size), records, problems, index)
+    num_known = len(distinct) - len(new)
+    return GoodImages(make_dataset(source, batch_size), records, problems, index, num_known)

@@ -130,6 +130,14 @@ class Provenance:
         crosswise = self.crosswise and "calibration" not in parts
         return Provenance({**self.parts, **new}, on_crops, crosswise=crosswise, **kept)
 
+    def with_further(self, records: Iterable[ImageRecord]) -> "Provenance":
+        """Returns the record of a detector that has learnt from further images.
+
+        They calibrate it, too, and nothing else does any more.
+        """
+        train = (*self.images("train"), *_name(records))
+        return Provenance({**self.parts, "train": train, "calibration": ()}, crosswise=True)
+
     def refuse_overlap(
         self,
         records: Iterable[ImageRecord],

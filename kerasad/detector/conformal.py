@@ -17,6 +17,11 @@ CROSSWISE_NOTE = (
     "not guaranteed. Images that only calibrate guarantee one."
 )
 
+UPDATED_NOTE = (
+    "The thresholds are those of the images of the last update alone: the rate is that of images "
+    "like these."
+)
+
 
 @dataclass(frozen=True)
 class ConformalRule:

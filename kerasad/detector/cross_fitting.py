@@ -18,6 +18,8 @@ from kerasad.tracing import compiled
 
 MAX_BYTES = 2**28
 """Memory for maps of good images; further images train, but set no scale and no threshold."""
+MIN_GROUPS_OF_UPDATE = 5
+"""Groups of images that an update needs: fewer set no threshold worth the name."""
 
 
 def fold_by_group(groups: np.ndarray, folds: int = 5) -> np.ndarray:
@@ -78,24 +80,66 @@ def fit_crosswise(
         InputError: If the detector cuts tiles, a rate is out of range, there are fewer than two
             groups, or not as many images as `groups`.
     """
-    if detector.tiles is not None:
-        raise InputError("Images that are cut into tiles cannot be calibrated crosswise.")
-    check_rates(*rates)
-    groups = np.arange(_count(images)) if groups is None else np.asarray(groups)
-    fold_of = fold_by_group(groups, folds)
-    experts = detector.expert_maps.fit_crosswise(images, fold_of, verbose)
+    groups = _check(detector, images, groups, rates)
     _, score_weights = prior_weights([expert.degrees for expert in detector.experts])
     detector.score_weights.assign(score_weights.astype("float32"))
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
+    _fit(detector, images, groups, folds, rates, verbose)
+
+
+def update_crosswise(
+    detector, images: Batches, groups=None, folds: int = 5, rates=(0.05, None), verbose: int = 0
+) -> None:
+    """Lets a detector learn from further images too, and calibrates it with these.
+
+    As `fit_crosswise`, but all statistics go on from those that the detector has: the experts that
+    score a fold have learnt from the former images and from the other folds of the new ones. Scales
+    are measured on left-out maps of both. The former images need not be there, so the thresholds
+    are those of the new ones alone. The weights of the experts stay.
+
+    Args:
+        detector: calibrated `AnomalyDetector` without tiles.
+        images, groups, folds, rates, verbose: as in `fit_crosswise`.
+
+    Raises:
+        InputError: As `fit_crosswise`; or if the detector is not calibrated, there are fewer than
+            `MIN_GROUPS_OF_UPDATE` groups, or an expert cannot go on.
+    """
+    detector.decision.require_calibration()
+    groups = _check(detector, images, groups, rates)
+    count = len(np.unique(groups))
+    if count < MIN_GROUPS_OF_UPDATE:
+        raise InputError(
+            f"An update needs {MIN_GROUPS_OF_UPDATE} new good images at least (near-copies count "
+            f"once), to set thresholds by. Received: {count}"
+        )
+    _fit(detector, images, groups, folds, rates, verbose, resume=True)
+
+
+def _check(detector, images, groups, rates):
+    """Returns the group of each image."""
+    if detector.tiles is not None:
+        raise InputError("Images that are cut into tiles cannot be calibrated crosswise.")
+    check_rates(*rates)
+    return np.arange(_count(images)) if groups is None else np.asarray(groups)
+
+
+def _fit(detector, images, groups, folds, rates, verbose, resume=False):
+    """Fits experts and scales, anew or from where they are, and sets thresholds."""
+    fold_of = fold_by_group(groups, folds)
+    experts = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume)
     left_out = _read_left_out(detector, images, experts, fold_of, verbose)
     kept = fold_of[: len(left_out.maps)]
-    detector.map_calibration.measure(left_out.batches(np.arange(len(kept)), detector.frame))
-    scores, peaks = _score_left_out(detector, left_out, kept)
+    former = detector.map_calibration.measured if resume else None
+    scores, peaks = _score_left_out(detector, left_out, kept, former)
+    everything = left_out.batches(np.arange(len(kept)), detector.frame)
+    detector.map_calibration.measure(everything, former)
     detector.decision.calibrate(
         largest_of_groups(scores, groups[: len(kept)]),
         *rates,
         peaks=largest_of_groups(peaks, groups[: len(kept)]),
         crosswise=True,
+        updated=resume,
         num_images=len(kept),
     )
     detector.descriptors.keep(left_out.descriptors)
@@ -161,8 +205,11 @@ def _read_left_out(detector, images, experts, fold_of, verbose):
     return _LeftOutMaps(maps, valid_of, np.concatenate(descriptors))
 
 
-def _score_left_out(detector, left_out, fold_of):
-    """Returns score and map maximum of each image, with scales of the other folds' maps."""
+def _score_left_out(detector, left_out, fold_of, former):
+    """Returns score and map maximum of each image, with scales of the other folds' maps.
+
+    `former` is what was measured on maps of further images, or None.
+    """
     other = build_map_calibration(
         detector.image_size, detector.frame.cell_grid, len(detector.experts), detector.keep_aspect
     )
@@ -171,7 +218,7 @@ def _score_left_out(detector, left_out, fold_of):
     )
     scores, peaks = (np.zeros(len(fold_of), "float32") for _ in range(2))
     for fold in np.unique(fold_of):
-        other.measure(left_out.batches(np.flatnonzero(fold_of != fold), detector.frame))
+        other.measure(left_out.batches(np.flatnonzero(fold_of != fold), detector.frame), former)
         inside = np.flatnonzero(fold_of == fold)
         start = 0
         for maps, valid in left_out.select(inside):

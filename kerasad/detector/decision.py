@@ -11,6 +11,7 @@ from keras import ops
 from kerasad.detector.conformal import (
     CROSSWISE_NOTE,
     ON_CROPS_NOTE,
+    UPDATED_NOTE,
     conformal_rule,
     conformal_rules,
     describe_groups,
@@ -63,6 +64,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_images = add_state(self, "num_images")
         self._num_groups = add_state(self, "num_groups")
         self._crosswise = add_state(self, "crosswise")
+        self._updated = add_state(self, "updated")
 
     def call(self, score):
         """Returns p-value, decision and thresholds; see the class."""
@@ -96,6 +98,7 @@ class ConformalDecision(keras.layers.Layer):
         on_crops: bool = False,
         num_images: int | None = None,
         crosswise: bool = False,
+        updated: bool = False,
     ) -> None:
         """Sets scores, thresholds and rates; an error leaves the state as it was.
 
@@ -106,6 +109,7 @@ class ConformalDecision(keras.layers.Layer):
                 theirs by the same rule: no more good images than that have a pixel above it.
                 Without them, no pixel ever is.
             num_images: int or None. Images that the scores stand for; None: one each.
+            updated: bool. Whether they are images of an update, beside which others were learnt.
         """
         num_groups = len(scores)
         scores, peaks = self.thin(scores), self.thin(() if peaks is None else peaks)
@@ -117,6 +121,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_images.assign(float(num_groups if num_images is None else num_images))
         self._num_groups.assign(float(num_groups))
         self._crosswise.assign(float(crosswise))
+        self._updated.assign(float(updated))
 
     def change_rates(
         self, false_alarm_rate: float, review_rate: float | None = None, strict: bool = False
@@ -158,6 +163,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_images.assign(0.0)
         self._num_groups.assign(0.0)
         self._crosswise.assign(0.0)
+        self._updated.assign(0.0)
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
         """Returns the scores, largest first, at evenly spaced ranks if there are too many.
@@ -257,6 +263,8 @@ class ConformalDecision(keras.layers.Layer):
                 notes[0] = describe_groups(rule, self.num_images)
             if self.crosswise:
                 notes.append(CROSSWISE_NOTE)
+            if float(self._updated):
+                notes.append(UPDATED_NOTE)
             note = " ".join(filter(None, notes)) or None
         return {
             "calibration_id": self.calibration_id,

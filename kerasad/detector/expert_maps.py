@@ -139,7 +139,9 @@ class ExpertMaps(keras.layers.Layer):
                 expert.finish(index)
                 expert.forget()
 
-    def fit_crosswise(self, train, fold_of: np.ndarray, verbose: int = 0) -> list[list]:
+    def fit_crosswise(
+        self, train, fold_of: np.ndarray, verbose: int = 0, resume: bool = False
+    ) -> list[list]:
         """Lets the experts learn from all images, and others from all but those of one fold.
 
         Each fold's images are gathered once. What several folds have gathered is then merged.
@@ -148,12 +150,14 @@ class ExpertMaps(keras.layers.Layer):
             train: iterable of inputs.
             fold_of: int array `(images,)`, in the order of `train`.
             verbose: 0 or 1.
+            resume: bool. Whether all of them go on from what the experts have learnt before.
 
         Returns:
             For each fold a list of experts that have not seen its images.
 
         Raises:
-            InputError: As `fit`, if an expert needs two passes, or for another number of images.
+            InputError: As `fit`, if an expert needs two passes or cannot go on, or for another
+                number of images.
         """
         for expert in self.experts:
             if expert.passes > 1:
@@ -175,16 +179,19 @@ class ExpertMaps(keras.layers.Layer):
         check_count(seen == len(fold_of), fold_of)
         left_out = [self._copy_experts() for _ in folds]
         for fold, experts in enumerate(left_out):
-            _merge(experts, [other for index, other in enumerate(gathering) if index != fold])
-        _merge(self.experts, gathering)
+            others = [other for index, other in enumerate(gathering) if index != fold]
+            _merge(experts, others, resume)
+        _merge(self.experts, gathering, resume)
         return left_out
 
     def _copy_experts(self):
-        """Returns further experts of the same kind, built, that have learnt nothing."""
+        """Returns further experts of the same kind and state."""
         shapes = self._graphs.shapes
         copies = [type(expert).from_config(expert.get_config()) for expert in self.experts]
-        for expert in copies:
+        for expert, own in zip(copies, self.experts, strict=True):
             expert.build({name: shapes[name] for name in expert.requires})
+            for variable, value in zip(expert.variables, own.variables, strict=True):
+                variable.assign(value)
         return copies
 
     def _read(self, train, verbose, title):
@@ -262,11 +269,14 @@ def _weights_of_rows(weights, rows):
     return lambda grid: weights(grid) * chosen
 
 
-def _merge(experts, gathered):
+def _merge(experts, gathered, resume):
     """Fits experts to what others have gathered, given as lists of experts in the same order."""
     for index, expert in enumerate(experts):
         if expert.passes:
-            expert.start(0)
+            if resume:
+                expert.recall()
+            else:
+                expert.start(0)
             for others in gathered:
                 expert.absorb(others[index])
             expert.finish(0)

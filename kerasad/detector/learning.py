@@ -8,7 +8,7 @@ from kerasad.detector.adaptation import draw_fusion_samples
 from kerasad.detector.batches import as_batches
 from kerasad.detector.calibration import largest_of_groups, measure_good_images, summarize_experts
 from kerasad.detector.conformal import check_rates
-from kerasad.detector.cross_fitting import fit_crosswise
+from kerasad.detector.cross_fitting import fit_crosswise, update_crosswise
 from kerasad.detector.deciding import DecidingModel
 from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.frames import iterate_inputs
@@ -21,7 +21,8 @@ class LearningModel(DecidingModel):
 
     - `adapt` fits experts to some images and scales to others; `calibrate` needs further ones. The
       rate is then guaranteed.
-    - `adapt_crosswise` does all of it with the same images.
+    - `adapt_crosswise` does all of it with the same images, and `update_crosswise` with further
+      ones.
     """
 
     expert_maps: ExpertMaps
@@ -121,6 +122,43 @@ class LearningModel(DecidingModel):
             verbose,
         )
         self.provenance = Provenance()
+        return self.calibration_summary()
+
+    def update_crosswise(
+        self,
+        images,
+        groups=None,
+        *,
+        folds: int = 5,
+        false_alarm_rate: float = 0.05,
+        review_rate: float | None = None,
+        batch_size: int = 32,
+        verbose: int = 1,
+    ) -> dict:
+        """Fits the experts to further good images too and calibrates with these alone.
+
+        The images that the experts have learnt from are not needed again. The record of images
+        stays as it was, see `record_images`.
+
+        Args:
+            images: new good images, as in `adapt_crosswise`.
+            groups, folds, false_alarm_rate, review_rate, batch_size, verbose: as there.
+
+        Returns:
+            summary: dict, see `calibration_summary`; the rate is that of images like the new ones.
+
+        Raises:
+            InputError: As of `adapt_crosswise`, before a first calibration, for fewer than 5 images
+                or groups, or if an expert keeps too little to go on from.
+        """
+        update_crosswise(
+            self,
+            as_batches(images, "images", batch_size),
+            groups,
+            folds,
+            (false_alarm_rate, review_rate),
+            verbose,
+        )
         return self.calibration_summary()
 
     def calibrate(

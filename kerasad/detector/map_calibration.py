@@ -22,9 +22,9 @@ class MapCalibration(keras.layers.Layer):
     Over all places: `asinh((map - mean) / scale)`. Place by place: `asinh((map - mean(y, x)) /
     scale(y, x))` with `scale(y, x) = sqrt((n v(y, x) + scale^2) / (n + 1)) + 0.3 * scale`, where
     `v` is the smoothed variance of `n` images at the place: it says what is unusual here. Means and
-    scales are state, measured on good validation images. `asinh(x)` is about `x` near 0 and grows
-    like `log(2 |x|)` far from it, so that experts with long tails do not drown the others in a sum.
-    The order of one expert's values stays.
+    scales are state, measured on good validation images, and so are the sums that they follow from.
+    `asinh(x)` is about `x` near 0 and grows like `log(2 |x|)` far from it, so that experts with
+    long tails do not drown the others in a sum. The order of one expert's values stays.
 
     Args:
         image_size: `(height, width)` of the maps.
@@ -60,6 +60,10 @@ class MapCalibration(keras.layers.Layer):
 
     def build(self, input_shape=None):
         """Creates means and scales."""
+        grid = (1, 1) if self.position_free else self.grid
+        sums = (3, *grid, self.num_experts)
+        self.sums = add_state(self, "sums", sums, dtype="float64")
+        self.num_images = add_state(self, "num_images")
         self.mean = add_state(self, "mean", (self.num_experts,))
         self.scale = add_state(self, "scale", (self.num_experts,), 1.0)
         if not self.position_free:
@@ -86,12 +90,18 @@ class MapCalibration(keras.layers.Layer):
         full = ops.image.resize(ops.convert_to_tensor(grid), covered, interpolation="bilinear")
         return full[:, : self.image_size[0], : self.image_size[1]]
 
-    def measure(self, batches) -> None:
+    @property
+    def measured(self) -> tuple[np.ndarray, int]:
+        """The sums and the number of images that means and scales were made of."""
+        return np.asarray(self.sums), int(self.num_images)
+
+    def measure(self, batches, former: tuple[np.ndarray, int] | None = None) -> None:
         """Sets means and scales from the maps of good images.
 
         Args:
             batches: iterable of pairs of maps `(batch, height, width, num_experts)` and `valid`:
                 `(batch, height, width, 1)`, 0 where an image was padded, or None.
+            former: what was `measured` on further images, or None.
 
         Raises:
             InputError: If there is no image.
@@ -113,6 +123,12 @@ class MapCalibration(keras.layers.Layer):
                 "The maps of validation images are not finite (NaN or infinite): the weights of "
                 "the model are damaged, so train again."
             )
+        if self.position_free:
+            sums = sums.sum(axis=(1, 2), keepdims=True)
+        if former is not None:
+            sums, num_images = sums + former[0], num_images + former[1]
+        self.sums.assign(sums)
+        self.num_images.assign(float(num_images))
         count, total, squares = sums
         mean = total.sum(axis=(0, 1)) / count.sum(axis=(0, 1))
         variance = squares.sum(axis=(0, 1)) / count.sum(axis=(0, 1)) - mean**2

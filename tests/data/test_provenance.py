@@ -57,6 +57,19 @@ def test_new_calibration_images_replace_the_old_ones_alone():
     assert provenance.restore(records[:9], ("train", "validation")).calibration == ()
 
 
+def test_further_images_train_and_calibrate_and_no_others_calibrate_any_more():
+    split = split_good(make_records(20), (0.5, 0.2, 0.3), seed=0)
+    further = make_records(26)[20:]
+    known = Provenance.from_split(split).with_further(further)
+    assert [image.path for image in known.images("train")] == [
+        record.relative_path for record in (*split.train, *further)
+    ]
+    assert known.images("validation") == Provenance.from_split(split).images("validation")
+    assert known.images("calibration") == ()
+    assert Provenance.from_dict(known.to_dict()) == known
+    assert known.crosswise
+
+
 def test_images_missing_from_the_data_are_named():
     records = make_records(9)
     split = split_good(records)

@@ -166,7 +166,8 @@ def test_expert_that_is_constant_on_good_images_stays_finite(value):
 def test_position_free_standardizations_are_one_and_need_no_grid():
     maps = random_maps()
     calibration = make_calibration(maps, position_free=True)
-    assert [variable.name for variable in calibration.variables] == ["mean", "scale"]
+    states = {state.name: tuple(state.shape) for state in calibration.variables}
+    assert states == {"sums": (3, 1, 1, 2), "num_images": (), "mean": (2,), "scale": (2,)}
     everywhere, by_place = calibration(maps)
     np.testing.assert_array_equal(np.asarray(everywhere), np.asarray(by_place))
 
@@ -176,6 +177,16 @@ def test_order_of_values_is_kept():
     rising = np.linspace(-50, 50, 101).astype("float32").reshape(-1, 1, 1, 1)
     for result in calibration(np.tile(rising, (1, 12, 20, 2))):
         assert (np.diff(np.asarray(result), axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("position_free", [False, True])
+def test_what_was_measured_counts_with_the_maps_that_come_later(position_free):
+    first, second = random_maps(seed=1), random_maps(seed=2)
+    whole = make_calibration(np.concatenate([first, second]), position_free=position_free)
+    parts = make_calibration(first, position_free=position_free)
+    parts.measure([(second, None)], parts.measured)
+    for name, value in weights_of(whole).items():
+        np.testing.assert_allclose(weights_of(parts)[name], value, rtol=1e-5, err_msg=name)
 
 
 def test_measuring_again_forgets_what_was_measured():

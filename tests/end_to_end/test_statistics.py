@@ -1,9 +1,10 @@
 """A recipe that trains nothing, from the first verb of the command line to the last."""
 
 import os
+import shutil
 
 import pytest
-from command_line import must, write_image
+from command_line import must, refused, write_image
 
 from kerasad.runs.run import Run
 
@@ -58,3 +59,28 @@ def test_every_verb_works_on_it(statistics, data, tmp_path):
     assert "Features of the backbone" in (path / "report.html").read_text()
     must("export", path, "--output", tmp_path / "plates", "--no-warmup")
     assert (tmp_path / "plates/1/saved_model.pb").is_file()
+
+
+def test_an_update_is_a_new_run_that_knows_the_images_of_both(statistics, data, tmp_path):
+    path, _ = statistics
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    for number in range(6):
+        write_image(tmp_path / "new" / f"{number}.png", 800 + number)
+    shutil.copy(data / "train/good/000.png", tmp_path / "new")  # the run knows it
+    words = ["--data", tmp_path / "new", "--output", tmp_path / "updated"]
+    output = must("update", path, *words).output
+    assert "Images that the run knows, which are left out: 1." in output
+    assert "the rate is that of images like these" in output
+    updated = Run(tmp_path / "updated")
+    assert len(updated.provenance.images("train")) == len(Run(path).provenance.images("train")) + 6
+    assert updated.load_detector().decision.num_images == 6
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+    must("evaluate", updated.path)
+    assert updated.metrics["pixel_auroc"] > 0.8
+    refused_words = ["--data", tmp_path / "new", "--output", tmp_path / "again"]
+    assert "All 7 good images given are known" in refused("update", updated.path, *refused_words)
+    for number in range(3):
+        write_image(tmp_path / "few" / f"{number}.png", 900 + number)
+    refused_words[1] = tmp_path / "few"
+    assert "needs 5 new good images" in refused("update", updated.path, *refused_words)
+    assert not (tmp_path / "again").exists()

@@ -4,6 +4,8 @@ import inspect
 
 import keras
 
+from kerasad.errors import InputError
+
 
 class Expert(keras.layers.Layer):
     """Turns named tensors of a model into a map, larger = more anomalous.
@@ -12,7 +14,8 @@ class Expert(keras.layers.Layer):
     that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
     `forget`. `update` sees each batch once, and what it keeps has a size that does not depend on
     the number of images. With `absorb`, an expert of one pass takes over what others have gathered
-    from other images, which crosswise calibration needs. Every argument of `__init__` must be an
+    from other images, which crosswise calibration needs. With `recall` it goes on from what it has
+    learnt, which an update needs. Every argument of `__init__` must be an
     attribute of the same name.
 
     Args:
@@ -70,6 +73,17 @@ class Expert(keras.layers.Layer):
     def absorb(self, other: "Expert") -> None:
         """Adds what an expert of the same kind has gathered since `start`."""
         raise NotImplementedError
+
+    def recall(self) -> None:
+        """Begins to gather, instead of `start`, as if the images learnt from had just been given.
+
+        Raises:
+            InputError: The expert keeps too little of them.
+        """
+        raise InputError(
+            f"The expert {self.name!r} cannot take up further images without the former ones: "
+            "train with all of them."
+        )
 
     def forget(self) -> None:
         """Frees what was gathered; called after the last `finish`."""

@@ -50,6 +50,9 @@ class CellGaussian(Expert):
     Returns:
         anomaly_map: `(batch, places down, places across, 1)`, about 1 on good images.
 
+    The state suffices to go on from: with the counts of cells, the covariance of each block follows
+    from its whitening, so that it is not stored twice.
+
     Reference: Defard et al., "PaDiM", ICPR 2020, equations 1 and 2; borrowing and sharing are ours.
     """
 
@@ -117,6 +120,7 @@ class CellGaussian(Expert):
         )
         self._places = 1 if self.position_free else self._grid[0] * self._grid[1]
         self.mean = add_state(self, "mean", (self._places, dim))
+        self.count = add_state(self, "count", (self._places,))
         self._blocks, self._side = (1, 1), self.shared
         if not self.position_free:
             self._blocks = self._blocks_of(self._side)
@@ -161,16 +165,25 @@ class CellGaussian(Expert):
         """Adds what another expert of this kind has gathered."""
         self._sums.merge(other.gathered, self._by_block)
 
+    def recall(self):
+        """Begins with the sums of the good cells that mean and whitening were made of."""
+        count = np.asarray(self.count, "float64")
+        scatter = _scatter(
+            np.asarray(self.whitening), self._count_of_blocks(count), self._places, self.ridge
+        )
+        self._sums = CellSums(count, np.asarray(self.mean, "float64"), scatter)
+
     @property
     def gathered(self) -> CellSums:
         """What `update` has gathered since `start`."""
         return self._sums
 
     def finish(self, pass_index):
-        """Sets mean and whitening."""
+        """Sets mean, counts and whitening."""
         sums = self._sums
         self.mean.assign(sums.mean.astype("float32"))
-        count = np.asarray(self._by_block(sums.count[None, :, None])).sum(axis=(1, 2))
+        self.count.assign(sums.count.astype("float32"))
+        count = self._count_of_blocks(sums.count)
         self.whitening.assign(_whitening(sums.scatter, count, self._places, self.ridge))
 
     def forget(self):
@@ -189,6 +202,9 @@ class CellGaussian(Expert):
         if self.channels is not None:
             features = ops.take(features, self.channels, axis=-1)
         return ops.reshape(features, (-1, self._grid[0] * self._grid[1], features.shape[-1]))
+
+    def _count_of_blocks(self, count):
+        return np.asarray(self._by_block(count[None, :, None])).sum(axis=(1, 2))
 
     def _blocks_of(self, side):
         return tuple(-(-places // side) for places in self._grid)
@@ -237,3 +253,28 @@ def _whitening(products, count, num_means, ridge):
         inverse = tf.linalg.triangular_solve(root, identity).numpy()
         whitening[part] = inverse.transpose(0, 2, 1)
     return whitening
+
+
+def _scatter(whitening, count, num_means, ridge):
+    """Returns the sums of centred products of which `_whitening` has made `whitening`.
+
+    With `A = (n + d) (C - floor * I) = products + d P` for each block, the sum of all `A` is a
+    multiple of `P`, and its trace gives `floor`.
+    """
+    dim = whitening.shape[-1]
+    products = np.empty(whitening.shape)
+    for first in range(0, len(whitening), _BLOCKS_AT_ONCE):
+        part = slice(first, first + _BLOCKS_AT_ONCE)
+        upper = tf.constant(whitening[part], tf.float64)
+        identity = tf.eye(dim, batch_shape=[len(upper)], dtype=tf.float64)
+        root = tf.linalg.triangular_solve(upper, identity, lower=False).numpy()
+        covariance = np.matmul(root.transpose(0, 2, 1), root)
+        products[part] = (count[part, None, None] + dim) * covariance
+    weight = count.sum() + len(count) * dim
+    cells = max(count.sum() - num_means, 1.0) + len(count) * dim
+    total = products.sum(axis=0)
+    trace = (np.trace(total) - 1e-12 * dim * weight) / (cells + ridge * weight)
+    floor = ridge * trace / dim + 1e-12
+    pooled = (total - weight * floor * np.eye(dim)) / cells
+    products -= (count[:, None, None] + dim) * (floor * np.eye(dim)) + dim * pooled
+    return products

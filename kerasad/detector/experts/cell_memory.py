@@ -142,6 +142,7 @@ class CellMemory(Expert):
         shape = (self._chunks * self._rows, dim + 1)
         self.cells = add_state(self, "cells", shape, _rows_of(np.zeros((1, dim)), shape))
         self.count = add_state(self, "count")
+        self.seen = add_state(self, "seen")
 
     def call(self, tensors):
         """Returns the map; see the class."""
@@ -199,6 +200,7 @@ class CellMemory(Expert):
         """Begins a new sample."""
         most = min(self.sample_cells, self.sample_bytes // (4 * self.mean.shape[0]))
         self._pool = CellReservoir(max(self.capacity, most), (self.seed, stream))
+        self._former = None
 
     def update(self, tensors, weights, pass_index):
         """Samples the cells of a batch that have no padding, at every position of the window."""
@@ -209,6 +211,24 @@ class CellMemory(Expert):
         """Adds the sample of another expert of this kind."""
         self._pool.merge(other.gathered)
 
+    def recall(self):
+        """Begins with the stored cells, each for as many as were seen for it.
+
+        Mean, unit and directions stay: the measure of distances is that of the first images.
+        """
+        if self.coreset != "random":
+            raise InputError(
+                f"The expert {self.name!r} stores cells that are no random sample (coreset "
+                f"{self.coreset!r}), so further ones cannot be weighed against them: train with "
+                "all images."
+            )
+        self.start(0)
+        stored = np.asarray(self.cells)[: int(self.count), :-1]
+        seen = max(int(self.seen), len(stored))
+        # Keys must not repeat those of the cells that are to come.
+        self._former = CellReservoir(self.capacity, (self.seed, 0, seen))
+        self._former.begin_with(stored, seen)
+
     @property
     def gathered(self) -> CellReservoir:
         """The sample of what `update` was given since `start`."""
@@ -216,11 +236,24 @@ class CellMemory(Expert):
 
     def forget(self):
         """Frees the sample."""
-        del self._pool
+        del self._pool, self._former
 
     def finish(self, pass_index):
         """Sets mean, directions and the stored cells."""
-        pool = self._pool.sample()
+        seen = self._pool.seen
+        if self._former is None:
+            stored = self._choose(self._pool.sample())
+        else:
+            self._pool.change(lambda cells: np.asarray(self._scaled(cells)))
+            self._former.merge(self._pool)
+            stored, seen = self._former.sample(), self._former.seen
+        stored = stored.astype("float16").astype("float32")
+        self.cells.assign(_rows_of(stored, self.cells.shape))
+        self.count.assign(float(len(stored)))
+        self.seen.assign(float(seen))
+
+    def _choose(self, pool):
+        """Sets mean, unit and directions, and returns the cells to store, scaled."""
         if not len(pool):
             raise InputError(
                 f"The expert {self.name!r} has no good cell to remember: every cell of the "
@@ -240,9 +273,7 @@ class CellMemory(Expert):
             pool = pool @ directions
         if self.coreset == "k_center":
             pool = pool[greedy_k_center(pool, self.capacity)]
-        stored = pool[: self.capacity].astype("float16").astype("float32")
-        self.cells.assign(_rows_of(stored, self.cells.shape))
-        self.count.assign(float(len(stored)))
+        return pool[: self.capacity]
 
     def save_own_variables(self, store):
         """Stores the state; of `cells` the ones in use, as float16, which loses nothing."""

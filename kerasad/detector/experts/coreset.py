@@ -1,5 +1,7 @@
 """The choice of the cells that a memory keeps."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kerasad.errors import check_whole
@@ -16,6 +18,9 @@ class CellReservoir:
         capacity: int >= 1. Most cells kept.
         seed: int or tuple of ints.
 
+    Attributes:
+        seen: int. Cells in the stream so far.
+
     Reference: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", Information
     Processing Letters 2006, for equal weights.
     """
@@ -26,10 +31,28 @@ class CellReservoir:
         self._generator = np.random.default_rng(seed)
         self._keys = np.empty(0)
         self._cells = None
+        self.seen = 0
+
+    def begin_with(self, cells: np.ndarray, seen: int) -> None:
+        """Begins with a stream of which only the sample is left.
+
+        The sample gets the smallest ones of `seen` random keys, so that cells of other streams
+        displace as many of them as if the whole stream had been there.
+
+        Args:
+            cells: float32 `(n, channels)`, a uniform sample in random order, n <= `capacity`.
+            seen: int >= n. Cells in the stream.
+
+        Reference: Renyi, "On the theory of order statistics", 1953, for the spacings of the keys.
+        """
+        steps = self._generator.exponential(size=len(cells)) / (seen - np.arange(len(cells)))
+        self._keys, self._cells = -np.expm1(-np.cumsum(steps)), cells
+        self.seen = seen
 
     def add(self, cells: np.ndarray) -> None:
         """Takes in the next cells of the stream, float32 `(n, channels)`."""
         cells = np.asarray(cells, "float32")
+        self.seen += len(cells)
         keys = self._generator.random(len(cells))
         if self._cells is None:
             self._cells = np.empty((0, cells.shape[1]), "float32")
@@ -59,6 +82,12 @@ class CellReservoir:
             cells = np.concatenate([self._cells, cells])
         stays = np.argsort(keys)[: self.capacity]
         self._keys, self._cells = keys[stays], cells[stays]
+        self.seen += other.seen
+
+    def change(self, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Replaces the cells of the sample by a function of them, row by row."""
+        if self._cells is not None:
+            self._cells = function(self._cells)
 
     @property
     def is_empty(self) -> bool:

@@ -353,3 +353,35 @@ def test_a_window_averages_each_cell_with_its_neighbours_first():
     np.testing.assert_allclose(distances(windowed, asked), expected, rtol=1e-4)
     with pytest.raises(InputError, match="`window` must be odd"):
         CellGaussian(window=2)
+
+
+def resume(expert, features):
+    """Feeds further features to an expert that has forgotten the former ones."""
+    further = adapt(CellGaussian.from_config(expert.get_config()), features)
+    expert.forget()
+    expert.recall()
+    expert.absorb(further)
+    expert.finish(0)
+    return expert
+
+
+@pytest.mark.parametrize("options", [{}, {"shared": 4}, {"position_free": True}, {"window": 3}])
+def test_statistics_that_go_on_are_those_of_all_images_at_once(options):
+    features = draw_features(40, 6, 8, 5)
+    features[25:] += 0.5
+    expert = resume(adapt(CellGaussian(**options), features[:20]), features[20:33])
+    expert = resume(expert, features[33:])
+    whole = adapt(CellGaussian(**options), features)
+    asked = draw_features(7, 6, 8, 5, seed=1)
+    found, expected = (np.asarray(each({"z_mean": tf.constant(asked)})) for each in (expert, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_array_equal(expert.count, whole.count)
+
+
+def test_digits_suffice_to_go_on_where_variances_differ_much_and_images_are_few():
+    features = draw_features(12, 4, 4, 32) * np.geomspace(1e-3, 1e3, 32).astype("float32")
+    expert = resume(adapt(CellGaussian(), features[:6]), features[6:])
+    found, expected = (
+        distances(each, features) for each in (expert, adapt(CellGaussian(), features))
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-3)

@@ -387,3 +387,43 @@ def test_a_memory_takes_over_what_others_have_gathered():
 def test_a_share_outside_its_range_is_refused(whiten):
     with pytest.raises(InputError, match="`whiten`"):
         CellMemory(whiten=whiten)
+
+
+def resume(expert, features):
+    """Feeds further features to a memory that has only its stored cells."""
+    further = adapt(CellMemory.from_config(expert.get_config()), features)
+    expert.forget()
+    expert.recall()
+    expert.absorb(further)
+    expert.finish(0)
+    expert.forget()
+    return expert
+
+
+def test_a_memory_with_room_goes_on_as_if_it_had_seen_all_images_at_once():
+    features = draw_features(12)
+    memory, whole = adapt(keep_all(), features[:7]), adapt(keep_all(), features)
+    found = distances(resume(memory, features[7:]), features + 0.3) * float(memory.unit)
+    expected = distances(whole, features + 0.3) * float(whole.unit)
+    np.testing.assert_allclose(found, expected, atol=4e-3)  # stored cells are float16
+    assert float(memory.seen) == float(memory.count) == 12 * 3 * 4
+
+
+def test_a_full_memory_keeps_cells_of_former_and_further_images_in_proportion():
+    features = draw_features(100)
+    memory = adapt(keep_all(capacity=300, max_channels=3, whiten=0.1), features[:75])
+    before = np.asarray(memory.cells)[:300]
+    mean, directions = np.asarray(memory.mean).copy(), np.asarray(memory.directions).copy()
+    resume(memory, features[75:])
+    after = np.asarray(memory.cells)[:300]
+    kept = len({tuple(cell) for cell in before} & {tuple(cell) for cell in after})
+    assert 195 < kept < 255  # 225 are expected, with a deviation of 6
+    assert float(memory.seen) == 100 * 3 * 4
+    np.testing.assert_array_equal(memory.mean, mean)
+    np.testing.assert_array_equal(memory.directions, directions)
+
+
+def test_a_choice_that_is_no_random_sample_cannot_go_on():
+    memory = adapt(keep_all(coreset="k_center"), draw_features())
+    with pytest.raises(InputError, match="no random sample"):
+        memory.recall()

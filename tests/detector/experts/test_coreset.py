@@ -86,3 +86,29 @@ def test_repeated_points_are_chosen_once():
     points = np.repeat(np.array([[3.0, 1.0], [9.0, 7.0], [3.0, 2.0]]), 5, axis=0) + 1000.0
     assert sorted(greedy_k_center(points, 10).tolist()) == [0, 5, 10]
     assert greedy_k_center(np.empty((0, 4)), 3).tolist() == []
+
+
+def test_a_sample_is_displaced_by_other_cells_in_proportion_to_the_streams():
+    kept = []
+    for seed in range(200):
+        former = CellReservoir(100, (seed, 1))
+        former.begin_with(numbered(100), 300)
+        further = CellReservoir(100, seed)
+        further.add(numbered(100) + 1000)
+        former.merge(further)
+        assert former.seen == 400
+        kept.append((former.sample()[:, 0] < 1000).sum())
+    # Hypergeometric: 100 of 400, of which 300 are former; deviation 3.75.
+    assert np.mean(kept) == pytest.approx(75, abs=1.0)
+    assert 3.0 < np.std(kept) < 4.6
+
+
+def test_a_stream_that_was_kept_whole_is_whole_again():
+    former = CellReservoir(50)
+    former.begin_with(numbered(20), 20)
+    further = CellReservoir(50, 1)
+    further.add(numbered(30) + 1000)
+    further.change(lambda cells: cells + 1)
+    former.merge(further)
+    expected = [*numbered(20)[:, 0], *(numbered(30)[:, 0] + 1001)]
+    assert sorted(former.sample()[:, 0]) == sorted(expected)
