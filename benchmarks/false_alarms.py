@@ -85,9 +85,10 @@ def measure(images, groups, row):
 
 def fit_crosswise(images, own, used, row):
     detector = new_detector(images)
-    return detector, detector.adapt_crosswise(
+    detector.adapt_crosswise(
         images[used], own[used], false_alarm_rate=row["rate"], batch_size=16, verbose=0
     )
+    return detector, detector.calibration_summary()
 
 
 def fit_parts(images, groups, own, rest, generator, row):

@@ -16,6 +16,7 @@ from kerasad.cli_options import (
     CONFIG_OPTION,
     FOLDER,
     FOLDER_OPTIONS,
+    INSPECT_OPTIONS,
     MASK_OPTION,
     SEARCHED_MODEL,
     given,
@@ -287,9 +288,7 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
 @main.command()
 @click.argument("data")
 @click.option("--output", default="contact_sheet.png", show_default=True, help="PNG file.")
-@section_options(
-    DataConfig, "good", "bad", "masks", "group_by", "mask_foreground", "max_value", "pixel_limit"
-)
+@INSPECT_OPTIONS
 def inspect_data(data: str, output: str, **options: Any) -> None:
     """Show what would be read from DATA, as what; write a contact sheet of it."""
     from kerasad.runs import inspect_data as inspecting

@@ -85,6 +85,10 @@ def _join(values: tuple) -> str:
 
 
 FOLDER_OPTIONS = section_options(DataConfig, "good", "bad", "masks")
+INSPECT_OPTIONS = section_options(
+    DataConfig,
+    *("good", "bad", "masks", "exclude", "group_by", "mask_foreground", "max_value", "pixel_limit"),
+)
 MASK_OPTION = click.option(
     "--mask-foreground",
     help="Which pixels of a mask are defects, as for `train`. [default: what the run says]",

@@ -20,6 +20,9 @@ from kerasad.metrics.summaries import DefectGroups
 from kerasad.metrics.table import Metrics, format_metrics_table, write_metrics
 from kerasad.models.health import NOT_CALIBRATED
 
+_STATED = ("requested", "expected", "guaranteed", "interval_95")
+"""What a calibration says of a rate."""
+
 __all__ = ["evaluate", "format_metrics_table", "write_metrics"]
 
 GOOD = "good"
@@ -244,9 +247,9 @@ class _Decisions:
         values = {measure.name: float(metric.result()) for measure, metric in self.metrics.items()}
         reasons = {measure.name: self._reason(measure.kind) for measure in self.metrics}
         good, passed = float(self.decision.negatives), float(self.decision.true_negatives)
+        stated = self.summary["false_alarm_rate"]
         rates = {
-            "requested": self.summary["false_alarm_rate"]["requested"],
-            "guaranteed": self.summary["false_alarm_rate"]["guaranteed"],
+            **{name: stated[name] for name in _STATED},
             "observed": (good - passed) / good if good else None,
         }
         unstated = self.summary.get("note") or "the calibration states none"
@@ -291,7 +294,7 @@ class _Decisions:
                 notes[f"needs_review.{name}"] = f"no {name} test image"
         passed, good = float(review.true_negatives), float(review.negatives)
         observed = 1.0 - passed / good if good else None
-        rates = {name: rates[name] for name in ("requested", "guaranteed")}
+        rates = {name: rates[name] for name in _STATED}
         return {"review_rate": {**rates, "observed": observed}, "needs_review": shares}
 
 

@@ -54,14 +54,16 @@ class FakeDetector:
     def calibration_summary(self):
         band = {}
         if self.review_threshold is not None:
-            rates = {"requested": 0.2, "guaranteed": 0.19, "interval_95": None}
+            rates = {"requested": 0.2, "expected": 0.19, "guaranteed": 0.19}
+            rates["interval_95"] = [0.1, 0.3]
             band = {"review_rate": rates, "review_threshold": self.review_threshold}
         return {
             **band,
             "false_alarm_rate": {
                 "requested": 0.05,
+                "expected": 0.0476,
                 "guaranteed": self.guaranteed,
-                "interval_95": None,
+                "interval_95": [0.0116, 0.1068],
             },
             "note": self.note,
         }
@@ -126,7 +128,9 @@ def test_image_metrics_use_every_image(photos, metrics):
     assert metrics["balanced_accuracy"] == pytest.approx((hits + 1 - alarms) / 2)
     assert metrics["false_alarm_rate"] == {
         "requested": 0.05,
+        "expected": 0.0476,
         "guaranteed": 0.0476,
+        "interval_95": [0.0116, 0.1068],
         "observed": pytest.approx(alarms),
     }
 
@@ -340,6 +344,13 @@ def test_table_of_good_images_alone_is_short_and_whole(photos):
     assert "NaN" not in text
 
 
+def test_the_table_tells_the_interval_of_the_true_rate(photos, metrics):
+    lines = format_metrics_table(metrics).splitlines()
+    assert any(line.split()[1:] == ["interval_95", "1.2", "to", "10.7", "%"] for line in lines)
+    expected = evaluate(FakeDetector(guaranteed=None, note="crosswise"), photos.dataset())
+    assert "about 1.2 to 10.7 %" in format_metrics_table(expected)
+
+
 def test_a_review_band_is_measured_on_good_and_on_defective_images(photos, metrics):
     assert metrics["review_rate"] is metrics["needs_review"] is None
     assert "--review-rate" in metrics["notes"]["review_rate"]
@@ -351,7 +362,9 @@ def test_a_review_band_is_measured_on_good_and_on_defective_images(photos, metri
     assert found["needs_review"]["defective"] == pytest.approx(in_band[~good].mean())
     assert found["review_rate"] == {
         "requested": 0.2,
+        "expected": 0.19,
         "guaranteed": 0.19,
+        "interval_95": [0.1, 0.3],
         "observed": pytest.approx(np.mean(scores[good] > 1.8)),
     }
     assert found["review_threshold"] == 1.8

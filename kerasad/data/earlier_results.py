@@ -16,6 +16,9 @@ OVERLAY = "_overlay.png"
 """The name of every overlay ends like this; a list that names anything else is not believed."""
 WORK = ".predictions.partial"
 """In the folder of a prediction: where a prediction keeps its results until all are there."""
+UNUSUAL = "unusual"
+"""In a RUN: the folder of pictures of the good photos that its training tells to look at."""
+_OF_RUN = "detector.keras"
 
 
 def read_overlays(path: Path) -> set[PurePosixPath]:
@@ -95,6 +98,13 @@ class EarlierResults:
 def is_named_like_overlay(path: Path) -> bool:
     """Returns whether a name is that of an overlay, in whatever format."""
     return path.stem.casefold().endswith(Path(OVERLAY).stem)
+
+
+def is_picture_of_run(path: Path) -> bool:
+    """Returns whether `kerasad train` has written a picture into its RUN."""
+    folder = path.parent
+    is_there = folder.name == UNUSUAL and (folder.parent / _OF_RUN).is_file()
+    return is_there and is_named_like_overlay(path)
 
 
 def name_key(path: PurePosixPath) -> str:

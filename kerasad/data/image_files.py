@@ -257,7 +257,7 @@ def read_record(
         brightest = int(pixels.max()) if pixels.dtype == np.uint16 else None
     return ImageRecord(
         path=str(path),
-        relative_path=_relative_path(path, path.parent if root is None else Path(root)),
+        relative_path=relative_path(path, path.parent if root is None else Path(root)),
         label=0,
         defect="good",
         height=header.height,
@@ -287,7 +287,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
-def _relative_path(path: Path, root: Path) -> str:
+def relative_path(path: Path, root: Path) -> str:
     """Returns a path below a folder; a list may name images elsewhere, with `..` or in full."""
     try:
         return Path(os.path.relpath(path, root)).as_posix()

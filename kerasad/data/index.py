@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from kerasad.data.decoding import Decoding
+from kerasad.data.exclusion import find_excluded, without_excluded
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
 from kerasad.data.masks import attach_masks, refuse_marked
 from kerasad.data.photos import list_defective
 from kerasad.data.problems import Problem
+from kerasad.data.remarks import remark_contradictions, remark_white_level
 from kerasad.data.twins import examine_twins
 from kerasad.errors import InputError, check_choice
 
@@ -36,6 +38,7 @@ class CategoryIndex:
         problems: tuple of `Problem`. What was left out, and other remarks.
         unlabelled: tuple of str. Paths of images without a label; they are not read.
         grouped_by: str or None. What has grouped the good images, see `group_images`.
+        excluded: tuple of str. Relative paths of the good files that the user has left out.
     """
 
     name: str
@@ -46,6 +49,7 @@ class CategoryIndex:
     problems: tuple[Problem, ...]
     unlabelled: tuple[str, ...] = ()
     grouped_by: str | None = None
+    excluded: tuple[str, ...] = ()
 
     def without_test(self, hashes: Iterable[str]) -> "CategoryIndex":
         """Returns the index without the test images that have these content hashes."""
@@ -86,6 +90,7 @@ def read_category(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     for_test: bool = False,
 ) -> CategoryIndex:
     """Reads the images of one category, in any layout of `kerasad.data.layouts`.
@@ -108,6 +113,7 @@ def read_category(
             ones are named, nothing else is read whose name is not certain.
         bad: Folders of defective images.
         masks: Folders of masks.
+        exclude: Good files to leave out, see `find_excluded`; so are files of the same content.
         for_test: bool. Whether test images are wanted and good ones may be missing. A folder that
             is itself called like a defect is then read as defective. Defaults to `False`.
 
@@ -123,15 +129,18 @@ def read_category(
     reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
     layout, found = find_images(root, reader, Named(good, bad, masks), for_test)
     images = _usable(found, root, reader)
+    excluded = find_excluded(exclude, images, reader)
+    images = [image for image in images if image.path not in excluded]
     refuse_marked(images, reader)
     if not root.is_file():
         examine_twins(images, reader)
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
     training = [record for record in records if not (record.label or record.part == "test")]
+    training = without_excluded(training, excluded, reader)
     usable = _for_training(training, test, reader)
-    _report_contradictions(test, reader)
-    _report_white_level(training, root, reader)
+    remark_contradictions(test, reader)
+    remark_white_level(training, root, reader)
     if not usable and not (for_test and test):
         reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
         remedy = "name the folder of good images with `good`"
@@ -149,6 +158,7 @@ def read_category(
         tuple(test),
         tuple(reader.problems),
         tuple(str(image.path) for image in found if image.defect is None),
+        excluded=tuple(sorted(excluded.values())),
     )
 
 
@@ -316,32 +326,3 @@ def _for_training(good, test, reader):
         else:
             kept.append(record)
     return kept
-
-
-def _report_contradictions(test, reader):
-    first = {}
-    for record in test:
-        other = first.setdefault(record.content_hash, record)
-        if other.label != record.label:
-            message = f"the same image is also in the test set as {other.relative_path}."
-            reader.remark(record, message)
-
-
-def _report_white_level(good, folder, reader):
-    """A 12-bit camera's images look nearly black if 65535 is taken for white."""
-    brightest = max((record.brightest for record in good if record.brightest), default=None)
-    max_value = reader.decoding.max_value
-    if brightest is None:
-        return
-    in_16_bits = all(record.bits == 16 for record in good if record.brightest)
-    if max_value is None and brightest <= 16383 and in_16_bits:
-        white = next(white for white in (1023, 4095, 16383) if brightest <= white)
-        message = (
-            f"16-bit images reach only {brightest} of 65535 and are nearly black; if the camera's "
-            f"white is {white}, set `max_value` to {white}."
-        )
-        reader.remark(folder, message)
-    elif brightest > reader.decoding.white:
-        deep = "images of more than 8 bits"
-        message = f"values up to {brightest} in {deep} are cut off at {max_value} (`max_value`)."
-        reader.remark(folder, message)

@@ -51,6 +51,7 @@ def load_category(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     group_by: str = AUTO,
     find_copies: FindCopies | None = None,
     crosswise: bool = False,
@@ -79,6 +80,8 @@ def load_category(
         good: Folders of good images, whatever their names say, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
+        exclude: Good files that neither train nor calibrate: paths below `data` or the working
+            folder, or ends of paths that only one good image has.
         group_by: str. Which images belong together, such as photos of one scene: `"auto"`,
             `"folder"`, `"none"` or a regular expression, see `kerasad.data.grouping.group_images`.
             A group stays in one part, and counts once in the calibration. Ignored if a split is
@@ -101,7 +104,8 @@ def load_category(
     if labelled is not None and labelled_share is not None:
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
     compile_pattern(group_by)
-    index = read_category(data, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks)
+    reading = {"on_bad": on_bad, "decoding": decoding, "exclude": exclude}
+    index = read_category(data, good=good, bad=bad, masks=masks, **reading)
     geometry = plan_geometry(index.good, image_size)
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     if not isinstance(split, (str, os.PathLike)):
@@ -272,6 +276,7 @@ def load_good_images(
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     group_by: str = NONE,
     find_copies: FindCopies | None = None,
     known: Container[str] = (),
@@ -289,6 +294,7 @@ def load_good_images(
         good: Folders of good images in one folder, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
+        exclude: Good files of one folder to leave out, see `load_category`.
         group_by: Which images belong together, see `load_category`. Defaults to `"none"`.
         find_copies: See `load_category`.
         known: Content hashes of images to leave out.
@@ -302,9 +308,8 @@ def load_good_images(
     """
     index = None
     if isinstance(paths, (str, os.PathLike)) and _is_data_set(Path(paths).expanduser()):
-        index = read_category(
-            paths, on_bad=on_bad, decoding=decoding, good=good, bad=bad, masks=masks
-        )
+        reading = {"on_bad": on_bad, "decoding": decoding, "exclude": exclude}
+        index = read_category(paths, good=good, bad=bad, masks=masks, **reading)
         records, problems = index.good, index.problems
     else:
         records, problems = read_images(paths, on_bad=on_bad, decoding=decoding)

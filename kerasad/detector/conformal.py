@@ -1,7 +1,9 @@
 """A threshold with a stated false-alarm rate, from scores of good images alone."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -115,6 +117,24 @@ def describe_groups(rule: ConformalRule, num_images: int) -> str:
             return f"{cannot} expected, {least:.1%} is."
         return f"{cannot} promised, {least:.1%} can."
     return f"{text}: each scene counts once, by its largest score."
+
+
+def describe_rate(rate: Mapping[str, Any]) -> str:
+    """Returns what is known of a rate, in words: what holds on average, and its 95 % interval.
+
+    Args:
+        rate: mapping of `requested`, `expected`, `guaranteed` and `interval_95`, as in a summary
+            of a calibration.
+    """
+    text = f"requested {rate['requested']:.1%}, "
+    if rate["expected"] is None:
+        return text + "guaranteed nothing"
+    low, high = rate["interval_95"]
+    if rate["guaranteed"] is None:
+        text += f"expected {rate['expected']:.1%}, guaranteed nothing; the true rate lies in about "
+    else:
+        text += f"guaranteed {rate['guaranteed']:.1%}; the true rate lies in "
+    return text + f"{low:.1%} to {high:.1%} (95 % interval)"
 
 
 def check_rate(rate: float, argument: str = "false_alarm_rate") -> None:

@@ -13,6 +13,7 @@ from kerasad.detector.descriptors import describe_sums, sum_cells
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
 from kerasad.detector.map_calibration import build_map_calibration
+from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError, check_whole
 from kerasad.tracing import compiled
 
@@ -59,7 +60,7 @@ def fold_by_group(groups: np.ndarray, folds: int = 5) -> np.ndarray:
 
 def fit_crosswise(
     detector, images: Batches, groups=None, folds: int = 5, rates=(0.05, None), verbose: int = 0
-) -> None:
+) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
 
     For each fold, further experts learn from the images of the other folds. They make the maps of
@@ -76,6 +77,9 @@ def fit_crosswise(
         rates: false-alarm rate and review rate, see `conformal_rules`.
         verbose: 0 or 1.
 
+    Returns:
+        `LeftOutScores` of the images that set scales and thresholds.
+
     Raises:
         InputError: If the detector cuts tiles, a rate is out of range, there are fewer than two
             groups, or not as many images as `groups`.
@@ -84,7 +88,7 @@ def fit_crosswise(
     _, score_weights = prior_weights([expert.degrees for expert in detector.experts])
     detector.score_weights.assign(score_weights.astype("float32"))
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
-    _fit(detector, images, groups, folds, rates, verbose)
+    return _compare(detector, _fit(detector, images, groups, folds, rates, verbose))
 
 
 def update_crosswise(
@@ -125,7 +129,10 @@ def _check(detector, images, groups, rates):
 
 
 def _fit(detector, images, groups, folds, rates, verbose, resume=False):
-    """Fits experts and scales, anew or from where they are, and sets thresholds."""
+    """Fits experts and scales, anew or from where they are, and sets thresholds.
+
+    Returns the `_LeftOutMaps` that set them.
+    """
     fold_of = fold_by_group(groups, folds)
     experts = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume)
     left_out = _read_left_out(detector, images, experts, fold_of, verbose)
@@ -143,6 +150,7 @@ def _fit(detector, images, groups, folds, rates, verbose, resume=False):
         num_images=len(kept),
     )
     detector.descriptors.keep(left_out.descriptors)
+    return left_out
 
 
 @dataclass
@@ -227,3 +235,22 @@ def _score_left_out(detector, left_out, fold_of, former):
             scores[rows], peaks[rows] = np.asarray(score), map_peaks(anomaly_map, valid)
             start += len(maps)
     return scores, peaks
+
+
+def _compare(detector, left_out):
+    """Returns `LeftOutScores`: all images on the detector's own scales.
+
+    Scales of the other folds are wide where a defect is in one of these, and would make the images
+    that share its fold look unusual.
+    """
+    combine = compiled(
+        lambda maps, valid: detector.combine(detector.map_calibration, maps, valid),
+        reduce_retracing=True,
+    )
+    score = compiled(lambda maps, valid: combine(maps, valid)[1], reduce_retracing=True)
+    every = np.arange(len(left_out.maps))
+    scores = [np.asarray(score(*batch)) for batch in left_out.select(every)]
+    scores = np.concatenate(scores)
+    shown = most_unusual(scores)
+    batches = [combine(*batch)[0] for batch in left_out.select(shown)]
+    return LeftOutScores(scores, dict(zip(shown, np.concatenate(batches), strict=True)))

@@ -14,6 +14,7 @@ from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import fuse
 from kerasad.detector.map_calibration import MapCalibration
+from kerasad.detector.unusual import LeftOutScores
 
 
 class LearningModel(DecidingModel):
@@ -95,7 +96,7 @@ class LearningModel(DecidingModel):
         review_rate: float | None = None,
         batch_size: int = 32,
         verbose: int = 1,
-    ) -> dict:
+    ) -> LeftOutScores:
         """Fits the experts to all good images and calibrates with scores of images left out.
 
         It is for models that have not been trained on the images, see `fit_crosswise`.
@@ -108,12 +109,13 @@ class LearningModel(DecidingModel):
             false_alarm_rate, review_rate, batch_size, verbose: as in `calibrate`.
 
         Returns:
-            summary: dict, see `calibration_summary`. `guaranteed` is None: the rate is expected.
+            `LeftOutScores`: the score of each image by statistics that have not seen it. In
+            `calibration_summary`, `guaranteed` is None: the rate is expected.
 
         Raises:
             InputError: As of `calibrate`, or if the detector cuts tiles or groups are too few.
         """
-        fit_crosswise(
+        left_out = fit_crosswise(
             self,
             as_batches(images, "images", batch_size),
             groups,
@@ -122,7 +124,7 @@ class LearningModel(DecidingModel):
             verbose,
         )
         self.provenance = Provenance()
-        return self.calibration_summary()
+        return left_out
 
     def update_crosswise(
         self,

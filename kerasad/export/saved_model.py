@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
+from kerasad.detector.conformal import describe_rate
 from kerasad.errors import check_at_least
 from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
@@ -164,6 +165,7 @@ def make_model_card(
         "pixel_threshold": summary["pixel_threshold"],
         "false_alarm_rate": summary["false_alarm_rate"],
         "review_rate": summary["review_rate"],
+        "rates_in_words": describe_rates(summary),
         "num_calibration_images": summary["num_images"],
         "calibration_note": summary["note"],
         "experts": summary["experts"],
@@ -189,6 +191,16 @@ def describe_parity(version: Path) -> str:
         f"Compared on {counts['files']} images ({parity['compared_on']}), the same with synthetic "
         f"defects and {counts['encodings']} odd encodings: the maps differ by at most "
         f"{max(found):.1e} (allowed: {parity['tolerance'] * parity['map_scale']:.1e})."
+    )
+
+
+def describe_rates(summary: dict[str, Any]) -> str:
+    """Returns what is known of the rates of a calibration, in a sentence or two."""
+    names = {"false_alarm_rate": "False-alarm rate", "review_rate": "Review rate"}
+    return " ".join(
+        f"{title}: {describe_rate(summary[name])}."
+        for name, title in names.items()
+        if summary[name] is not None
     )
 
 

@@ -63,8 +63,9 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
         rates = metrics.get(kind)
         if rates is None and kind == "review_rate":  # most runs have no band
             continue
-        for name in ("requested", "guaranteed", "observed"):
-            value = _percent((rates or {}).get(name))
+        rates = rates or {}
+        for name in ("requested", "expected", "guaranteed", "interval_95", "observed"):
+            value = format_interval(rates) if name == "interval_95" else _percent(rates.get(name))
             rows.append((f"{kind} {name}", value, notes.get(f"{kind}.{name}", "")))
     for name, share in (metrics.get("needs_review") or {}).items():
         row = (f"needs_review {name}", _percent(share), notes.get(f"needs_review.{name}", ""))
@@ -83,6 +84,19 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
     if vanished := metrics.get("vanished_regions"):
         lines += ["", f"Regions of masks that vanished when resized: {vanished}"]
     return "\n".join(lines)
+
+
+def format_interval(rates: Mapping[str, Any]) -> str:
+    """Returns the 95 % interval of the true rate, "about" where no rate is guaranteed.
+
+    Args:
+        rates: mapping of `guaranteed` and `interval_95`, as in `metrics.json`.
+    """
+    if rates.get("interval_95") is None:
+        return "-"
+    low, high = (100.0 * end for end in rates["interval_95"])
+    about = "about " if rates.get("guaranteed") is None else ""
+    return f"{about}{low:.1f} to {high:.1f} %"
 
 
 def _headline(metrics) -> str:

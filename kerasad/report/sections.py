@@ -11,6 +11,7 @@ import numpy as np
 from kerasad.errors import InputError
 from kerasad.metrics.curves import pro_curve, roc_curve
 from kerasad.metrics.registry import MEASURES, Measure, headline_measures, quality_measures
+from kerasad.metrics.table import format_interval
 from kerasad.overlay import (
     ColourScale,
     draw_colours,
@@ -89,7 +90,11 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
         "needs_review": "to be reviewed, {} images",
     }.items():
         rates = metrics.get(key) or {}
-        rows += [(text.format(name), _percent(rate)) for name, rate in rates.items()]
+        for name, rate in rates.items():
+            if name == "interval_95":
+                rows.append((text.format("95 % interval"), format_interval(rates)))
+            else:
+                rows.append((text.format(name), _percent(rate)))
     rows += [(title, _show(metrics.get(name))) for name, title in _OTHER_NUMBERS.items()]
     costs = [measure for measure in MEASURES.values() if measure.kind == "cost"]
     rows += [_measure_row(measure, metrics) for measure in costs if measure.name in metrics]

@@ -10,6 +10,7 @@ from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.split import LABELLED, PARTS, number_groups
 from kerasad.data.tables import format_good_table
 from kerasad.detector import AnomalyDetector
+from kerasad.detector.conformal import describe_rate
 from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
 from kerasad.runs.folder import lock_run
@@ -152,7 +153,7 @@ def describe_surprise(scores: np.ndarray, threshold: float, rate: float) -> str 
 
 
 def describe_calibration(summary: dict[str, Any]) -> str:
-    """Returns the thresholds and what they guarantee, in a sentence or two.
+    """Returns the thresholds, what they guarantee and where the true rates lie, in a sentence each.
 
     Args:
         summary: dict, the content of `calibration.json`.
@@ -161,19 +162,14 @@ def describe_calibration(summary: dict[str, Any]) -> str:
     scenes = f" of about {groups} scene{'s' * (groups > 1)}" if groups < count else ""
     text = (
         f"{count} images{scenes}: threshold {summary['threshold']:.4g}, false-alarm rate "
-        f"{_describe_rate(summary['false_alarm_rate'])}."
+        f"{describe_rate(summary['false_alarm_rate'])}."
     )
     if summary["review_rate"] is not None:
         text += (
             f" To be looked at above {summary['review_threshold']:.4g}, review rate "
-            f"{_describe_rate(summary['review_rate'])}."
+            f"{describe_rate(summary['review_rate'])}."
         )
     return text
-
-
-def _describe_rate(rate: dict[str, Any]) -> str:
-    promise = "nothing" if rate["guaranteed"] is None else f"{rate['guaranteed']:.1%}"
-    return f"requested {rate['requested']:.1%}, guaranteed {promise}"
 
 
 def load_new_images(

@@ -50,23 +50,35 @@ def _with_enough_digits(values: Sequence[float]) -> list[str]:
 
 
 def encode_with_caption(picture: np.ndarray, prediction: Mapping[str, Any]) -> bytes:
-    """Returns a PNG file: the picture as it is, and a strip below it with the caption.
+    """Returns a PNG file: the picture as it is, and a strip below it with the decision.
+
+    Args:
+        picture: uint8 array (height, width, 3).
+        prediction: See `describe`.
+    """
+    return encode_with_strip(picture, describe(prediction), COLOURS[prediction["decision"]])
+
+
+def encode_with_strip(
+    picture: np.ndarray, parts: Sequence[str], colours: tuple[tuple, tuple]
+) -> bytes:
+    """Returns a PNG file: the picture as it is, and a strip below it with a text.
 
     The strip has as many lines as the width of the picture asks for. A picture that is narrower
     than a word stands at the left of a wider file. The text is also in the file's `Description`.
 
     Args:
         picture: uint8 array (height, width, 3).
-        prediction: See `describe`.
+        parts: The parts of the text, between which a line may end.
+        colours: Those of the strip and of its text, red, green and blue.
     """
-    parts = describe(prediction)
     font = ImageFont.load_default(FONT_SIZE)
     height, width = picture.shape[:2]
     lines = _break_lines(parts, width - 2 * MARGIN, font)
     line_height = sum(font.getmetrics())
     strip = len(lines) * line_height + 2 * MARGIN
     widest = max(round(font.getlength(line)) for line in lines) + 2 * MARGIN
-    background, colour = COLOURS[prediction["decision"]]
+    background, colour = colours
     canvas = Image.new("RGB", (max(width, widest), height + strip), BESIDE)
     canvas.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(canvas)

@@ -14,7 +14,7 @@ from kerasad.export import export_saved_model
 from kerasad.export.sendable import count_unsendable
 from kerasad.runs.run import Run, check_provenance
 from kerasad.training.config import DataConfig
-from kerasad.training.locations import resolve_data
+from kerasad.training.locations import resolve_data, with_data
 
 
 def export_run(
@@ -91,7 +91,7 @@ def comparison_images(
             raise InputError(f"{data} has no usable image to compare on. {reason}")
         return records, f"images of {Path(data).name}"
     try:
-        good = read_category(resolve_data(reading.path), **reading.reading).good
+        good = read_category(resolve_data(reading.path), **with_data(reading).reading).good
     except InputError:
         return (), ""
     for parts in (("calibration",), ("train", "validation")):

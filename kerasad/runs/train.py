@@ -8,15 +8,18 @@ from pathlib import Path
 import keras
 
 from kerasad.data.category import Category
+from kerasad.data.earlier_results import UNUSUAL
+from kerasad.runs.calibrate import describe_calibration
 from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run
 from kerasad.runs.run import Run, open_run, save_detector
+from kerasad.runs.unusual import draw_unusual
 from kerasad.training.building import (
     build_model,
     calibrates_crosswise,
     check_before_training,
     choose_epochs,
     compile_model,
-    make_detector,
+    make_scored_detector,
     open_category,
     with_served_limit,
 )
@@ -63,6 +66,8 @@ def train_run(
         if model.remark:
             echo(model.remark)
         data = with_served_limit(config.data, category)
+        # As they are called in the data, whatever folder the next command is called in.
+        data = dataclasses.replace(data, exclude=category.index.excluded)
         config = with_full_paths(RunConfig(data, resolved, settings))
         config.write(work / CONFIG)
         with category.name_bad_files():
@@ -76,9 +81,15 @@ def train_run(
                 compile_model(model, settings, epochs * category.steps_per_epoch)
                 fit(model, category, epochs, settings.seed, work / HISTORY, verbose)
             model.save(work / MODEL)
-            detector = make_detector(model, category, config, verbose)
+            detector, left_out = make_scored_detector(model, category, config, verbose)
         summary = save_detector(detector, work)
+        unusual = None
+        if left_out is not None:
+            unusual = draw_unusual(left_out, detector, category, work / UNUSUAL)
     run = open_run(output)
+    if unusual:
+        echo(f"{unusual}\nOverlays: {run.path / UNUSUAL}")
+    echo(describe_calibration(summary))
     if summary["note"]:
         echo(f"Note: {summary['note']}")
     echo(f"The run is in {run.path}. Next: {_next_command(run, category)}")

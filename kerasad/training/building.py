@@ -14,6 +14,7 @@ from kerasad.data.split import number_groups
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.conformal import conformal_rules
 from kerasad.detector.tiling import TileGrid
+from kerasad.detector.unusual import LeftOutScores
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
@@ -144,8 +145,16 @@ def make_detector(
     model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
 ) -> AnomalyDetector:
     """Returns the calibrated detector of a trained model of a recipe."""
+    return make_scored_detector(model, category, config, verbose)[0]
+
+
+def make_scored_detector(
+    model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
+) -> tuple[AnomalyDetector, LeftOutScores | None]:
+    """Returns the detector, and the scores of `category.split.train` if it calibrates crosswise."""
     experts, overlap = find_recipe(config.model.name).make_experts, config.data.overlap
-    return fit_detector(model, category, config.training, verbose, experts=experts, overlap=overlap)
+    options = {"experts": experts, "overlap": overlap}
+    return _fit_and_score(model, category, config.training, verbose, options)
 
 
 def fit_detector(
@@ -165,6 +174,11 @@ def fit_detector(
         verbose: int. 0 hides the progress bars.
         **options: Further arguments of `AnomalyDetector`, such as `experts` and `overlap`.
     """
+    return _fit_and_score(model, category, settings, verbose, options)[0]
+
+
+def _fit_and_score(model, category, settings, verbose, options):
+    """Returns the detector, and `LeftOutScores` or None."""
     on_crops = category.split.calibration_on_crops  # with fewer than 5 good images
     detector = AnomalyDetector(
         model,
@@ -173,7 +187,7 @@ def fit_detector(
         **options,
     )
     if category.split.crosswise:
-        detector.adapt_crosswise(
+        left_out = detector.adapt_crosswise(
             category.train_in_order,
             number_groups(category.split.train),
             false_alarm_rate=settings.false_alarm_rate,
@@ -181,7 +195,7 @@ def fit_detector(
             verbose=verbose,
         )
         detector.record_images(Provenance.from_split(category.split, category.labelled))
-        return detector
+        return detector, left_out
     detector.adapt(
         category.train_for_experts,
         category.validation,
@@ -200,4 +214,4 @@ def fit_detector(
         verbose=verbose,
     )
     detector.record_images(Provenance.from_split(category.split, category.labelled))
-    return detector
+    return detector, None

@@ -101,6 +101,9 @@ class DataConfig(Checked):
     )
     bad: tuple[str, ...] = setting((), "Folder of defective images; may be repeated.")
     masks: tuple[str, ...] = setting((), "Folder of masks; may be repeated.")
+    exclude: tuple[str, ...] = setting(
+        (), "Good FILE that neither trains nor calibrates; may be repeated."
+    )
     group_by: str = setting(
         "auto",
         "Good images that belong together, such as photos of one scene: folder, none, or a pattern "
@@ -115,7 +118,12 @@ class DataConfig(Checked):
     @property
     def reading(self) -> dict[str, Any]:
         """What `read_category` has to know beside the path."""
-        return {"on_bad": self.on_bad, "decoding": self.decoding, **self.folders}
+        return {
+            "on_bad": self.on_bad,
+            "decoding": self.decoding,
+            "exclude": self.exclude,
+            **self.folders,
+        }
 
     @property
     def folders(self) -> dict[str, tuple[str, ...]]:

@@ -47,7 +47,8 @@ def with_data(
     """Returns the settings of a run for other data.
 
     The folders that the user named for the training belong to its data; they count for no other,
-    and not if folders are named anew.
+    and not if folders are named anew. So do the files that were left out of it, as long as they are
+    there.
 
     Args:
         config: DataConfig. The data of the run.
@@ -64,7 +65,10 @@ def with_data(
     is_same = resolve_data(path).resolve() == resolve_data(config.path).resolve()
     if is_same and not any(named.values()):
         named = config.folders
+    root = _root(path)
+    exclude = [name for name in config.exclude if is_same and (root / name).exists()]
     groups = config.group_by if group_by is None else group_by
+    named["exclude"] = tuple(exclude)
     return dataclasses.replace(
         config, path=str(path), mask_foreground=rule, group_by=groups, **named
     )
@@ -109,6 +113,7 @@ def with_full_paths(config: RunConfig) -> RunConfig:
         config.data,
         path=full_path(config.data.path),
         labelled=None if config.data.labelled is None else full_path(config.data.labelled),
+        exclude=tuple(_fix(name, config.data.path) for name in config.data.exclude),
     )
     arguments = dict(config.model.arguments)
     for name in ("encoder_weights", "backbone_weights"):
@@ -121,3 +126,14 @@ def with_full_paths(config: RunConfig) -> RunConfig:
         arguments["backbone"] = full_path(backbone)
     model = dataclasses.replace(config.model, arguments=arguments)
     return dataclasses.replace(config, data=data, model=model)
+
+
+def _root(path: str) -> Path:
+    """Returns the folder that relative paths of images start from."""
+    data = resolve_data(path)
+    return data.parent if data.is_file() else data
+
+
+def _fix(name: str, path: str) -> str:
+    """Returns the name of an image so that it holds in any working folder."""
+    return name if (_root(path) / name).exists() else full_path(name)

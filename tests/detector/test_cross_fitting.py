@@ -26,8 +26,8 @@ def images(good_images):
 @pytest.fixture(scope="module")
 def crosswise(images, new_detector):
     detector = new_detector()
-    summary = detector.adapt_crosswise(images, folds=4, batch_size=7, verbose=0)
-    return detector, summary
+    detector.adapt_crosswise(images, folds=4, batch_size=7, verbose=0)
+    return detector, detector.calibration_summary()
 
 
 def test_folds_are_runs_of_whole_groups_by_hand():
@@ -102,7 +102,8 @@ def test_near_copies_in_one_group_are_left_out_together_and_count_once(images, n
     apart, together = new_detector(), new_detector()
     # Every second image is in another fold than its copy.
     apart.adapt_crosswise(np.concatenate([images[:10], images[:10]]), folds=2, verbose=0)
-    summary = together.adapt_crosswise(copies, np.arange(20) // 2, folds=2, verbose=0)
+    together.adapt_crosswise(copies, np.arange(20) // 2, folds=2, verbose=0)
+    summary = together.calibration_summary()
     assert (summary["num_images"], summary["num_groups"]) == (20, 10)
     scores = [np.median(each.decision.stored_scores()) for each in (apart, together)]
     assert scores[0] < scores[1]

@@ -29,6 +29,7 @@ def test_nothing_is_trained_and_this_is_said(statistics):
         "model.keras",
         "detector.keras",
         "calibration.json",
+        "unusual",
     }
     run = Run(path)
     assert run.config.training.epochs is None

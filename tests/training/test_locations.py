@@ -4,7 +4,7 @@ import pytest
 
 from kerasad.errors import InputError
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig
-from kerasad.training.locations import find_categories, full_path, with_full_paths
+from kerasad.training.locations import find_categories, full_path, with_data, with_full_paths
 
 
 @pytest.mark.parametrize("name", ["encoder_weights", "backbone_weights"])
@@ -79,3 +79,17 @@ def test_two_categories_of_one_name_are_refused(categories, tmp_path):
 def test_what_holds_no_category_is_refused(name, categories):
     with pytest.raises(InputError, match="neither one category"):
         find_categories([str(categories / name)])
+
+
+def test_a_file_that_is_left_out_is_so_of_its_own_data_as_long_as_it_is_there(
+    tmp_path, monkeypatch
+):
+    for name in ("data/1.png", "data/2.png", "other/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    config = DataConfig("data", exclude=("1.png", "gone.png", "data/2.png"))
+    fixed = with_full_paths(RunConfig(config)).data
+    assert fixed.exclude == ("1.png", "gone.png", str(tmp_path / "data/2.png"))
+    assert with_data(fixed).exclude == ("1.png", str(tmp_path / "data/2.png"))
+    assert with_data(fixed, "other").exclude == ()

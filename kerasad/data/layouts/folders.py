@@ -5,7 +5,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kerasad.data.earlier_results import PREDICTIONS, is_named_like_overlay
+from kerasad.data.earlier_results import (
+    PREDICTIONS,
+    is_named_like_overlay,
+    is_picture_of_run,
+)
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts.file_names import tell_apart
 from kerasad.data.layouts.names import (
@@ -244,9 +248,13 @@ class Walker:
         return sum(named.isdisjoint(path.parents) for path in images)
 
     def _has_images(self, folder: Path) -> bool:
-        """Returns whether there is an image inside, one of an unsupported type included."""
+        """Returns whether there is an image inside, one of an unsupported type included.
+
+        The pictures in a RUN are none: a RUN in the data is no reason to ask.
+        """
         silent = ImageReader(self.root)
-        return bool(silent.list_images(folder, recursive=True) or silent.problems)
+        images = silent.list_images(folder, recursive=True)
+        return bool(silent.problems) or not all(map(is_picture_of_run, images))
 
     def _says_quality(self, folder: Path) -> bool:
         """Returns whether names inside a folder say what is good, down through neutral names."""
