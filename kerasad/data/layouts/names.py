@@ -34,7 +34,8 @@ SPLITS = {Role.TRAIN: "train", Role.VALIDATION: "validation", Role.TEST: "test"}
 # A word in one line stands for itself; `*` adds its English plural.
 _WORDS = {
     Role.GOOD: """
-        good ok okay pass passed normal nominal negative negatives negativ io inordnung accept
+        good* ok* okay pass passes passed perfect acceptable qualified brauchbar sauber heil
+        ohnebefund 好的 хорошо normal nominal negative negatives negativ io inordnung accept
         accepted conforming conform conforme conformes conformi healthy flawless intact faultless
         notbad goodpart goodparts okpart okparts gut gute gutteil gutteile fehlerfrei ohnefehler
         keinefehler bon bons bonne bonnes sansdefaut bueno clean correct unbroken einwandfrei
@@ -45,7 +46,9 @@ _WORDS = {
         無缺陷 양품 정상 합격
     """,
     Role.BAD: """
-        bad nok notok nonok nonio notio ng nogood notgood ko fail failed failure* defect*
+        bad* nok* ngs fails imperfect unacceptable unqualified unbrauchbar verschmutzt kaputt
+        mitbefund wrong rotten 坏的 плохо
+        notok nonok nonio notio ng nogood notgood ko fail failed failure* defect*
         defective* def anomaly anomalies anomalie* anomalous anomal abnormal anormal abnormality
         abnormalities positive* positiv nio nichtinordnung reject* rejected faulty fault* broken
         damaged damage* scrap flaw* flawed nonconforming nonconform nonconformity notnormal
@@ -112,6 +115,12 @@ _WORDS = {
 
 # Names of two classes that leave open which one is good; "pos" may be a position.
 _OPPOSITES = (("0", "1"), ("true", "false"), ("yes", "no"), ("a", "b"), ("pos", "neg"), ("y", "n"))
+_OPPOSITES += (("1", "2"), ("g", "b"), ("p", "f"), ("t", "f"), ("p", "n"), ("id", "ood"))
+_OPPOSITES += (("benign", "malignant"), ("serie", "rucklaufer"), ("serie", "reklamation"))
+_DENIED = ("un", "in", "im", "ir", "il", "dis", "non", "not", "no", "n", "不", "无", "非")
+# "goodbottle" beside "badbottle": no word of the lexicon, but a hint.
+_BEGINNINGS = {"good": Role.GOOD, "bad": Role.BAD, "nok": Role.BAD, "defect": Role.BAD}
+_NO_BEGINNINGS = ("goodwill", "badge", "badger", "badminton")
 _CLASS = frozenset(("class", "klasse", "classe", "clase", "label", "category", "target"))
 _GRADES = frozenset(("grade", "ware", "wahl", "choice", "qualitat", "quality"))
 _FIRST_OF_CJK = "\u2e80"
@@ -194,11 +203,16 @@ def read_names(folders: Sequence[Path]) -> dict[Path, Meaning]:
 
 def opposite_names(names: Sequence[str]) -> bool:
     """Returns whether two names tell two classes, or several tell grades, but not what is good."""
-    words = [re.findall(r"[^\W_]+", fold(name)) for name in names]
+    words = [re.findall(r"[^\W\d_]+|\d+", fold(name)) for name in names]
     if len(words) > 1 and all(_GRADES.intersection(parts) for parts in words):
         return True
     pair = {"".join(word for word in parts if word not in _CLASS) for parts in words}
-    return len(words) == 2 and any(pair == set(opposites) for opposites in _OPPOSITES)
+    if len(words) != 2 or len(pair) != 2:
+        return False
+    short, long = sorted(pair, key=len)
+    if short and any(long == denial + short for denial in _DENIED):
+        return True
+    return any(pair == set(opposites) for opposites in _OPPOSITES)
 
 
 def common_words(names: Sequence[str]) -> set[str]:
@@ -226,6 +240,9 @@ def _hint(word: str) -> Role | None:
     if word in _ROLES:
         return _ROLES[word]
     if max(word) < _FIRST_OF_CJK:
+        for beginning, role in _BEGINNINGS.items():
+            if word.startswith(beginning) and not word.startswith(_NO_BEGINNINGS):
+                return role
         return None
     # Chinese and Japanese have no spaces; the longest word counts, since 不良品 ends in 良品.
     inside = [known for known in _ROLES if len(known) > 1 and not known.isascii() and known in word]

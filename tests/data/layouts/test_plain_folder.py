@@ -159,6 +159,8 @@ def test_masks_and_results_beside_photos_are_no_photos(draw, name, beside):
 @pytest.mark.parametrize(
     "pair",
     [("0", "1"), ("true", "false"), ("Yes", "No"), ("class_a", "class_b"), ("pos", "neg")]
+    + [("regular", "irregular"), ("complete", "incomplete"), ("class0", "class1"), ("g", "b")]
+    + [("P", "F"), ("ID", "OOD"), ("benign", "malignant"), ("Serie", "Reklamation")]
     + [("A-Ware", "B-Ware"), ("1. Wahl", "2. Wahl")],
 )
 def test_two_folders_named_like_two_classes_are_asked_about(draw, top, pair):
