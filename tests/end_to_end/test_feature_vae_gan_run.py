@@ -1,4 +1,4 @@
-"""The default model from the command's first step to the last, on small pictures."""
+"""The VAE-GAN on features from the command's first step to the last, on small pictures."""
 
 import json
 
@@ -21,17 +21,15 @@ SMALL = {"filters": 4, "latent_dim": 4, "embedding_dim": 8}
 def run(data, tmp_path_factory):
     config = RunConfig(
         DataConfig(str(data), image_size="64x64", batch_size=4),
-        ModelConfig(arguments=SMALL),
+        ModelConfig("feature_vae_gan", SMALL),
         TrainingConfig(epochs=1, false_alarm_rate=0.34, synthetic_defects=8),
     )
     return train_run(config, tmp_path_factory.mktemp("run") / "run", verbose=0, echo=lambda _: None)
 
 
-def test_the_default_is_the_model_on_pretrained_features(run):
+def test_what_is_left_open_is_written_as_it_was_used(run):
     config = run.config
-    assert config.model.name == "feature_vae_gan"
     assert config.model.arguments["backbone"] == "efficientnet_lite0"
-    # What the user left open is written as it was used.
     assert (config.training.learning_rate, config.training.decay) == (2e-3, "cosine")
 
 
