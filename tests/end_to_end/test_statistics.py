@@ -64,7 +64,7 @@ def test_every_verb_works_on_it(statistics, data, tmp_path):
 
 def test_an_update_is_a_new_run_that_knows_the_images_of_both(statistics, data, tmp_path):
     path, _ = statistics
-    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     for number in range(6):
         write_image(tmp_path / "new" / f"{number}.png", 800 + number)
     shutil.copy(data / "train/good/000.png", tmp_path / "new")  # the run knows it
@@ -75,7 +75,7 @@ def test_an_update_is_a_new_run_that_knows_the_images_of_both(statistics, data, 
     updated = Run(tmp_path / "updated")
     assert len(updated.provenance.images("train")) == len(Run(path).provenance.images("train")) + 6
     assert updated.load_detector().decision.num_images == 6
-    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
     must("evaluate", updated.path)
     assert updated.metrics["pixel_auroc"] > 0.8
     refused_words = ["--data", tmp_path / "new", "--output", tmp_path / "again"]
