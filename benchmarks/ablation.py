@@ -90,7 +90,7 @@ def measure(arguments, name, shared):
     with tempfile.TemporaryDirectory() as folder:
         fit(model, category, arguments.epochs, arguments.seed, Path(folder) / "h.csv", verbose=0)
     seconds = round(time.perf_counter() - started, 1)
-    detector = make_detector(model, category, config, verbose=0)
+    detector, _ = make_detector(model, category, config, verbose=0)
     metrics = evaluate(detector, category.test, records=category.index.test, verbose=0)
     row = {**shared, "variant": name, "train_seconds": seconds, **chosen(metrics)}
     row["fusion"] = {

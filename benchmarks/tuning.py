@@ -157,7 +157,7 @@ def measure(arguments, values, seed):
         num_defects=settings.synthetic_defects,
         seed=seed,
     )
-    detector = make_detector(model, category, config, verbose=0)
+    detector, _ = make_detector(model, category, config, verbose=0)
     metrics = evaluate(detector, category.test, records=category.index.test, verbose=0)
     return {"synthetic_localization": value, **{name: metrics[name] for name in METRICS}}
 

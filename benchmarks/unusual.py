@@ -70,7 +70,7 @@ def count_standing_out(photos, image_size):
 
 def score(photos, image_size):
     """Returns `LeftOutScores` of photos, and the photos in the order of the scores."""
-    from kerasad.training.building import build_model, make_scored_detector, open_category
+    from kerasad.training.building import build_model, make_detector, open_category
     from kerasad.training.config import DataConfig, ModelConfig, RunConfig
 
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ def score(photos, image_size):
         category = open_category(config.data, seed=0, crosswise=True)
         model = build_model(ModelConfig(), category.image_shape, seed=0)
         model.adapt(category.train_for_experts)
-        _, found = make_scored_detector(model, category, config, verbose=0)
+        _, found = make_detector(model, category, config, verbose=0)
         by_name = {f"{number:05d}": record for number, record in enumerate(photos)}
         train = category.split.train[: len(found.scores)]
     return found, [by_name[Path(record.path).stem] for record in train]

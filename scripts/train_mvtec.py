@@ -57,7 +57,7 @@ def main(argv=None):
 
     # `AnomalyDetector`, then its `adapt` and `calibrate`, on the parts of the data for each.
     settings = TrainingConfig(seed=arguments.seed, synthetic_defects=arguments.defects)
-    detector = fit_detector(model, data, settings)
+    detector, _ = fit_detector(model, data, settings)
 
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def main(argv=None):
         callbacks=[CollapseNotice()],
         shuffle=False,  # `data.train` shuffles by itself
     )
-    detector = fit_detector(model, data, settings)
+    detector, _ = fit_detector(model, data, settings)
     detector.save(Path(arguments.output) / "detector.keras")
     if data.index.test:
         metrics = kerasad.evaluate(detector, data.test, records=data.index.test)

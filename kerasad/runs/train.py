@@ -19,7 +19,7 @@ from kerasad.training.building import (
     check_before_training,
     choose_epochs,
     compile_model,
-    make_scored_detector,
+    make_detector,
     open_category,
     with_served_limit,
 )
@@ -81,7 +81,7 @@ def train_run(
                 compile_model(model, settings, epochs * category.steps_per_epoch)
                 fit(model, category, epochs, settings.seed, work / HISTORY, verbose)
             model.save(work / MODEL)
-            detector, left_out = make_scored_detector(model, category, config, verbose)
+            detector, left_out = make_detector(model, category, config, verbose)
         summary = save_detector(detector, work)
         unusual = None
         if left_out is not None:

@@ -143,18 +143,10 @@ def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> N
 
 def make_detector(
     model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
-) -> AnomalyDetector:
-    """Returns the calibrated detector of a trained model of a recipe."""
-    return make_scored_detector(model, category, config, verbose)[0]
-
-
-def make_scored_detector(
-    model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
 ) -> tuple[AnomalyDetector, LeftOutScores | None]:
-    """Returns the detector, and the scores of `category.split.train` if it calibrates crosswise."""
+    """Returns `fit_detector` with the experts of the configuration's recipe."""
     experts, overlap = find_recipe(config.model.name).make_experts, config.data.overlap
-    options = {"experts": experts, "overlap": overlap}
-    return _fit_and_score(model, category, config.training, verbose, options)
+    return fit_detector(model, category, config.training, verbose, experts=experts, overlap=overlap)
 
 
 def fit_detector(
@@ -163,7 +155,7 @@ def fit_detector(
     settings: TrainingConfig,
     verbose: int = 1,
     **options: Any,
-) -> AnomalyDetector:
+) -> tuple[AnomalyDetector, LeftOutScores | None]:
     """Returns a detector of a trained model, adapted to and calibrated on the good images.
 
     Args:
@@ -173,12 +165,11 @@ def fit_detector(
             `strict` are used.
         verbose: int. 0 hides the progress bars.
         **options: Further arguments of `AnomalyDetector`, such as `experts` and `overlap`.
+
+    Returns:
+        The detector, and the scores of `category.split.train` by statistics that have not seen
+        them; None unless the split is crosswise.
     """
-    return _fit_and_score(model, category, settings, verbose, options)[0]
-
-
-def _fit_and_score(model, category, settings, verbose, options):
-    """Returns the detector, and `LeftOutScores` or None."""
     on_crops = category.split.calibration_on_crops  # with fewer than 5 good images
     detector = AnomalyDetector(
         model,

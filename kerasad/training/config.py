@@ -20,7 +20,7 @@ from kerasad.files import read_json, write_json
 if TYPE_CHECKING:
     from kerasad.data.decoding import Decoding
 
-FORMAT = 2
+FORMAT = 3
 """Version of `config.json`; raised when old files would be misread."""
 
 Section = TypeVar("Section")

@@ -115,9 +115,10 @@ _WORDS = {
 
 # Names of two classes that leave open which one is good; "pos" may be a position.
 _OPPOSITES = (("0", "1"), ("true", "false"), ("yes", "no"), ("a", "b"), ("pos", "neg"), ("y", "n"))
-_OPPOSITES += (("1", "2"), ("g", "b"), ("p", "f"), ("t", "f"), ("p", "n"), ("id", "ood"))
+_OPPOSITES += (("g", "b"), ("p", "f"), ("t", "f"), ("p", "n"), ("id", "ood"))
 _OPPOSITES += (("benign", "malignant"), ("serie", "rucklaufer"), ("serie", "reklamation"))
-_DENIED = ("un", "in", "im", "ir", "il", "dis", "non", "not", "no", "n", "不", "无", "非")
+# "regular" beside "irregular": not known, but opposites.
+_DENYING = ("un", "in", "im", "ir", "il", "dis", "non", "not", "no", "不", "无", "非")
 # "goodbottle" beside "badbottle": no word of the lexicon, but a hint.
 _BEGINNINGS = {"good": Role.GOOD, "bad": Role.BAD, "nok": Role.BAD, "defect": Role.BAD}
 _NO_BEGINNINGS = ("goodwill", "badge", "badger", "badminton")
@@ -210,7 +211,7 @@ def opposite_names(names: Sequence[str]) -> bool:
     if len(words) != 2 or len(pair) != 2:
         return False
     short, long = sorted(pair, key=len)
-    if short and any(long == denial + short for denial in _DENIED):
+    if short and any(long == denial + short for denial in _DENYING):
         return True
     return any(pair == set(opposites) for opposites in _OPPOSITES)
 
