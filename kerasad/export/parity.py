@@ -17,6 +17,12 @@ from kerasad.overlay import ColourScale
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a share of the scale of what is compared."""
+EAGER_TOLERANCE = 1e-3
+"""The same beside eager mode, whose kernels add in another order.
+
+Statistics of few images magnify that rounding: 1.2e-4 was seen. A kernel that computes another
+function, which this comparison is for, changes maps by far more.
+"""
 
 _EQUAL = ("threshold", "review_threshold", "pixel_threshold")
 
@@ -48,8 +54,9 @@ def check_parity(
     `tf.saved_model.load`. They are compared with the detector's own graph, and on the first sample
     also with the detector run operation by operation, because two graphs share the faults of the
     graph optimizer. Maps and scores may differ by 1e-4 of `map_scale`, the attention map (which is
-    in [0, 1]) by 1e-4; the thresholds must be equal. A decision or a p-value may differ only where
-    the score is that near to the threshold, or to a calibration score. Neither padding is compared
+    in [0, 1]) by 1e-4, beside eager mode by 1e-3; the thresholds must be equal. A decision or a
+    p-value may differ only where the score is that near to the threshold, or to a calibration
+    score. Neither padding is compared
     nor the overlay, which is drawn from these outputs.
 
     Args:
@@ -88,7 +95,15 @@ def check_parity(
                 if number == 0:
                     first = {output: values[:1] for output, values in found.items()}
                     where = f"{where}, beside eager mode"
-                    compare_outputs(detector, eager[signature][0], first, valid[:1], scale, where)
+                    compare_outputs(
+                        detector,
+                        eager[signature][0],
+                        first,
+                        valid[:1],
+                        scale,
+                        where,
+                        EAGER_TOLERANCE,
+                    )
                 seen = largest.setdefault(name, {}).setdefault(signature, {})
                 for output, difference in differences.items():
                     seen[output] = max(seen.get(output, 0.0), difference)
@@ -125,7 +140,13 @@ def _expected(predict, batch):
 
 
 def compare_outputs(
-    detector, expected: Mapping, found: Mapping, valid: np.ndarray, scale: float, where: str
+    detector,
+    expected: Mapping,
+    found: Mapping,
+    valid: np.ndarray,
+    scale: float,
+    where: str,
+    tolerance: float = TOLERANCE,
 ) -> dict[str, float]:
     """Returns the largest difference of each output.
 
@@ -136,6 +157,7 @@ def compare_outputs(
         valid: bool array of the shape of the maps: the pixels to compare.
         scale: float. `map_scale` of the detector.
         where: str. Begins the message of an error.
+        tolerance: float. Largest difference allowed, as a share of the scale.
 
     Raises:
         ParityError: A difference is too large.
@@ -147,9 +169,9 @@ def compare_outputs(
                 f"{expected[name].shape}; nothing was published."
             )
     allowed = {
-        "anomaly_map": TOLERANCE * scale,
-        "anomaly_score": TOLERANCE * scale,
-        "attention_map": TOLERANCE,
+        "anomaly_map": tolerance * scale,
+        "anomaly_score": tolerance * scale,
+        "attention_map": tolerance,
         **dict.fromkeys(_EQUAL, 0.0),
     }
     differences = {}
@@ -163,7 +185,7 @@ def compare_outputs(
                 f"{where}: {name} differs from the detector's by {differences[name]:.3g}, and "
                 f"{most:.3g} is allowed; nothing was published."
             )
-    _compare_decisions(detector, expected, found, TOLERANCE * scale, where)
+    _compare_decisions(detector, expected, found, tolerance * scale, where)
     return differences
 
 
