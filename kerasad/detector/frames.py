@@ -142,7 +142,7 @@ class CellFrame(PixelFrame):
 
     Args:
         size, cell_grid: those of the model.
-        smoothing: float or None. Sigma of the window in pixels; None is 0.6 cells.
+        smoothing: float or None. Sigma of the window in pixels; None is 0.5 cells.
     """
 
     def __init__(self, size, cell_grid, smoothing=None):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from keras import ops
 
-SMOOTHING = 0.6
+SMOOTHING = 0.5
 """Standard deviation of the window that enlarges maps, in cells."""
 
 
