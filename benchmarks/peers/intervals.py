@@ -24,7 +24,9 @@ def main():
     arguments = parser.parse_args()
     models = (arguments.first, *arguments.second)
     categories = sorted(path.parent for path in arguments.output.glob("work/*/exchange"))
-    counts = {path.name: {model: read_counts(path, model) for model in models} for path in categories}
+    counts = {
+        path.name: {model: read_counts(path, model) for model in models} for path in categories
+    }
     print(markdown_table(["", *models], list(value_rows(counts, models))))
     print()
     header = ["", *(f"{arguments.first} - {model}" for model in arguments.second)]

@@ -57,6 +57,20 @@ class Recipe:
 
 _STATISTICS = "kerasad.models.feature_extractor:FeatureExtractor"
 _EXPERTS = "kerasad.detector.experts"
+_FOUNDING_WORK = {
+    "reconstruction_weight": 1.0,
+    "kl_weight": 1.0,
+    "adversarial_weight": 1.0,
+    "adacos_weight": 1.0,
+    "adacos": "instance",
+    "kl_warmup_steps": 0,
+    "ssim_weight": 0.0,
+    "corruption": 0.0,
+}
+"""The loss of "Reference Algorithm for Anomaly Localization using MVTec": all terms weigh the same.
+
+It names no classes, so that each image is its own, and neither damage, SSIM nor a warm-up.
+"""
 RECIPES = {
     "patch_gaussian": Recipe(_STATISTICS, experts=f"{_EXPERTS}:patch_gaussian_experts", steps=0),
     "feature_memory": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_memory_experts", steps=0),
@@ -70,6 +84,7 @@ RECIPES = {
         steps=300,
     ),
     "vae_gan": Recipe("kerasad.models.vae_gan:VAEGAN"),
+    "vae_gan_reference": Recipe("kerasad.models.vae_gan:VAEGAN", _FOUNDING_WORK),
     "cavga_d": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "dcgan"}),
     "cavga_r": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "resnet18"}),
     "cavga_weak_d": Recipe(

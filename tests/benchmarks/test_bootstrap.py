@@ -35,7 +35,6 @@ def test_without_a_draw_the_metrics_are_those_of_the_package(bootstrap, sets):
 
 
 def test_an_image_drawn_twice_counts_as_two_images(bootstrap, sets):
-    scores, labels, maps, masks = sets
     drawn = np.ones(12)
     drawn[[0, 3]] = 2
     rows = np.repeat(np.arange(12), drawn.astype(int))

@@ -41,6 +41,14 @@ def test_defaults_of_the_recipe_fill_what_is_not_given():
     assert arguments["seed"] == 7
 
 
+def test_the_loss_of_the_founding_work_is_the_plain_sum_of_its_four_terms():
+    known = resolve_arguments(ModelConfig("vae_gan_reference"), seed=0).arguments
+    terms = ("reconstruction", "kl", "adversarial", "adacos")
+    assert [known[f"{term}_weight"] for term in terms] == [1.0, 1.0, 1.0, 1.0]
+    assert (known["ssim_weight"], known["corruption"], known["kl_warmup_steps"]) == (0, 0, 0)
+    assert (known["adacos"], known["latent"]) == ("instance", "conv")
+
+
 @pytest.mark.parametrize(
     "setting",
     [{"epochs": 3}, {"learning_rate": 0.1}, {"decay": "none"}, {"discriminator_learning_rate": 1}],
