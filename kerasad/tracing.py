@@ -6,6 +6,7 @@ and `for` over tensors. There are none, and looking for them would take time in 
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -17,6 +18,39 @@ def compiled(function: Callable, **options) -> Callable:
         **options: of `tf.function`, such as `reduce_retracing` and `input_signature`.
     """
     return tf.function(function, autograph=False, **options)
+
+
+def compiled_for_batches(function: Callable) -> Callable:
+    """Returns `compiled` of a function of batches, with one graph for any number of images.
+
+    `reduce_retracing` alone would trace a function twice: for the first batch, and for any number
+    of images once another comes, as the last one of a dataset is.
+
+    Args:
+        function: callable of arrays, tensors, None and structures of them. The first axis of each
+            array and tensor is the batch.
+    """
+    return for_any_batch(compiled(function, reduce_retracing=True))
+
+
+def for_any_batch(function: Callable) -> Callable:
+    """Returns a `tf.function` of batches that is traced for any number of images at once.
+
+    Args:
+        function: `tf.function` with `reduce_retracing`, see `compiled_for_batches`.
+    """
+
+    def call(*arguments):
+        function.get_concrete_function(*tf.nest.map_structure(_any_batch, arguments))
+        return function(*arguments)
+
+    return call
+
+
+def _any_batch(value):
+    if isinstance(value, np.ndarray | tf.Tensor) and len(value.shape):
+        return tf.TensorSpec((None, *value.shape[1:]), value.dtype)
+    return value
 
 
 def map_dataset(

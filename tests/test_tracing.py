@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad.tracing import compiled, map_dataset
+from kerasad.tracing import compiled, compiled_for_batches, map_dataset
 
 
 def test_a_compiled_function_is_a_graph_with_the_same_answer():
@@ -15,6 +15,21 @@ def test_a_compiled_function_is_a_graph_with_the_same_answer():
     function = compiled(double, reduce_retracing=True)
     assert [float(function(tf.constant(x))) for x in (1.0, 3.0)] == [2.0, 6.0]
     assert graphs == [True]
+
+
+def test_one_graph_serves_every_number_of_images():
+    traced = []
+
+    def double(inputs, valid=None):
+        traced.append(inputs["images"].shape)
+        return 2 * inputs["images"]
+
+    function = compiled_for_batches(double)
+    for count in (4, 1, 3):
+        images = np.ones((count, 2, 5), "float32")
+        for given in (images, tf.constant(images)):
+            np.testing.assert_array_equal(function({"images": given}, None), 2 * images)
+    assert [shape.as_list() for shape in traced] == [[None, 2, 5]]
 
 
 def test_a_tensor_in_an_if_is_an_error_instead_of_a_rewritten_function():

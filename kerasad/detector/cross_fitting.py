@@ -15,7 +15,7 @@ from kerasad.detector.fusion import prior_weights
 from kerasad.detector.map_calibration import build_map_calibration
 from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError, check_whole
-from kerasad.tracing import compiled
+from kerasad.tracing import compiled_for_batches
 
 MAX_BYTES = 2**28
 """Memory for maps of good images; further images train, but set no scale and no threshold."""
@@ -221,9 +221,7 @@ def _score_left_out(detector, left_out, fold_of, former):
     other = build_map_calibration(
         detector.image_size, detector.frame.cell_grid, len(detector.experts), detector.keep_aspect
     )
-    combine = compiled(
-        lambda maps, valid: detector.combine(other, maps, valid), reduce_retracing=True
-    )
+    combine = compiled_for_batches(lambda maps, valid: detector.combine(other, maps, valid))
     scores, peaks = (np.zeros(len(fold_of), "float32") for _ in range(2))
     for fold in np.unique(fold_of):
         other.measure(left_out.batches(np.flatnonzero(fold_of != fold), detector.frame), former)
@@ -243,11 +241,10 @@ def _compare(detector, left_out):
     Scales of the other folds are wide where a defect is in one of these, and would make the images
     that share its fold look unusual.
     """
-    combine = compiled(
-        lambda maps, valid: detector.combine(detector.map_calibration, maps, valid),
-        reduce_retracing=True,
+    combine = compiled_for_batches(
+        lambda maps, valid: detector.combine(detector.map_calibration, maps, valid)
     )
-    score = compiled(lambda maps, valid: combine(maps, valid)[1], reduce_retracing=True)
+    score = compiled_for_batches(lambda maps, valid: combine(maps, valid)[1])
     every = np.arange(len(left_out.maps))
     scores = [np.asarray(score(*batch)) for batch in left_out.select(every)]
     scores = np.concatenate(scores)

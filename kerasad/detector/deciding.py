@@ -9,6 +9,7 @@ from kerasad.detector.batches import check_arrays
 from kerasad.detector.decision import ConformalDecision
 from kerasad.detector.frames import iterate_inputs
 from kerasad.models.health import name_failed_checks
+from kerasad.tracing import for_any_batch
 
 SCORES = ("anomaly_map", "anomaly_score")
 """Outputs that depend on no calibration."""
@@ -56,6 +57,14 @@ class DecidingModel(keras.Model):
         check_arrays(x)
         with name_failed_checks():
             return super().predict_on_batch(x)
+
+    def make_predict_function(self, force=False):
+        """Makes the function of `predict` as Keras does, for any number of images."""
+        if force or self.predict_function is None:
+            super().make_predict_function(force)
+            if not self.run_eagerly:
+                self.predict_function = for_any_batch(self.predict_function)
+        return self.predict_function
 
     def predict_step(self, data):
         """Returns the outputs for a batch; its callers have looked for a calibration."""

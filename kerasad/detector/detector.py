@@ -96,7 +96,8 @@ class AnomalyDetector(LearningModel):
         self.score_weights = add_state(self, "score_weights", (count,), 1.0 / count)
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
-        self(keras.Input((*self.image_size, 3)))
+        # Called on symbolic images, it would be traced for nothing but this shape.
+        self.build((None, *self.image_size, 3))
 
     def build(self, input_shape=None):
         """Does nothing: `__init__` has built everything."""

@@ -13,7 +13,7 @@ from kerasad.detector.experts import default_experts
 from kerasad.detector.frames import READ_ONCE, iterate_inputs, make_frame
 from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
-from kerasad.tracing import compiled
+from kerasad.tracing import compiled, compiled_for_batches, for_any_batch
 
 NO_IMAGE = "There is no training image to adapt to."
 
@@ -43,7 +43,8 @@ class ExpertMaps(keras.layers.Layer):
         is_tiled = self.frame.tiles is not None
         self.position_free = is_tiled or (keep_aspect and self.frame.cell_grid is None)
         self._may_be_padded = keep_aspect or is_tiled
-        shapes = tensor_shapes(self.model)
+        tensors = compiled(self.model.tensors, reduce_retracing=True)
+        shapes = tensor_shapes(self.model, tensors)
         self.has_attention = "attention_map" in shapes
         experts = default_experts if experts is None else experts
         self.experts = experts(shapes, self.position_free) if callable(experts) else experts
@@ -55,9 +56,9 @@ class ExpertMaps(keras.layers.Layer):
         # A namespace, since Keras would track functions and dicts as parts of the layer.
         self._graphs = SimpleNamespace(
             shapes=shapes,
-            tensors=compiled(self.model.tensors, reduce_retracing=True),
-            maps=compiled(self._maps, reduce_retracing=True),
-            descriptors=compiled(self._descriptors, reduce_retracing=True),
+            tensors=for_any_batch(tensors),
+            maps=compiled_for_batches(self._maps),
+            descriptors=compiled_for_batches(self._descriptors),
         )
         self.built = True
 
@@ -245,10 +246,15 @@ def check_experts(experts, shapes: dict) -> None:
             )
 
 
-def tensor_shapes(model) -> dict:
-    """Returns the shapes of the model's tensors, batch as None, without running it."""
+def tensor_shapes(model, tensors=None) -> dict:
+    """Returns the shapes of the model's tensors, batch as None, without running it.
+
+    Args:
+        model: `AnomalyModel`.
+        tensors: `tf.function` of `model.tensors`, which keeps the graph; None makes one for now.
+    """
     spec = tf.TensorSpec((None, *model.image_shape), "float32")
-    traced = compiled(model.tensors).get_concrete_function(spec)
+    traced = (tensors or compiled(model.tensors)).get_concrete_function(spec)
     return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}
 
 

@@ -14,7 +14,7 @@ from kerasad.errors import InputError
 from kerasad.layers.cells import averaged_cells, downsampled_cells
 from kerasad.layers.content_grid import align_cells
 from kerasad.losses import scale_slices
-from kerasad.tracing import compiled
+from kerasad.tracing import compiled_for_batches
 
 _BATCH = 16
 
@@ -192,7 +192,7 @@ class FeatureView(keras.layers.Layer):
         Raises:
             InputError: If there is no image, or `data` can be read only once.
         """
-        raw_features = compiled(self.raw_features, reduce_retracing=True)
+        raw_features = compiled_for_batches(self.raw_features)
         statistics = FeatureStatistics()
         for inputs in batches_of(data):
             images, valid = unpack_inputs(inputs)
@@ -213,7 +213,7 @@ class FeatureView(keras.layers.Layer):
         shape = (num_images, *self.grid, sum(self.scales))
         if tf.float16.size * math.prod(shape) > max_bytes:
             return None
-        raw_features = compiled(self.raw_features, reduce_retracing=True)
+        raw_features = compiled_for_batches(self.raw_features)
         statistics = FeatureStatistics()
         with tf.device("CPU:0"):
             empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float16, init=False)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.detector.expert_maps import tensor_shapes
-from kerasad.tracing import compiled
+from kerasad.tracing import compiled_for_batches
 
 MAX_POINTS = 1000
 """Points of a t-SNE: its cost grows faster than their number."""
@@ -39,7 +39,7 @@ class VectorReader:
             values = model.tensors(inputs)[name]
             return tf.reduce_mean(values, axis=tuple(range(1, len(values.shape) - 1)))
 
-        self._encode = compiled(encode, reduce_retracing=True)
+        self._encode = compiled_for_batches(encode)
 
     def read(self, inputs, anomaly_map: np.ndarray | None = None) -> np.ndarray:
         """Returns the vectors of a batch, float array (batch, dimensions).

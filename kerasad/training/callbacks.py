@@ -14,7 +14,7 @@ from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU, PixelAUROC
 from kerasad.models.base import AnomalyModel
 from kerasad.synthetic.choosing import ChoosingDefects
-from kerasad.tracing import compiled
+from kerasad.tracing import compiled_for_batches
 
 
 class CollapseNotice(keras.callbacks.Callback):
@@ -83,7 +83,7 @@ class SyntheticLocalization(keras.callbacks.Callback):
     def set_model(self, model: AnomalyModel) -> None:
         """Compiles the residual map of the model."""
         super().set_model(model)
-        self._residual_map = compiled(model.residual_map, reduce_retracing=True)
+        self._residual_map = compiled_for_batches(model.residual_map)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Adds the two values to `logs`, where the callbacks after this one see them."""

@@ -43,7 +43,9 @@ class Turns(keras.utils.PyDataset):
 
 def test_arrays_are_as_good_as_datasets(make_model, images, batched):
     parts = (images[:8], images[8:12], images[12:])
-    expected = calibrated_on(make_detector(make_model), *map(batched, parts))
+    detector = make_detector(make_model)
+    new = detector.get_weights()
+    expected = calibrated_on(detector, *map(batched, parts))
     for convert in (
         lambda part: part,
         tf.constant,
@@ -53,11 +55,27 @@ def test_arrays_are_as_good_as_datasets(make_model, images, batched):
         Turns,
         lambda part: [part[:3], part[3:]],
     ):
-        found = calibrated_on(make_detector(make_model), *map(convert, parts), batch_size=4)
+        detector.set_weights(new)  # all that it learnt: its graphs need not be traced anew
+        assert not detector.decision.is_calibrated
+        found = calibrated_on(detector, *map(convert, parts), batch_size=4)
         assert found["num_images"] == 8
         for name, expert in expected["experts"].items():
             assert found["experts"][name] == pytest.approx(expert, rel=1e-4)
         assert found["threshold"] == pytest.approx(expected["threshold"], rel=1e-4)
+
+
+def test_a_batch_of_fewer_images_is_computed_by_the_same_graph(make_model, images, monkeypatch):
+    traced, answer = [], AnomalyDetector.answer
+
+    def record(self, inputs):
+        traced.append(inputs.shape)
+        return answer(self, inputs)
+
+    detector = make_detector(make_model)
+    monkeypatch.setattr(AnomalyDetector, "answer", record)
+    for count in (4, 1):
+        assert len(detector.score_on_batch(images[:count])["anomaly_score"]) == count
+    assert traced == [(None, *SIZE, 3)]
 
 
 def test_arrays_with_padding_count_its_pixels_nowhere(make_model, images):
