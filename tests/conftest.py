@@ -1,5 +1,6 @@
 """Shared fixtures: a fixed seed for every test, and where real photographs may be found."""
 
+import gc
 import os
 from pathlib import Path
 from unittest import mock
@@ -9,6 +10,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import pytest
 import tensorflow as tf
+
+
+def pytest_collection_finish():
+    # Half a million objects of TensorFlow and of the tests stay until the process ends: to look
+    # through them at each collection of garbage takes 4 % of the time of what traces. Graphs are
+    # large and die seldom, so that a full collection may wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 30)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ ROOMS = (
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -71,7 +77,7 @@ def test_imports_go_one_way():
         f"{path.relative_to(PACKAGE)}:{line} imports from {room}"
         for path in FILES
         if room_of(path) != "__init__"
-        for room, line in imported_rooms(ast.parse(path.read_text(encoding="utf-8")))
+        for room, line in imported_rooms(tree_of(path))
         if ROOMS.index(room) > ROOMS.index(room_of(path))
     ]
     assert not wrong
@@ -93,7 +99,7 @@ def test_no_function_reaches_into_another_object():
     wrong = [
         f"{path.relative_to(PACKAGE)}:{node.lineno} {ast.unparse(node)}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")
@@ -110,7 +116,7 @@ def test_no_object_is_asked_by_name_what_it_is(function):
     wrong = [
         f"{path.relative_to(PACKAGE)}:{node.lineno} {ast.unparse(node)}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == function
@@ -126,7 +132,8 @@ def test_every_file_that_the_page_names_exists():
     page = PACKAGE.parent / "docs" / "architecture.md"
     names = set(re.findall(r"`([\w/]+\.(?:py|html|md))`", page.read_text(encoding="utf-8")))
     # A name without its room stands in the row or the sentence of that room.
-    known = {path.as_posix() for path in PACKAGE.parent.rglob("*.*") if ".venv" not in path.parts}
+    tops = [top for top in PACKAGE.parent.iterdir() if not top.name.startswith(".")]
+    known = {path.as_posix() for top in tops for path in (top, *top.rglob("*.*"))}
     missing = {
         name
         for name in names

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,12 +29,16 @@ def test_what_a_living_process_made_is_not_removed(tmp_path):
 
 
 def test_a_lock_ends_with_its_process_however_it_ends(tmp_path):
+    # The file by itself: the whole package would take seconds to import.
     code = (
-        "import os, sys; from kerasad.locks import lock_folder; "
+        "import os, sys; sys.path.append(sys.argv[2]); from locks import lock_folder; "
         "print(lock_folder(sys.argv[1]) is not None, flush=True); os._exit(137)"
     )
     process = subprocess.run(
-        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, tmp_path, Path(locks.__file__).parent],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (process.stdout, process.returncode) == ("True\n", 137)
     handle = lock_folder(tmp_path)

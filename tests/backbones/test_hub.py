@@ -226,6 +226,7 @@ def test_a_mixed_policy_changes_nothing(architecture):
     np.testing.assert_array_equal(outputs, plain(images)["stage2"])
 
 
+@pytest.mark.slow
 def test_saved_models_open_in_a_fresh_process_without_custom_objects(hub, tmp_path):
     images, expected = random_images((30, 48, 3)), {}
     for name, architecture in ARCHITECTURES.items():

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasad.data import geometry
 from kerasad.data.geometry import Geometry, whole_batch_size
 from kerasad.errors import InputError
+from kerasad.tracing import compiled
 
 
 def records(*sizes):
@@ -94,7 +95,7 @@ def test_halving_averages_with_the_triangle_of_width_four():
 def test_an_image_of_the_right_size_is_not_touched(keep_aspect, static):
     image = np.random.default_rng(0).random((37, 61, 3), dtype="float32")
     shape = image.shape if static else (None, None, None)
-    resize = tf.function(
+    resize = compiled(
         lambda x: geometry.resize_image(x, 37, 61, keep_aspect)[0],
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
@@ -141,7 +142,7 @@ def test_real_pixels_are_top_left_and_marked_valid():
 
 def test_resizing_in_a_graph_of_unknown_sizes_equals_resizing_at_once():
     frame = Geometry(24, 40, keep_aspect=True)
-    resize = tf.function(frame.resize, input_signature=[tf.TensorSpec((None, None, 3))])
+    resize = compiled(frame.resize, input_signature=[tf.TensorSpec((None, None, 3))])
     rng = np.random.default_rng(0)
     for size in [(100, 30), (7, 90), (24, 40), (1, 1)]:
         image = rng.random((*size, 3), dtype="float32")

@@ -71,6 +71,7 @@ def test_in_place_of_attention_there_is_the_map_on_its_colour_scale(made, good_i
     np.testing.assert_array_equal(outputs["attention_map"] > 0.5, marked)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_bit_identically(made, good_images, tmp_path):
     for name, detector in made.items():
         detector.save(tmp_path / f"{name}.keras")

@@ -122,7 +122,7 @@ def test_loaded_detector_can_be_calibrated_anew(detectors, saved, good_images, b
     assert loaded.calibration_summary()["num_images"] == 4
 
 
-@pytest.mark.parametrize("name", ["plain", "tiled"])
+@pytest.mark.parametrize("name", ["plain", pytest.param("tiled", marks=pytest.mark.slow)])
 def test_exported_call_equals_predict(detectors, good_images, tmp_path, name):
     detector = detectors[name]
     archive = keras.export.ExportArchive()

@@ -235,7 +235,7 @@ def test_a_gain_and_its_error_are_those_by_hand():
 
 def test_the_error_of_a_gain_is_that_over_samples_drawn_anew():
     gains, errors = [], []
-    for seed in range(200):
+    for seed in range(100):
         generator = np.random.default_rng(seed)
         good, bad = generator.normal(size=(40, 2)), generator.normal(1.0, 1.0, size=(40, 2))
         sample = make_scores(good, bad)

@@ -57,20 +57,34 @@ def test_damaged_metrics_do_not_fail_a_calibration_that_was_written(run):
     assert "run `kerasad evaluate` again" in output
 
 
-def test_calibrate_uses_all_new_good_images(run, tmp_path):
+@pytest.fixture(scope="module")
+def recalibrated(trained, tmp_path_factory):
+    """A run that was calibrated on the 9 images in `good` beside it, as many as a check asks for.
+
+    No test may change it; `output.txt` beside it has what was printed.
+    """
+    folder = tmp_path_factory.mktemp("recalibrated")
     for number in range(9):
-        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
-    before = read_calibration(run)
-    output = must("calibrate", run, "--data", tmp_path / "good").output
-    after = read_calibration(run)
+        write_image(folder / "good" / f"{number}.png", 400 + number)
+    run = shutil.copytree(trained, folder / "run")
+    output = must("calibrate", run, "--data", folder / "good").output
+    (folder / "output.txt").write_text(output)
+    return run
+
+
+def test_calibrate_uses_all_new_good_images(recalibrated, trained, tmp_path):
+    folder = shutil.copytree(recalibrated.parent, tmp_path / "copy")
+    run, good = folder / "run", folder / "good"
+    before, after = read_calibration(trained), read_calibration(run)
+    output = (folder / "output.txt").read_text()
     assert after["num_images"] == 9
     assert after["experts"] == before["experts"]
     assert after["false_alarm_rate"]["guaranteed"] == pytest.approx(0.3)
     assert "9 images" in output
     assert "use: 9 different good images" in output
-    assert "kerasad predict" in refused("evaluate", run, "--data", tmp_path / "good")
-    write_image(tmp_path / "good" / "new.png", 500)
-    must("evaluate", run, "--data", tmp_path / "good")
+    assert "kerasad predict" in refused("evaluate", run, "--data", good)
+    write_image(good / "new.png", 500)
+    must("evaluate", run, "--data", good)
     assert Run(run).metrics["num_images"] == 1
 
 
@@ -113,28 +127,18 @@ def new_images(tmp_path):
     return tmp_path / "new"
 
 
-@pytest.fixture
-def recalibrated(run, tmp_path):
-    """A run with as many calibration images as a check asks for."""
-    for number in range(9):
-        write_image(tmp_path / "good" / f"{number}.png", 400 + number)
-    must("calibrate", run, "--data", tmp_path / "good")
-    return run
-
-
-def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
-    recalibrated, new_images, tmp_path
-):
+def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(recalibrated, new_images):
     before = {path: path.read_bytes() for path in recalibrated.iterdir()}
     output = must("check", recalibrated, "--data", new_images).output
     assert "No drift found: the 7 new images look like the 9 calibration images" in output
+    dark = recalibrated.with_name("dark")
     for number in range(7):
         pixels = np.asarray(Image.open(new_images / f"{number}.png"))
-        path = tmp_path / "dark" / f"{number}.png"
+        path = dark / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray((0.5 * pixels).astype("uint8")).save(path)
     # Beside a folder called good, another one may hold defects.
-    words = ("check", recalibrated, "--data", tmp_path / "dark", "--json")
+    words = ("check", recalibrated, "--data", dark, "--json")
     assert "say so with --good ." in refused(*words)
     result = run_verb(*words, "--good", ".")
     assert result.exit_code == 3
@@ -144,11 +148,10 @@ def test_a_check_tells_drift_by_its_exit_code_and_changes_nothing(
     assert {path: path.read_bytes() for path in recalibrated.iterdir()} == before
 
 
-def test_a_check_refuses_what_the_run_has_seen_and_too_few_images(
-    recalibrated, new_images, tmp_path, data
-):
+def test_a_check_refuses_what_the_run_has_seen_and_too_few_images(recalibrated, new_images, data):
     check = ("check", recalibrated, "--data")
-    assert "in the run's calibration part" in refused(*check, tmp_path / "good")
+    good = recalibrated.with_name("good")
+    assert "in the run's calibration part" in refused(*check, good)
     assert "say nothing about new ones" in refused(*check, data / "train" / "good")
     for number in range(3):
         (new_images / f"{number}.png").unlink()

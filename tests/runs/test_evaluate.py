@@ -10,8 +10,20 @@ from kerasad.runs.run import Run
 
 @pytest.fixture(scope="module")
 def evaluated(trained, data, tmp_path_factory):
+    """A run after an evaluation, which replaced the metrics of another folder, and its output."""
     run = shutil.copytree(trained, tmp_path_factory.mktemp("evaluated") / "run")
+    (run / "metrics.json").write_text(json.dumps({"data": str(data / "test/burn")}))
     return run, must("evaluate", run, "--data", data).output
+
+
+@pytest.fixture(scope="module")
+def evaluated_again(evaluated, data, tmp_path_factory):
+    """That run, evaluated on the same images, with a damaged history and masks read by a value."""
+    run = shutil.copytree(evaluated[0], tmp_path_factory.mktemp("again") / "run")
+    (run / "history.csv").write_text("")
+    with pytest.warns(UserWarning, match=r"history\.csv, line 1"):
+        output = must("evaluate", run, "--data", data, "--mask-foreground", "7").output
+    return run, output
 
 
 def test_evaluate_writes_every_metric_and_prints_a_table(evaluated, data):
@@ -38,22 +50,19 @@ def test_report_is_one_page(evaluated):
     assert "http" not in page
 
 
-def test_a_damaged_history_costs_an_evaluation_its_seconds_of_training_alone(run, data):
-    (run / "history.csv").write_text("")
-    with pytest.warns(UserWarning, match=r"history\.csv, line 1"):
-        must("evaluate", run, "--data", data)
-    metrics = Run(run).metrics
+def test_a_damaged_history_costs_an_evaluation_its_seconds_of_training_alone(evaluated_again):
+    metrics = Run(evaluated_again[0]).metrics
     assert metrics["num_images"] == 5
     assert metrics["train_seconds"] is None
     assert metrics["notes"]["train_seconds"] == "history.csv is damaged"
 
 
-def test_evaluate_reads_masks_by_the_option_and_a_report_after_it_too(run, data):
-    must("evaluate", run, "--data", data, "--mask-foreground", "7")
-    metrics = Run(run).metrics
+def test_evaluate_reads_masks_by_the_option_and_a_report_after_it_too(evaluated_again):
+    run = Run(evaluated_again[0])
+    metrics = run.metrics
     assert metrics["pixel_auroc"] is None  # no pixel of the masks, 0 and 255, has this value
     assert metrics["image_auroc"] is not None
-    assert evaluated_data(Run(run)).mask_foreground == "7"
+    assert evaluated_data(run).mask_foreground == "7"
 
 
 def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path):
@@ -66,13 +75,12 @@ def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path)
     assert "image_auroc" in metrics["notes"]
 
 
-def test_evaluate_says_when_metrics_of_other_data_are_replaced(run, data):
+def test_evaluate_says_when_metrics_of_other_data_are_replaced(evaluated, evaluated_again, data):
+    other, again = evaluated[1], evaluated_again[1]
     burn = data / "test/burn"
-    (run / "metrics.json").write_text(json.dumps({"data": str(data)}))
-    other, again = (must("evaluate", run, "--data", burn).output for _ in range(2))
-    assert f"holds the metrics of {data}, and those of {burn} will replace them" in other
+    assert f"holds the metrics of {burn}, and those of {data} will replace them" in other
     assert other.index("will replace them") < other.index("image_auroc")
-    assert f"Metrics of {burn} written to" in other
+    assert f"Metrics of {data} written to" in other
     assert "will replace them" not in again
 
 

@@ -10,6 +10,12 @@ from kerasad.runs.folder import create_run, lock_run
 from kerasad.runs.run import open_run
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Commands wait less for others, which never end here while they are waited for."""
+    monkeypatch.setattr("kerasad.runs.folder._WAIT", 0.2)
+
+
 def make_run(path, text, overwrite=False):
     with create_run(path, overwrite=overwrite) as work:
         (work / "config.json").write_text(text)

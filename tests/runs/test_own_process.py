@@ -17,6 +17,7 @@ def test_an_error_is_a_reason_in_one_line_and_the_traceback_is_in_the_log(tmp_pa
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_the_death_of_the_process_is_a_reason(tmp_path):
     code = "import os; print('here', flush=True); os.kill(os.getpid(), 9)"

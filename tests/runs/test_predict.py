@@ -209,6 +209,7 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     assert not list(results.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_predict_into_the_folder_of_the_photos_does_not_score_its_own_results(run, data, tmp_path):
     images = shutil.copytree(data / "test/good", tmp_path / "images")
     for _ in range(2):

@@ -1,6 +1,7 @@
 """The end of a training: which good photos to look at."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,19 +15,25 @@ from kerasad.detector.unusual import LeftOutScores
 from kerasad.runs.unusual import draw_unusual
 
 
-@pytest.fixture
-def category(tmp_path):
-    root = tmp_path / "photos"
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "photos"
     for number in range(12):
         write_image(root / f"{('monday', 'tuesday')[number % 2]}/{number // 2}.png", number)
-    return load_category(root, 32, crosswise=True, split=(1, 1, 1))
+    return root
+
+
+@pytest.fixture(scope="module")
+def category(photos):
+    return load_category(photos, 32, crosswise=True, split=(1, 1, 1))
 
 
 def left_out(scores):
     order = np.argsort(-np.asarray(scores))[:5]
-    return LeftOutScores(
-        np.float32(scores), {int(row): np.full((32, 32, 1), scores[row]) for row in order}
-    )
+    maps = {int(row): np.zeros((32, 32, 1), "float32") for row in order}
+    for row, anomaly_map in maps.items():
+        anomaly_map[8:12, 8:12] = scores[row]
+    return LeftOutScores(np.float32(scores), maps)
 
 
 def draw(category, scores, folder):
@@ -58,7 +65,8 @@ def test_it_says_so_where_none_stands_out(category, tmp_path):
     assert text.count("stands out") == 1
 
 
-def test_a_run_in_the_data_and_its_pictures_are_no_photos(category, tmp_path):
+def test_a_run_in_the_data_and_its_pictures_are_no_photos(photos, category, tmp_path):
+    shutil.copytree(photos, tmp_path / "photos")
     folder = tmp_path / "photos/run/unusual"
     draw(category, np.linspace(1, 2, 12), folder)
     pictures = list(folder.glob("*.png"))

@@ -6,6 +6,7 @@ import tensorflow as tf
 from kerasad.errors import InputError
 from kerasad.synthetic.regions import edge_waves, place_density, reflect, window_mean
 from kerasad.synthetic.training import FAMILIES, TrainingDefects
+from kerasad.tracing import compiled
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_an_image_has_a_family_if_and_only_if_its_mask_has_pixels(images):
 
 def test_the_share_of_corrupted_images_is_the_probability(images):
     layer = TrainingDefects(0.4, seed=0)
-    draw_family = tf.function(lambda: layer(images)[2])
+    draw_family = compiled(lambda: layer(images)[2])
     family = np.concatenate([draw_family() for _ in range(100)])
     # 800 draws: a standard deviation of .017; invisible ones make it a little less.
     assert 0.33 < np.mean(family > 0) < 0.46
@@ -119,7 +120,7 @@ def test_edges_are_not_only_straight(images):
 
 def test_it_runs_in_a_graph_with_unknown_batch_size(images):
     layer = TrainingDefects(1.0, seed=2)
-    step = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec((None, 48, 64, 3))])
+    step = compiled(lambda x: layer(x), input_signature=[tf.TensorSpec((None, 48, 64, 3))])
     first, second = step(images), step(images[:3])
     assert first[1].shape == (8, 48, 64, 1)
     assert second[2].shape == (3,)
@@ -129,7 +130,7 @@ def test_it_runs_in_a_graph_with_unknown_batch_size(images):
 
 def test_it_compiles_under_xla(images):
     # XLA has a random generator of its own, so that the defects are others.
-    step = tf.function(TrainingDefects(1.0, seed=2), jit_compile=True)
+    step = compiled(TrainingDefects(1.0, seed=2), jit_compile=True)
     corrupted, mask, family = (np.asarray(part) for part in step(images))
     assert np.count_nonzero(family) >= 6
     np.testing.assert_array_equal(mask.any(axis=(1, 2, 3)), family > 0)

@@ -70,6 +70,7 @@ def test_a_trial_repeats_itself_and_sees_no_test_image(data, small, monkeypatch)
     assert results[0].keys() == {"synthetic_localization"}
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_a_failed_trial_with_its_reason(data, small):
     wild = ModelConfig("vae_gan", {**small.arguments, "reconstruction_weight": 1e38})
     hypermodel = DetectorHyperModel(data, wild, TrainingConfig(epochs=1, synthetic_defects=8))

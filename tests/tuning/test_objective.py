@@ -89,7 +89,7 @@ def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_eva
     assert drawn == first
 
 
-@pytest.mark.parametrize("on_crops", [False, True])
+@pytest.mark.parametrize("on_crops", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monkeypatch, on_crops):
     seen = []
 

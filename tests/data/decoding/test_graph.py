@@ -14,14 +14,14 @@ from kerasad.data.decoding import (
 )
 from kerasad.data.decoding.header import MAX_SEGMENTS
 from kerasad.errors import InputError
+from kerasad.tracing import compiled, map_dataset
 
 
 def compile_decoder(**options):
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
     def decode(image_bytes):
         return decode_bytes_in_graph(image_bytes, Decoding(**options))
 
-    return decode
+    return compiled(decode, input_signature=[tf.TensorSpec((), tf.string)])
 
 
 @pytest.fixture(scope="module")
@@ -164,5 +164,5 @@ def test_a_saved_model_decodes_and_refuses_alike(tmp_path, noise, encode, make_b
 def test_it_also_runs_eagerly_and_in_a_dataset(noise, encode, in_graph):
     data = [encode(noise(seed=seed), "JPEG", orientation=6) for seed in range(2)]
     np.testing.assert_array_equal(decode_bytes_in_graph(data[0]), in_graph(data[0]))
-    images = list(tf.data.Dataset.from_tensor_slices(data).map(decode_bytes_in_graph))
+    images = list(map_dataset(tf.data.Dataset.from_tensor_slices(data), decode_bytes_in_graph))
     np.testing.assert_array_equal(images[1], in_graph(data[1]))

@@ -29,11 +29,12 @@ from kerasad.data.decoding.limits import (
 )
 from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError
+from kerasad.tracing import compiled
 
 
 @pytest.fixture(scope="module")
 def in_graph():
-    return tf.function(decode_bytes_in_graph, input_signature=[tf.TensorSpec((), tf.string)])
+    return compiled(decode_bytes_in_graph, input_signature=[tf.TensorSpec((), tf.string)])
 
 
 def decode(data):
@@ -149,7 +150,7 @@ def test_an_endless_side_is_refused(refuse, make_bomb):
 
 def test_pixels_of_16_bits_count_twice(encode):
     data = encode(np.zeros((10, 10), "uint16"))
-    in_graph = tf.function(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
+    in_graph = compiled(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
         in_graph(tf.constant(data))
     with pytest.raises(InputError, match=r"of more than 8 bits, .* count twice"):
@@ -159,7 +160,7 @@ def test_pixels_of_16_bits_count_twice(encode):
 
 def test_pixels_of_a_bmp_of_32_bits_count_twice(encode):
     data = encode(Image.new("RGBA", (10, 10)), "BMP")
-    in_graph = tf.function(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
+    in_graph = compiled(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
         in_graph(tf.constant(data))
     with pytest.raises(InputError, match="of BMP files of 32, count twice"):
@@ -172,10 +173,10 @@ def test_a_frame_is_resized_from_integers_alike_in_python_and_in_the_graph(noise
     files += [encode(noise(90, 70)[..., 0].astype("uint16") * 257)]
     for geometry in (Geometry(32, 24), Geometry(32, 40, keep_aspect=True)):
 
-        @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
-        def in_graph(data, resize=geometry.resize):
+        def decode_and_resize(data, resize=geometry.resize):
             return decode_bytes_in_graph(data, finish=lambda *args: resize(*args)[0])
 
+        in_graph = compiled(decode_and_resize, input_signature=[tf.TensorSpec((), tf.string)])
         for data in files:
             image, _ = decode_bytes(data, read_header(data), finish=geometry.resize)
             np.testing.assert_array_equal(in_graph(data), image)
