@@ -23,9 +23,8 @@ def fit(self, hp, model, *, callbacks, epochs, initial_epoch):
 """
 
 
-@pytest.fixture
-def config(small, tmp_path):
-    path = tmp_path / "small.json"
+def write_config(small, folder):
+    path = folder / "small.json"
     data = {"image_size": "16x16", "batch_size": 4}
     values = {
         "data": data,
@@ -37,11 +36,20 @@ def config(small, tmp_path):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Trials whose objective is a function of their arguments, without a training."""
+def config(small, tmp_path):
+    return write_config(small, tmp_path)
+
+
+def be_quick(monkeypatch):
     namespace = {}
     exec(FIT, namespace)
     monkeypatch.setattr(DetectorHyperModel, "fit", namespace["fit"])
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials whose objective is a function of their arguments, without a training."""
+    be_quick(monkeypatch)
 
 
 def tune(plate, output, config, *options):
@@ -53,16 +61,29 @@ def read(output, name="trials.json"):
     return json.loads((output / name).read_text())
 
 
-def test_the_best_configuration_of_a_search_is_one_for_train(
-    plate, config, tmp_path, quick, monkeypatch
-):
-    result = tune(plate, tmp_path / "search", config, "--trials", 2, "--seed", 3)
+@pytest.fixture(scope="module")
+def searched(plate, small, tmp_path_factory):
+    """The folder of a search of two quick trials, whose name has signs of a pattern."""
+    folder = tmp_path_factory.mktemp("searched")
+    output = folder / "s[1]*?"
+    with pytest.MonkeyPatch.context() as patch:
+        be_quick(patch)
+        words = ("--trials", 2, "--seed", 3)
+        result = tune(plate, output, write_config(small, folder), *words)
     assert result.exit_code == 0, result.output + str(result.exception)
-    assert "2 trials of 1 epochs, 2 epochs or 6 training steps" in result.output
-    rows = read(tmp_path / "search")
+    (folder / "output.txt").write_text(result.output)
+    return output
+
+
+def test_the_best_configuration_of_a_search_is_one_for_train(
+    plate, searched, tmp_path, monkeypatch
+):
+    output = searched.with_name("output.txt").read_text()
+    assert "2 trials of 1 epochs, 2 epochs or 6 training steps" in output
+    rows = read(searched)
     assert [row["status"] for row in rows] == ["completed"] * 2
     best = max(rows, key=lambda row: row[OBJECTIVE.name])
-    assert f"{best[OBJECTIVE.name]:.4f}" in result.output
+    assert f"{best[OBJECTIVE.name]:.4f}" in output
 
     trained = []
 
@@ -71,7 +92,7 @@ def test_the_best_configuration_of_a_search_is_one_for_train(
         return SimpleNamespace(calibration={"note": None})
 
     monkeypatch.setattr(kerasad.runs.train, "train_run", train)
-    path = tmp_path / "search" / "best_config.json"
+    path = searched / "best_config.json"
     words = ["train", plate, "--config", path, "--output", tmp_path / "run"]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output + str(result.exception)
@@ -186,10 +207,8 @@ def test_a_folder_with_anything_else_is_never_replaced(plate, config, tmp_path):
     assert os.listdir(output) == ["photo.png"]
 
 
-def test_a_name_with_signs_of_a_pattern_is_as_good_as_any(plate, config, tmp_path, quick):
-    result = tune(plate, tmp_path / "s[1]*?", config, "--trials", 1)
-    assert result.exit_code == 0, result.output + str(result.exception)
-    assert sorted(os.listdir(tmp_path / "s[1]*?")) == [
+def test_a_name_with_signs_of_a_pattern_is_as_good_as_any(searched):
+    assert sorted(os.listdir(searched)) == [
         "best_config.json",
         "search.json",
         "trials.json",
