@@ -1,7 +1,7 @@
 """How large the code is: files, lines, the longest function, class and file.
 
     python benchmarks/house.py             # the working tree
-    python benchmarks/house.py mend        # a revision, for before and after
+    python benchmarks/house.py HEAD~50     # a revision, for before and after
 
 Counts the lines of all Python files of a room, comments and docstrings included. The lines of a
 function or class are those from its first decorator to its end.

@@ -63,7 +63,7 @@ def _make_option(field: dataclasses.Field, kind: type) -> Callable:
         words.append(field.metadata["option"])
     text = field.metadata["help"]
     if kind is bool:
-        # No default: an option that is not given leaves the word to the configuration file.
+        # No default: an option that is not given leaves the choice to the configuration file.
         return click.option(*words, is_flag=True, default=None, help=text)
     if field.default is not None and field.default != ():
         text += f" [default: {_join(field.default) if kind is tuple else field.default}]"
@@ -76,7 +76,7 @@ def _make_option(field: dataclasses.Field, kind: type) -> Callable:
 
 
 def _none_if_empty(context: click.Context, parameter: click.Parameter, values: tuple) -> Any:
-    """An option that is not given leaves the word to the configuration file."""
+    """An option that is not given leaves the choice to the configuration file."""
     return values or None
 
 

@@ -13,7 +13,7 @@ def show_every_text() -> None:
     """Makes standard output and error write `\\xe4` for a letter that the console cannot show.
 
     Python's default for output is an error, and file names may hold letters of any language, or
-    bytes that are no letters at all.
+    bytes that are not letters at all.
     """
     codecs.register_error(HANDLER, _substitute)
     for stream in (sys.stdout, sys.stderr):

@@ -187,7 +187,7 @@ def _read_targets(targets, maps: np.ndarray, first: int) -> dict[str, np.ndarray
 
 
 def _refuse_not_finite(scores, maps, weights, indices, records) -> None:
-    """Refuses a detector whose score or map is no number: it would pass for a good or a bad one."""
+    """Refuses a score or a map that is not finite, which no threshold can judge."""
     usable = np.isfinite(scores) & np.all(np.isfinite(maps) | (weights == 0), axis=(1, 2, 3))
     if np.all(usable):
         return

@@ -15,7 +15,7 @@ from kerasad.locks import locked
 
 @contextlib.contextmanager
 def replace_file(path: str | Path, alone: bool = False) -> Iterator[Path]:
-    """A temporary path that replaces `path` in one step when the block ends well.
+    """A temporary path that replaces `path` in one step when the block ends without an error.
 
     The temporary name keeps the suffix, which Keras and Pillow choose their format by.
 

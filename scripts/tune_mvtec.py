@@ -55,7 +55,7 @@ def main(argv=None):
         hypermodel,
         objective=OBJECTIVE,
         max_trials=arguments.trials,
-        max_consecutive_failed_trials=arguments.trials + 1,  # a failed trial is no end
+        max_consecutive_failed_trials=arguments.trials + 1,  # a failed trial ends nothing
         seed=arguments.seed + 1,  # KerasTuner takes 0 for no seed
         directory=arguments.output,
         project_name="tuner",

@@ -39,8 +39,8 @@ def prepare(folder, data, image_size, stretch=False, max_train=None, seeds=(0,))
         data: a category in MVTec layout, or `demo/NAME`.
         image_size: str, as in `kerasad train`; with `stretch`, one number is a square.
         stretch: bool. Bring every image to this size and do not keep its aspect ratio.
-        max_train: int or None. Use so few of the good images that kerasad's split trains on at most
-            so many; chosen at random, always the same.
+        max_train: int or None. The most images that kerasad's split may train on; the good images
+            that are kept for it are chosen at random, always the same.
         seeds: Seeds to split by.
     """
     from kerasad.training.locations import full_path

@@ -46,7 +46,7 @@ def import_keras_hub() -> ModuleType:
 class PatchTokens(keras.layers.Layer):
     """The tokens of an image's patches after some blocks of DINOv2 or DINOv3, as grids of features.
 
-    Images are resized (bilinear, with antialiasing) where a side is no multiple of the patch: to
+    Images are resized (bilinear, with antialiasing) if a side is not a multiple of the patch: to
     the next larger one, so that the patches cover the whole image evenly. The positions that DINOv2
     learned are interpolated to the grid, whatever its shape; DINOv3 computes them. Blocks after the
     last tap are left out. The class token and the registers are computed and dropped.

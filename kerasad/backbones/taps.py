@@ -37,7 +37,7 @@ def check_taps(network: str, taps: Sequence[str], known: Iterable[str]) -> list[
     Args:
         network: str. What to call the network in errors.
         taps: as in `select_taps`.
-        known: The names there are.
+        known: All names.
 
     Raises:
         InputError: As `select_taps`.
@@ -60,7 +60,7 @@ def unknown_name(sentence: str, name: str, known: Iterable[str]) -> str:
     Args:
         sentence: str. Its beginning, such as `"There is no backbone"`.
         name: The name that was given.
-        known: The names there are.
+        known: All names.
     """
     known = list(known)
     lower = {}

@@ -39,7 +39,7 @@ def find_excluded(
 def without_excluded(
     records: Iterable[ImageRecord], excluded: Mapping[Path, str], reader: ImageReader
 ) -> list[ImageRecord]:
-    """Returns the records that are no copies of an excluded file; copies are remarked.
+    """Returns the records that are not copies of an excluded file; copies are remarked.
 
     Args:
         records: The good images that are left.

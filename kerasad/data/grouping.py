@@ -13,7 +13,7 @@ from kerasad.errors import InputError
 
 AUTO, FOLDER, NONE = "auto", "folder", "none"
 LAYOUT, PATTERN, LOOKS = "the data set", "a pattern", "their looks"
-"""What can have grouped images, beside `FOLDER`."""
+"""What can have grouped images, besides `FOLDER`."""
 
 # A regular expression may take time that grows fast with the text.
 _MAX_CHARACTERS = 200

@@ -76,7 +76,7 @@ def load_category(
         decoding: `Decoding`: the white level of 16-bit files, and the largest files to accept.
         labelled: Folder of images labelled defective, for models that learn from a few of them.
         labelled_share: float or None. Instead of a folder: label some of the defective test
-            images, as a share of the training images. Labelled images are no test images.
+            images, as a share of the training images. Labelled images are not test images.
         good: Folders of good images, whatever their names say, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
@@ -135,7 +135,7 @@ def _split(index, split, seed, crosswise) -> tuple[CategoryIndex, GoodSplit]:
     if isinstance(split, (str, os.PathLike)):
         known = read_provenance(split)
         parts = known.restore(index.good, source=split)
-        # An image that the run was labelled with is no test image.
+        # An image that was labelled for the run is not a test image.
         index = index.without_test(known.hashes(LABELLED))
     else:
         labels = {record.label for record in index.test}

@@ -1,7 +1,7 @@
 """Groups of near-copies: photos of one scene, found by descriptors and by the order of files.
 
 Photos come in runs: a camera that is moved along one part, or released several times before the
-next one. Such photos are no independent samples. What they share is what tells their scene from
+next one. Such photos are not independent samples. What they share is what tells their scene from
 others, so likeness is the correlation of what is left of two images when the average image is
 taken away. Parts in one fixture, which look alike as a whole, share nothing of that.
 """
@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 ALIKE = 0.75
 """Likeness of near-copies wherever they lie: they share three quarters of what tells them apart."""
 LEAST_ALIKE = 0.25
-"""Likeness below which files that lie side by side are no near-copies either."""
+"""Likeness below which neighbouring files are not near-copies either."""
 NEIGHBOURS = 5
 """How many places apart near-copies lie that only the order of files gives away."""
 FALSE_SHARE = 0.05

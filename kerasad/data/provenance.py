@@ -82,7 +82,7 @@ class Provenance:
             source: str or path. Where it was read, for the message.
 
         Raises:
-            InputError: The values are no such record.
+            InputError: The values are not such a record.
         """
         try:
             parts = {part: values[part] for part in PARTS}

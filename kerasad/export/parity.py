@@ -18,7 +18,7 @@ from kerasad.overlay import ColourScale
 TOLERANCE = 1e-4
 """Largest difference allowed, as a share of the scale of what is compared."""
 EAGER_TOLERANCE = 1e-3
-"""The same beside eager mode, whose kernels add in another order.
+"""The same in comparison with eager mode, whose kernels add in another order.
 
 Statistics of few images magnify that rounding: 1.2e-4 was seen. A kernel that computes another
 function, which this comparison is for, changes maps by far more.
@@ -54,10 +54,9 @@ def check_parity(
     `tf.saved_model.load`. They are compared with the detector's own graph, and on the first sample
     also with the detector run operation by operation, because two graphs share the faults of the
     graph optimizer. Maps and scores may differ by 1e-4 of `map_scale`, the attention map (which is
-    in [0, 1]) by 1e-4, beside eager mode by 1e-3; the thresholds must be equal. A decision or a
+    in [0, 1]) by 1e-4, from eager mode by 1e-3; the thresholds must be equal. A decision or a
     p-value may differ only where the score is that near to the threshold, or to a calibration
-    score. Neither padding is compared
-    nor the overlay, which is drawn from these outputs.
+    score. Padding is not compared, nor is the overlay, which is drawn from these outputs.
 
     Args:
         detector: a calibrated `AnomalyDetector`.

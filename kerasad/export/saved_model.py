@@ -70,7 +70,7 @@ def export_saved_model(
         detector: a calibrated `AnomalyDetector`.
         directory: str or path. The model's folder, such as `saved_models/bottle`; its name becomes
             the model's name.
-        files: paths or `ImageRecord`s of images to compare on, best those of the calibration.
+        files: paths or `ImageRecord`s of images to compare on, preferably those of the calibration.
             Without any, parts of the embedded photographs (brick, grass, gravel) are used. They
             test the arithmetic as well, but their scores are not those of the data.
         files_from: str. What the files are, for the model card.

@@ -75,7 +75,7 @@ def read_batch_sizes(base: Path, image_size: tuple[int, int]) -> list[int]:
 def write_server_files(base: Path, image_size: tuple[int, int], scratch: Path) -> None:
     """Writes `models.config` and `batching.config` unless they exist: the user may edit them.
 
-    They are written in `scratch` and renamed, so that nothing half stays beside the versions.
+    They are written in `scratch` and renamed, so that nothing half-written stays there.
     """
     sizes = default_batch_sizes(image_size)
     texts = {

@@ -20,7 +20,7 @@ def downsampled_cells(values, height, width):
 
 
 def averaged_cells(cells, grid):
-    """Returns `(batch, H, W, c)` cells averaged to a grid `(height, width)` that is no finer.
+    """Returns `(batch, H, W, c)` cells averaged to a grid `(height, width)` that is not finer.
 
     Whole cells are averaged where a whole number of them makes one of the grid. Other grids, such
     as those of networks that cut their borders off, are resampled with antialiasing.

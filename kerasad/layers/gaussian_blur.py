@@ -60,7 +60,7 @@ class GaussianBlur(keras.layers.Layer):
 
 
 def filter_axis(maps, window: np.ndarray, axis: int, mode: str):
-    """Returns maps filtered along one axis, each channel for itself.
+    """Returns maps filtered along one axis, each channel on its own.
 
     Args:
         maps: float tensor `(batch, height, width, channels)`.

@@ -32,8 +32,8 @@ def generator_adversarial_loss(fake_logits, weights=None):
 
     Args:
         fake_logits: float tensor of any shape.
-        weights: float tensor with as many elements, >= 0, or None. Logits of weight 0 count
-            nowhere.
+        weights: float tensor with as many elements, >= 0, or None. Logits of weight 0 are
+            ignored.
 
     Returns:
         loss: float32 tensor `()`, >= 0.

@@ -32,8 +32,8 @@ def latent_kl_loss(z_mean, z_log_var, target, valid=None):
         z_mean: float tensor `(batch, h, w, latent_dim)` or `(batch, latent_dim)`.
         z_log_var: float tensor of the same shape.
         target: float tensor `(batch, height, width, channels)`; only its size counts.
-        valid: float tensor `(batch, height, width, 1)` or None. Cells with padding count nowhere,
-            nor do the values of padded pixels.
+        valid: float tensor `(batch, height, width, 1)` or None. Cells with padding are ignored,
+            and so are the values of padded pixels.
 
     Returns:
         loss: float32 tensor `()`, >= 0.

@@ -19,8 +19,8 @@ def binary_cross_entropy(images, reconstruction, weights=None):
         images: float tensor `(batch, height, width, channels)` in [0, 1].
         reconstruction: float tensor of the same shape in [0, 1]; clipped to keep the logarithm
             finite.
-        weights: float tensor `(batch, height, width, 1)` or None. Pixels of weight 0 count
-            nowhere.
+        weights: float tensor `(batch, height, width, 1)` or None. Pixels of weight 0 are
+            ignored.
 
     Returns:
         loss: float32 tensor `(batch,)`, mean over the pixel values.
@@ -43,8 +43,8 @@ def structural_similarity(images, reconstruction, window_size=11, sigma=1.5, wei
         reconstruction: float tensor of the same shape.
         window_size: int, odd. Width of the window in pixels.
         sigma: float. Standard deviation of the window in pixels.
-        weights: float tensor `(batch, height, width, 1)` or None. Pixels of weight 0 count in no
-            window; where a window holds no others, the similarity is 1.
+        weights: float tensor `(batch, height, width, 1)` or None. Windows ignore pixels of
+            weight 0; a window without any other has a similarity of 1.
 
     Returns:
         similarity: float32 tensor `(batch, height, width, channels)` in [-1, 1]; 1 for equal

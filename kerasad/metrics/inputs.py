@@ -14,7 +14,7 @@ def align_inputs(y_true, y_pred, sample_weight=None):
         y_true: tensor of the shape of `y_pred`, up to a last axis of 1; above 0.5 = anomalous.
         y_pred: float tensor, for instance `(batch,)` or `(batch, height, width, 1)`.
         sample_weight: optional tensor >= 0 that broadcasts to `y_pred` from the left: one weight
-            per image, or one per pixel such as `valid` (0 = padding, counts nowhere).
+            per image, or one per pixel such as `valid` (0 = padding, which is ignored).
 
     Returns:
         anomalous: bool tensor of the shape of `y_pred`.

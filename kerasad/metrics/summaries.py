@@ -76,7 +76,7 @@ class DefectGroups:
             scores: float array `(batch,)`.
             masks: array `(batch, height, width, 1)`, 1 = anomalous.
             maps: float array of the same shape.
-            weights: float array of the same shape, 0 = the pixel counts nowhere.
+            weights: float array of the same shape, 0 = the pixel is ignored.
         """
         names = np.asarray(names, dtype=object)
         for name in dict.fromkeys(names):

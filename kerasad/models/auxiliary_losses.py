@@ -13,10 +13,10 @@ def declared_losses(model_class: type, taken: tuple[str, ...]) -> tuple[str, ...
 
     Args:
         model_class: subclass of `VAEGAN`.
-        taken: names that are logged anyway.
+        taken: names that every model logs.
 
     Raises:
-        InputError: The names are no tuple of texts, or one of them is taken.
+        InputError: The names are not a tuple of strings, or one of them is taken.
     """
     found: dict[str, None] = {}
     for parent in model_class.__mro__:

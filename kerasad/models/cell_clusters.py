@@ -27,7 +27,7 @@ class CellClusters(keras.layers.Layer):
         images: float tensor `(batch, H, W, 3)` in [0, 1], or features `(batch, h, w, channels)`.
         weights: float tensor `(batch, h, w)`; cells of weight 0 move nothing.
         grid: `(h, w)`, the number of cells down and across.
-        training: bool. Whether the centers follow.
+        training: bool. Whether the centers are updated.
 
     Returns:
         labels: int32 tensor `(batch, h, w)` in `0 ... num_clusters - 1`, without gradient.
@@ -56,7 +56,7 @@ class CellClusters(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, images_shape, weights_shape=None):
-        """Creates centers and counts; a count of 0 everywhere means not yet drawn."""
+        """Creates centers and counts; while all counts are 0, no centers have been drawn."""
         options = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
         self.centers = self.add_weight(
             (self.num_clusters, self.descriptor_size), name="centers", autocast=False, **options

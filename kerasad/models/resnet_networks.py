@@ -39,7 +39,7 @@ def load_resnet_encoder(encoder: keras.Model, path: str | PathLike) -> None:
     """Sets the trunk of an encoder from a file of torchvision's ResNet-18.
 
     Raises:
-        InputError: If the file cannot be read, or is no such file.
+        InputError: If the file cannot be read, or is of another kind.
     """
     # The heads of the latent code are not in the file.
     last = encoder.get_layer("z_mean").input

@@ -121,13 +121,13 @@ def open_test_data(
 
     These are all defective images, the good ones of the data set's own test part, and the good ones
     that nobody has split and that the run has not seen. Images that were labelled for the training
-    are no test images. If the training images are not in `data`, the category has none.
+    are not test images. If the training images are not in `data`, the category has none.
 
     Args:
         run: Run.
         detector: AnomalyDetector of the run.
         data: DataConfig. Where the images are, see `with_data`.
-        exclude: Content hashes of other images that are no test images.
+        exclude: Content hashes of other images that are not test images.
 
     Raises:
         InputError: There is no test image, or the run has seen one of them.

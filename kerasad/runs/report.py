@@ -43,7 +43,7 @@ def _report(run, beside):
         models[title] = beside.load_model()
 
     def load_data() -> Category:
-        # Images that the other run learned from are no test images either.
+        # Images that the other run learned from are not test images either.
         exclude = () if beside is None else beside.provenance.hashes(LABELLED)
         return open_test_data(run, detector, evaluated_data(run), exclude)
 

@@ -1,8 +1,8 @@
 """The folder that `predict` writes to: all results of one prediction, or all of the one before.
 
-Results are gathered in a hidden folder in it. When all are there, a mark says so, and they are
-moved into place. A process that is killed before the mark changes nothing. What one that is killed
-after it has not moved, the next prediction moves.
+Results are gathered in a hidden folder in it. When all are there, a mark is set, and they are
+moved into place. A process that is killed before the mark changes nothing. If it is killed after
+the mark, the next prediction moves the rest.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ COMPLETE = "complete"
 
 @contextlib.contextmanager
 def replace_results(output: Path) -> Iterator[ResultFiles]:
-    """Gives files for new results, which replace the former ones if the block succeeds.
+    """Yields files for new results, which replace the former ones if the block succeeds.
 
     Former results are the overlays that `predictions.jsonl` of the folder names, this list and the
     table. No other file of the folder is touched.
@@ -67,7 +67,7 @@ def replace_results(output: Path) -> Iterator[ResultFiles]:
 
 
 def _take(work: Path) -> int | None:
-    """Makes the hidden folder and locks it; returns None where the file system knows no locks."""
+    """Makes the hidden folder and locks it; returns None if the file system has no locks."""
     while True:
         with _named_as(work.parent):
             work.mkdir(exist_ok=True)

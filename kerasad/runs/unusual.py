@@ -26,7 +26,7 @@ def draw_unusual(
 ) -> str:
     """Writes overlays of the most unusual good photos, and a list of them.
 
-    The list is that of a prediction: it says that the pictures are no photos.
+    The list has the form of a prediction: it says that the pictures are not photos.
 
     Args:
         left_out: `LeftOutScores` of `category.split.train`.

@@ -50,7 +50,7 @@ def open_category(config: DataConfig, seed: int, crosswise: bool = False) -> Cat
 
 
 def calibrates_crosswise(config: RunConfig) -> bool:
-    """Returns whether all good images shall train and calibrate.
+    """Returns whether all good images both train and calibrate.
 
     A network that has been trained on an image has seen it, and crops do not say which image they
     are of, so only statistics of whole images can be left out.

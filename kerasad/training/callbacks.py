@@ -26,7 +26,7 @@ class CollapseNotice(keras.callbacks.Callback):
 
     Args:
         warmup_epochs: int. Number of epochs to wait, while the weight of the KL term rises. The
-            last epoch is looked at in any case.
+            last epoch is always checked.
         min_contrast: float. Standard deviation of the reconstructions over that of the images.
             Defaults to `0.05`.
     """

@@ -117,7 +117,7 @@ class DataConfig(Checked):
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What `read_category` has to know beside the path."""
+        """What `read_category` has to know besides the path."""
         return {
             "on_bad": self.on_bad,
             "decoding": self.decoding,

@@ -29,7 +29,7 @@ def fit(
         epochs: int.
         seed: int. Of the synthetic defects on validation images.
         history: Path. The file for the curves.
-        verbose: int. As of `keras.Model.fit`.
+        verbose: int. As in `keras.Model.fit`.
 
     Raises:
         TrainingDivergedError: A loss became NaN or infinite; the message names it.
@@ -60,8 +60,8 @@ def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
 def train_data(model: AnomalyModel, category: Category, epoch: int = 0) -> tf.data.Dataset:
     """Returns the data that a model is fitted to, from an epoch on.
 
-    These are images, with labels if the model learns from some, and with what the model has
-    precomputed of them if it fits into memory.
+    These are images. If the model learns from labels, they come with labels; if it precomputes
+    something that fits into memory, they come with that.
     """
     if model.learns_from_labels:
         return category.labelled_train_from(epoch)

@@ -26,7 +26,7 @@ class ReplayableOracle:
     Args:
         max_trials: int.
         seed: int >= 0.
-        **kwargs: as of KerasTuner's oracle.
+        **kwargs: as in KerasTuner's oracle.
 
     Attributes:
         recorded: dict from the index of a trial that an earlier process began to its values.

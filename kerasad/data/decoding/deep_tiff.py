@@ -1,7 +1,7 @@
 """16-bit colour TIFF, of which Pillow keeps the upper 8 bits.
 
-Strips and tiles of any compression that knows bytes only are unpacked by Pillow's libtiff, as if
-they were grey images of 8 bits; here the bytes become 16-bit pixels.
+Pillow's libtiff unpacks strips and tiles as if they were grey images of 8 bits, which works for
+every compression of plain bytes; here the bytes become 16-bit pixels.
 """
 
 import io

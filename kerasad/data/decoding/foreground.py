@@ -160,7 +160,7 @@ def _select(colours, rule):
 
 
 def _parse(text):
-    """Returns one value of a list as a tuple of channels; None if it is no value."""
+    """Returns one value of a list as a tuple of channels; None if it is not a value."""
     text = text.strip().lower()
     if _COLOUR.fullmatch(text):
         return tuple(bytes.fromhex(text[1:]))

@@ -59,7 +59,7 @@ class Header:
     @property
     def weight(self) -> int:
         """What the limit on pixels counts."""
-        # The decoder of BMP keeps the fourth byte, beside the file and its pixels.
+        # The decoder of BMP keeps the fourth byte, in addition to the file and its pixels.
         twice = self.format == "bmp" and self.channels == 4
         return weigh(self.height, self.width, self.bits) * (2 if twice else 1)
 

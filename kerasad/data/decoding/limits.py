@@ -22,7 +22,7 @@ JPEG_PIXELS_PER_BYTE = 512
 MAX_SCANS = 32
 # Each may expand to 8 MB, which the decoder throws away.
 MAX_COMPRESSED_TEXTS = 16
-# What cameras and editors write beside the pixels: previews, colour profiles, a short film.
+# What cameras and editors write besides the pixels: previews, colour profiles, a short film.
 EXTRA_BYTES = 16 * 2**20
 # The pixels of a PNG never take more bytes than they have, but a stream may go on behind them.
 PNG_EXTRA_BYTES = 2**18
