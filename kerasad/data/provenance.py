@@ -14,8 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kerasad.data.folds import fold_by_group
 from kerasad.data.image_files import ImageRecord
-from kerasad.data.split import LABELLED, PARTS, TEST, GoodSplit, joined, without_copies
+from kerasad.data.split import (
+    LABELLED,
+    PARTS,
+    TEST,
+    GoodSplit,
+    joined,
+    number_groups,
+    without_copies,
+)
 from kerasad.errors import InputError
 from kerasad.files import parse_json, read_json
 
@@ -30,11 +39,14 @@ class SeenImage(NamedTuple):
         path: str. Relative to the folder of the data.
         sha256: str. Hash of the content.
         group: str or None. The group that it was kept together with, see `ImageRecord`.
+        fold: int or None. Where train images also calibrate, the fold that was left out when it was
+            scored.
     """
 
     path: str
     sha256: str
     group: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,7 @@ class Provenance:
     ) -> "Provenance":
         """Returns the record of a split and of images labelled defective."""
         parts = {part: _name(getattr(split, part)) for part in PARTS}
+        parts["train"] = _name(split.train, split.train_folds)
         parts |= {LABELLED: _name(labelled), TEST: _name(split.test)}
         return cls(parts, split.calibration_on_crops, split.note, split.crosswise)
 
@@ -89,7 +102,8 @@ class Provenance:
             parts |= {part: values.get(part, ()) for part in (LABELLED, TEST)}
             parts = {
                 part: tuple(
-                    SeenImage(file["path"], file["sha256"], file.get("group")) for file in files
+                    SeenImage(file["path"], file["sha256"], file.get("group"), file.get("fold"))
+                    for file in files
                 )
                 for part, files in parts.items()
             }
@@ -102,7 +116,7 @@ class Provenance:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the record, ready for JSON: for each part the path, hash, group of each file."""
+        """Returns the record, ready for JSON: for each part the `SeenImage` of each file."""
         listed = {part: [image._asdict() for image in self.images(part)] for part in ALL_PARTS}
         kind = {
             "calibration_on_crops": self.calibration_on_crops,
@@ -128,14 +142,19 @@ class Provenance:
         kept = {} if "calibration" in parts else {"note": self.note}
         on_crops = self.calibration_on_crops and "calibration" not in parts
         crosswise = self.crosswise and "calibration" not in parts
-        return Provenance({**self.parts, **new}, on_crops, crosswise=crosswise, **kept)
+        former = dict(self.parts)
+        if not crosswise:
+            former["train"] = _without_folds(self.images("train"))
+        return Provenance({**former, **new}, on_crops, crosswise=crosswise, **kept)
 
     def with_further(self, records: Iterable[ImageRecord]) -> "Provenance":
         """Returns the record of a detector that has learnt from further images.
 
         They calibrate it, too, and nothing else does any more.
         """
-        train = (*self.images("train"), *_name(records))
+        records = tuple(records)
+        further = _name(records, fold_by_group(number_groups(records)))
+        train = (*_without_folds(self.images("train")), *further)
         return Provenance({**self.parts, "train": train, "calibration": ()}, crosswise=True)
 
     def refuse_overlap(
@@ -228,7 +247,16 @@ def read_provenance(path: str | os.PathLike) -> Provenance:
     return Provenance.from_dict(values, path)
 
 
-def _name(records: Iterable[ImageRecord]) -> tuple[SeenImage, ...]:
-    return tuple(
+def _name(
+    records: Iterable[ImageRecord], folds: Iterable[int] | None = None
+) -> tuple[SeenImage, ...]:
+    images = tuple(
         SeenImage(record.relative_path, record.content_hash, record.group) for record in records
     )
+    if folds is None:
+        return images
+    return tuple(image._replace(fold=int(fold)) for image, fold in zip(images, folds, strict=True))
+
+
+def _without_folds(images: Iterable[SeenImage]) -> tuple[SeenImage, ...]:
+    return tuple(image._replace(fold=None) for image in images)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasad.data.folds import fold_by_group
 from kerasad.data.image_files import ImageRecord
 from kerasad.errors import InputError
 
@@ -49,6 +50,11 @@ class GoodSplit:
     note: str | None = None
     test: tuple[ImageRecord, ...] = ()
     crosswise: bool = False
+
+    @property
+    def train_folds(self) -> np.ndarray | None:
+        """The fold of each train image, int `(n,)`; None unless they also calibrate."""
+        return fold_by_group(number_groups(self.train)) if self.crosswise else None
 
     @property
     def calibration_groups(self) -> np.ndarray:

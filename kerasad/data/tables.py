@@ -71,7 +71,9 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     """
     rows = [("train", "good", len(split.train), "")]
     if split.crosswise:
-        rows = [("train", "good", len(split.train), "each also calibrates, left out of a fifth")]
+        share = f"one of {max(split.train_folds) + 1} folds"
+        remark = f"each also calibrates, scored without {share}, its own"
+        rows = [("train", "good", len(split.train), remark)]
     elif split.calibration_on_crops:
         rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))
     else:

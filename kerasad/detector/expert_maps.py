@@ -1,5 +1,6 @@
 """From images to the maps of a model's experts, before any calibration."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import keras
@@ -82,17 +83,26 @@ class ExpertMaps(keras.layers.Layer):
         maps = [expert(own) for expert, own in zip(experts, read, strict=True)]
         return ops.concatenate([self.frame.fit(each) for each in maps], axis=-1)
 
-    def compile_maps(self, experts):
-        """Returns the compiled function from the tensors that experts need to their maps."""
-        needed = {name for expert in experts for name in expert.requires}
-        specs = {
+    def compile_maps(self):
+        """Returns the compiled function that makes maps by experts in any state.
+
+        It is a function of a state, as `fit_crosswise` returns some, and of a dict of those of the
+        model's tensors that experts read.
+        """
+        variables = [variable for expert in self.experts for variable in expert.variables]
+        needed = {name for expert in self.experts for name in expert.requires}
+        state_specs = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+        tensor_specs = {
             name: tf.TensorSpec((None, *self._graphs.shapes[name][1:]), "float32")
             for name in needed
         }
-        return compiled(
-            lambda tensors: self.frame.smooth(self.maps_of(tensors, experts)),
-            input_signature=[specs],
-        )
+
+        def make(state, tensors):
+            pairs = zip(variables, state, strict=True)
+            with keras.StatelessScope(state_mapping=list(pairs)):
+                return self.frame.smooth(self.maps_of(tensors, self.experts))
+
+        return compiled(make, input_signature=[state_specs, tensor_specs])
 
     def compute(self, images, valid=None):
         """Returns the maps alone, by a compiled function."""
@@ -141,20 +151,26 @@ class ExpertMaps(keras.layers.Layer):
                 expert.forget()
 
     def fit_crosswise(
-        self, train, fold_of: np.ndarray, verbose: int = 0, resume: bool = False
-    ) -> list[list]:
-        """Lets the experts learn from all images, and others from all but those of one fold.
+        self,
+        train,
+        fold_of: np.ndarray,
+        verbose: int = 0,
+        resume: bool = False,
+        keep: Callable | None = None,
+    ) -> list[list[tf.Tensor]]:
+        """Lets the experts learn from all images; before that, from all but those of each fold.
 
-        Each fold's images are gathered once. What several folds have gathered is then merged.
+        Each fold's images are gathered once. What several folds have gathered is then absorbed.
 
         Args:
             train: iterable of inputs.
             fold_of: int array `(images,)`, in the order of `train`.
             verbose: 0 or 1.
-            resume: bool. Whether all of them go on from what the experts have learnt before.
+            resume: bool. Whether the experts go on from what they have learnt before.
+            keep: function of each batch's tensors and inputs, or None.
 
         Returns:
-            For each fold a list of experts that have not seen its images.
+            For each fold the state of experts that have not seen its images, see `compile_maps`.
 
         Raises:
             InputError: As `fit`, if an expert needs two passes or cannot go on, or for another
@@ -163,45 +179,47 @@ class ExpertMaps(keras.layers.Layer):
         for expert in self.experts:
             if expert.passes > 1:
                 raise InputError(f"The expert {expert.name!r} cannot be fitted crosswise.")
-        folds = range(int(fold_of.max()) + 1)
-        gathering = [self._copy_experts() for _ in folds]
-        for fold, experts in enumerate(gathering):
+        learning = [expert for expert in self.experts if expert.passes]
+        gathered = self._gather(learning, train, fold_of, verbose, keep)
+        former, states = _state_of(learning), []
+        for fold in range(len(gathered)):
+            _learn(learning, gathered[:fold] + gathered[fold + 1 :], resume)
+            states.append(_state_of(self.experts))
+            if resume:
+                _restore(learning, former)
+        _learn(learning, gathered, resume)
+        return states
+
+    def _gather(self, experts, train, fold_of, verbose, keep):
+        """Returns for each fold what each of the experts has gathered from its images."""
+        gathered = []
+        for fold in range(int(fold_of.max()) + 1):
             for expert in experts:
                 expert.start(0, stream=fold)
+            gathered.append([expert.gathered for expert in experts])
         seen = 0
-        for tensors, weights, count in self._read(train, verbose, "gathering statistics"):
+        for tensors, weights, inputs in self._read(train, verbose, "gathering statistics"):
+            count = len(unpack_inputs(inputs)[0])
             part = fold_of[seen : seen + count]
             check_count(len(part) == count, fold_of)
             for fold in np.unique(part):
                 own = _weights_of_rows(weights, part == fold)
-                for expert in gathering[fold]:
+                for expert, kept in zip(experts, gathered[fold], strict=True):
+                    expert.resume(kept)
                     expert.update(tensors, own, 0)
+            if keep is not None:
+                keep(tensors, inputs)
             seen += count
         check_count(seen == len(fold_of), fold_of)
-        left_out = [self._copy_experts() for _ in folds]
-        for fold, experts in enumerate(left_out):
-            others = [other for index, other in enumerate(gathering) if index != fold]
-            _merge(experts, others, resume)
-        _merge(self.experts, gathering, resume)
-        return left_out
-
-    def _copy_experts(self):
-        """Returns further experts of the same kind and state."""
-        shapes = self._graphs.shapes
-        copies = [type(expert).from_config(expert.get_config()) for expert in self.experts]
-        for expert, own in zip(copies, self.experts, strict=True):
-            expert.build({name: shapes[name] for name in expert.requires})
-            for variable, value in zip(expert.variables, own.variables, strict=True):
-                variable.assign(value)
-        return copies
+        return gathered
 
     def _read(self, train, verbose, title):
-        """Yields the model's tensors, the function for the weights of cells, and a count."""
+        """Yields the model's tensors, the function for the weights of cells, and the inputs."""
         for inputs, _ in iterate_inputs(train, verbose, title):
             images, valid = unpack_inputs(inputs)
             self._check_train_images(images, valid)
             weights = _cell_weights(len(images), self.frame.map_valid(valid))
-            yield self.tensors(images, valid), weights, len(images)
+            yield self.tensors(images, valid), weights, inputs
 
     def _check_train_images(self, images, valid):
         found = tuple(images.shape[1:3])
@@ -275,15 +293,26 @@ def _weights_of_rows(weights, rows):
     return lambda grid: weights(grid) * chosen
 
 
-def _merge(experts, gathered, resume):
-    """Fits experts to what others have gathered, given as lists of experts in the same order."""
+def _learn(experts, gathered, resume):
+    """Lets experts learn from what was gathered in several parts, given as `_gather` returns it."""
+    for expert in experts:
+        if resume:
+            expert.recall()
+        else:
+            expert.start(0)
     for index, expert in enumerate(experts):
-        if expert.passes:
-            if resume:
-                expert.recall()
-            else:
-                expert.start(0)
-            for others in gathered:
-                expert.absorb(others[index])
-            expert.finish(0)
-            expert.forget()
+        expert.absorb([part[index] for part in gathered])
+        expert.finish(0)
+        expert.forget()
+
+
+def _state_of(experts):
+    """Returns the values of all variables of experts, as tensors of their own."""
+    variables = (variable for expert in experts for variable in expert.variables)
+    return [tf.constant(np.asarray(variable).copy()) for variable in variables]
+
+
+def _restore(experts, state):
+    variables = [variable for expert in experts for variable in expert.variables]
+    for variable, value in zip(variables, state, strict=True):
+        variable.assign(value)

@@ -141,6 +141,11 @@ class MapCalibration(keras.layers.Layer):
             self.place_mean.assign(place_mean[None].astype("float32"))
             self.place_scale.assign(place_scale[None].astype("float32"))
 
+    def take(self, other: "MapCalibration") -> None:
+        """Takes over the means and scales that another one has measured."""
+        for own, value in zip(self.variables, other.variables, strict=True):
+            own.assign(value)
+
     def _places(self, sums, num_images, mean, scale):
         """Returns mean and scale at each place, `(*grid, num_experts)`."""
         from scipy.ndimage import gaussian_filter

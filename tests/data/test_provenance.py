@@ -30,6 +30,7 @@ def test_split_json_names_every_file_its_hash_and_its_group():
             "path": split.calibration[0].relative_path,
             "sha256": split.calibration[0].content_hash,
             "group": None,
+            "fold": None,
         }
     ]
     assert [len(values[part]) for part in PARTS] == [3, 1, 1]
@@ -68,6 +69,21 @@ def test_further_images_train_and_calibrate_and_no_others_calibrate_any_more():
     assert known.images("calibration") == ()
     assert Provenance.from_dict(known.to_dict()) == known
     assert known.crosswise
+
+
+def test_images_that_also_calibrate_are_recorded_with_the_fold_that_they_were_scored_in():
+    records = make_records(26)
+    split = split_good(records[:20], crosswise=True)
+    record = Provenance.from_split(split)
+    assert [image.fold for image in record.images("train")] == split.train_folds.tolist()
+    assert len(set(split.train_folds)) == 10
+    assert Provenance.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    # The images of an update are scored by statistics of all former ones.
+    folds = [image.fold for image in record.with_further(records[20:]).images("train")]
+    assert folds == [None] * 20 + list(range(6))
+    # New images that only calibrate take the place of all left-out scores.
+    replaced = record.replace(calibration=records[20:])
+    assert {image.fold for image in replaced.images("train")} == {None}
 
 
 def test_images_missing_from_the_data_are_named():

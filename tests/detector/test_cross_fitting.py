@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from kerasad import AnomalyDetector
-from kerasad.detector.cross_fitting import fold_by_group
 from kerasad.detector.experts import CellGaussian, CellMemory
 from kerasad.errors import InputError
 
@@ -28,26 +27,6 @@ def crosswise(images, new_detector):
     detector = new_detector()
     detector.adapt_crosswise(images, folds=4, batch_size=7, verbose=0)
     return detector, detector.calibration_summary()
-
-
-def test_folds_are_runs_of_whole_groups_by_hand():
-    assert fold_by_group(np.array([7, 7, 3, 3, 5, 9]), 3).tolist() == [0, 0, 1, 1, 2, 2]
-    assert fold_by_group(np.array([4, 1, 4, 2]), 5).tolist() == [0, 1, 0, 2]
-    assert fold_by_group(np.arange(10), 5).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_fold_cuts_a_group_and_none_is_empty(seed):
-    groups = np.random.default_rng(seed).integers(0, 9, 40)
-    folds = fold_by_group(groups, 5)
-    assert sorted(set(folds)) == [0, 1, 2, 3, 4]
-    for group in set(groups):
-        assert len(set(folds[groups == group])) == 1
-
-
-def test_one_group_cannot_be_left_out():
-    with pytest.raises(InputError, match="two groups"):
-        fold_by_group(np.zeros(6, int))
 
 
 def test_the_deployed_statistics_are_those_of_all_images(crosswise, images, new_detector):

@@ -1,6 +1,8 @@
 """The base class of anomaly-map experts."""
 
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -13,10 +15,10 @@ class Expert(keras.layers.Layer):
     An expert declares in `requires` the tensors that it reads, never which model made them. One
     that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
     `forget`. `update` sees each batch once, and what it keeps has a size that does not depend on
-    the number of images. With `absorb`, an expert of one pass takes over what others have gathered
-    from other images, which crosswise calibration needs. With `recall` it goes on from what it has
-    learnt, which an update needs. Every argument of `__init__` must be an
-    attribute of the same name.
+    the number of images. Crosswise calibration gathers parts of the images apart: with `resume`, an
+    expert of one pass goes on with any of the parts, and with `absorb` it takes in several. With
+    `recall` it goes on from what it has learnt, which an update needs. Every argument of `__init__`
+    must be an attribute of the same name.
 
     Args:
         position_free: bool. Whether the same place of two images may show different things
@@ -53,8 +55,8 @@ class Expert(keras.layers.Layer):
 
         Args:
             pass_index: int, from 0.
-            stream: int. Different for experts of which another shall `absorb` several, so that
-                random choices are independent.
+            stream: int. Different for parts that shall be absorbed together, so that random choices
+                are independent.
         """
 
     def update(self, tensors: dict, weights, pass_index: int) -> None:
@@ -70,8 +72,17 @@ class Expert(keras.layers.Layer):
     def finish(self, pass_index: int) -> None:
         """Turns what the pass collected into what `call` reads."""
 
-    def absorb(self, other: "Expert") -> None:
-        """Adds what an expert of the same kind has gathered since `start`."""
+    @property
+    def gathered(self) -> Any:
+        """What has been gathered since `start`; it grows with each `update`."""
+        raise NotImplementedError
+
+    def resume(self, gathered: Any) -> None:
+        """Lets the next `update` add to what was `gathered` before."""
+        raise NotImplementedError
+
+    def absorb(self, parts: Sequence[Any]) -> None:
+        """Adds what was `gathered` from other images, by experts of the same kind."""
         raise NotImplementedError
 
     def recall(self) -> None:

@@ -158,12 +158,21 @@ class CellGaussian(Expert):
         mean = total / ops.maximum(count, 1.0)[:, None]
         blocks = self._by_block((cells - mean[None]) * mask[..., None])
         scatter = ops.matmul(ops.transpose(blocks, (0, 2, 1)), blocks)
-        batch = (np.asarray(values, "float64") for values in (count, mean, scatter))
-        self._sums.merge(CellSums(*batch), self._by_block)
+        count, mean = (np.asarray(values, "float64") for values in (count, mean))
+        self._sums.merge([CellSums(count, mean, np.asarray(scatter))], self._by_block)
 
-    def absorb(self, other):
-        """Adds what another expert of this kind has gathered."""
-        self._sums.merge(other.gathered, self._by_block)
+    @property
+    def gathered(self) -> CellSums:
+        """The sums of what `update` was given since `start`."""
+        return self._sums
+
+    def resume(self, gathered):
+        """Lets the next `update` add to these sums."""
+        self._sums = gathered
+
+    def absorb(self, parts):
+        """Adds the sums of other images."""
+        self._sums.merge(parts, self._by_block)
 
     def recall(self):
         """Begins with the sums of the good cells that mean and whitening were made of."""
@@ -172,11 +181,6 @@ class CellGaussian(Expert):
             np.asarray(self.whitening), self._count_of_blocks(count), self._places, self.ridge
         )
         self._sums = CellSums(count, np.asarray(self.mean, "float64"), scatter)
-
-    @property
-    def gathered(self) -> CellSums:
-        """What `update` has gathered since `start`."""
-        return self._sums
 
     def finish(self, pass_index):
         """Sets mean, counts and whitening."""

@@ -207,9 +207,18 @@ class CellMemory(Expert):
         cells = np.asarray(self._pooled(tensors[self.tensor], 1))
         self._pool.add(cells[np.asarray(weights(cells.shape[1:3])) > 0])
 
-    def absorb(self, other):
-        """Adds the sample of another expert of this kind."""
-        self._pool.merge(other.gathered)
+    @property
+    def gathered(self) -> CellReservoir:
+        """The sample of what `update` was given since `start`."""
+        return self._pool
+
+    def resume(self, gathered):
+        """Lets the next `update` add to this sample."""
+        self._pool = gathered
+
+    def absorb(self, parts):
+        """Adds the samples of other images."""
+        self._pool.merge(parts)
 
     def recall(self):
         """Begins with the stored cells, each for as many as were seen for it.
@@ -229,11 +238,6 @@ class CellMemory(Expert):
         self._former = CellReservoir(self.capacity, (self.seed, 0, seen))
         self._former.begin_with(stored, seen)
 
-    @property
-    def gathered(self) -> CellReservoir:
-        """The sample of what `update` was given since `start`."""
-        return self._pool
-
     def forget(self):
         """Frees the sample."""
         del self._pool, self._former
@@ -245,7 +249,7 @@ class CellMemory(Expert):
             stored = self._choose(self._pool.sample())
         else:
             self._pool.change(lambda cells: np.asarray(self._scaled(cells)))
-            self._former.merge(self._pool)
+            self._former.merge([self._pool])
             stored, seen = self._former.sample(), self._former.seen
         stored = stored.astype("float16").astype("float32")
         self.cells.assign(_rows_of(stored, self.cells.shape))

@@ -1,6 +1,11 @@
 """Means and scatter of cells, gathered batch by batch and merged."""
 
+from collections.abc import Sequence
+
 import numpy as np
+
+# Few enough to stay in the cache of the processor while they are added up.
+_BLOCKS_AT_ONCE = 8
 
 
 class CellSums:
@@ -16,7 +21,7 @@ class CellSums:
         scatter: float64 array `(blocks, channels, channels)`.
 
     Reference: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
-    sample variances", 1979, equation 1.5, for vectors.
+    sample variances", 1979, equation 1.5, for vectors and several sets.
     """
 
     def __init__(self, count: np.ndarray, mean: np.ndarray, scatter: np.ndarray):
@@ -29,19 +34,21 @@ class CellSums:
         """Returns the sums of no image."""
         return cls(np.zeros(mean_shape[0]), np.zeros(mean_shape), np.zeros(scatter_shape))
 
-    def merge(self, other: "CellSums", by_block) -> None:
+    def merge(self, others: Sequence["CellSums"], by_block) -> None:
         """Adds the cells of other images.
 
         Args:
-            other: `CellSums` of the same places and blocks.
-            by_block: function from `(1, places, channels)` to `(blocks, places of it, channels)`.
+            others: `CellSums` of the same places and blocks, none of them this one.
+            by_block: function from `(n, places, channels)` to `(blocks, n places of it, channels)`.
         """
-        count = self.count + other.count
-        share = other.count / np.maximum(count, 1.0)
-        between = other.mean - self.mean
-        weighted = np.sqrt(self.count * share)[:, None] * between
-        blocks = np.asarray(by_block(weighted[None]))
-        self.scatter += other.scatter
-        self.scatter += np.matmul(blocks.transpose(0, 2, 1), blocks)
-        self.mean += share[:, None] * between
-        self.count = count
+        count = np.stack([self.count, *(other.count for other in others)])[..., None]
+        mean = np.stack([self.mean, *(other.mean for other in others)])
+        merged = (count * mean).sum(axis=0) / np.maximum(count.sum(axis=0), 1.0)
+        between = np.asarray(by_block(np.sqrt(count) * (mean - merged)))
+        for first in range(0, len(between), _BLOCKS_AT_ONCE):
+            part = slice(first, first + _BLOCKS_AT_ONCE)
+            for other in others:
+                self.scatter[part] += other.scatter[part]
+            self.scatter[part] += np.matmul(between[part].transpose(0, 2, 1), between[part])
+        self.mean = merged
+        self.count = count.sum(axis=0)[:, 0]

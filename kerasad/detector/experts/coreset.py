@@ -1,6 +1,6 @@
 """The choice of the cells that a memory keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -72,17 +72,20 @@ class CellReservoir:
         self._keys[leaving] = keys[coming]
         self._cells[leaving] = cells[coming]
 
-    def merge(self, other: "CellReservoir") -> None:
-        """Takes in the sample of another stream, whose keys were drawn from another seed."""
-        if other.is_empty:
+    def merge(self, others: Sequence["CellReservoir"]) -> None:
+        """Takes in the samples of other streams, whose keys were drawn from other seeds."""
+        samples = [each.keyed_cells() for each in (self, *others) if not each.is_empty]
+        if not samples:
             return
-        keys, cells = other.keyed_cells()
-        if self._cells is not None:
-            keys = np.concatenate([self._keys, keys])
-            cells = np.concatenate([self._cells, cells])
+        keys = np.concatenate([part for part, _ in samples])
         stays = np.argsort(keys)[: self.capacity]
-        self._keys, self._cells = keys[stays], cells[stays]
-        self.seen += other.seen
+        cells, first = np.empty((len(stays), samples[0][1].shape[1]), "float32"), 0
+        for part, rows in samples:  # row by row: all samples together may be large
+            own = (stays >= first) & (stays < first + len(part))
+            cells[own] = rows[stays[own] - first]
+            first += len(part)
+        self._keys, self._cells = keys[stays], cells
+        self.seen += sum(other.seen for other in others)
 
     def change(self, function: Callable[[np.ndarray], np.ndarray]) -> None:
         """Replaces the cells of the sample by a function of them, row by row."""

@@ -334,7 +334,7 @@ def test_sums_of_several_sets_of_images_merge_to_those_of_all(shared):
         own = features[first:last]
         ones = np.ones(own.shape[:3], "float32")
         part.update({"z_mean": tf.constant(own)}, lambda grid, ones=ones: ones, 0)
-        merged.absorb(part)
+        merged.absorb([part.gathered])
     merged.finish(0)
     np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-5)
     asked = draw_features(count=3, seed=1)
@@ -360,7 +360,7 @@ def resume(expert, features):
     further = adapt(CellGaussian.from_config(expert.get_config()), features)
     expert.forget()
     expert.recall()
-    expert.absorb(further)
+    expert.absorb([further.gathered])
     expert.finish(0)
     return expert
 

@@ -377,7 +377,7 @@ def test_a_memory_takes_over_what_others_have_gathered():
     merged.build({merged.tensor: (None, *features.shape[1:])})
     merged.start(0)
     for part in parts:
-        merged.absorb(part)
+        merged.absorb([part.gathered])
     merged.finish(0)
     asked = draw_features(count=2, seed=5)
     np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), atol=0.003)
@@ -394,7 +394,7 @@ def resume(expert, features):
     further = adapt(CellMemory.from_config(expert.get_config()), features)
     expert.forget()
     expert.recall()
-    expert.absorb(further)
+    expert.absorb([further.gathered])
     expert.finish(0)
     expert.forget()
     return expert

@@ -95,7 +95,7 @@ def test_a_sample_is_displaced_by_other_cells_in_proportion_to_the_streams():
         former.begin_with(numbered(100), 300)
         further = CellReservoir(100, seed)
         further.add(numbered(100) + 1000)
-        former.merge(further)
+        former.merge([further])
         assert former.seen == 400
         kept.append((former.sample()[:, 0] < 1000).sum())
     # Hypergeometric: 100 of 400, of which 300 are former; deviation 3.75.
@@ -109,6 +109,6 @@ def test_a_stream_that_was_kept_whole_is_whole_again():
     further = CellReservoir(50, 1)
     further.add(numbered(30) + 1000)
     further.change(lambda cells: cells + 1)
-    former.merge(further)
+    former.merge([further])
     expected = [*numbered(20)[:, 0], *(numbered(30)[:, 0] + 1001)]
     assert sorted(former.sample()[:, 0]) == sorted(expected)

@@ -1,0 +1,125 @@
+"""Maps of images by experts that have not seen them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kerasad.data.geometry import unpack_inputs
+from kerasad.detector.descriptors import describe_sums, sum_cells
+from kerasad.detector.frames import iterate_inputs
+
+MAX_BYTES = 2**28
+"""Memory for maps of good images; further images train, but set no scale and no threshold."""
+MAX_TENSOR_BYTES = 2**28
+"""Memory for tensors of good images that are read twice; those of further ones are made twice."""
+
+
+@dataclass
+class LeftOutMaps:
+    """Maps of images by experts that have not seen them, before they are standardized.
+
+    Attributes:
+        maps: list of float32 `(h, w, experts)`.
+        valid: list of bool `(height, width, 1)` arrays, or of None.
+        descriptors: float array `(images, numbers)`.
+    """
+
+    maps: list
+    valid: list
+    descriptors: np.ndarray
+
+    def select(self, rows, batch_size: int = 16):
+        """Yields batches of maps and `valid` of some images."""
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            valid = None
+            if self.valid[part[0]] is not None:
+                valid = np.stack([self.valid[row] for row in part]).astype("float32")
+            yield np.stack([self.maps[row] for row in part]), valid
+
+    def batches(self, rows, frame):
+        """Yields what `MapCalibration.measure` reads of some images."""
+        for maps, valid in self.select(rows):
+            yield maps, frame.map_valid(valid)
+
+
+class TensorBatches:
+    """Batches of the model's tensors and of `valid`, kept of the first images.
+
+    Args:
+        detector: `AnomalyDetector`.
+        images: batches of images, which are read again behind those that were kept.
+    """
+
+    def __init__(self, detector, images):
+        self._detector = detector
+        self._images = images
+        self._described = detector.descriptors.tensor
+        needed = {name for expert in detector.experts for name in expert.requires}
+        self._names = needed | {self._described}
+        self._kept, self._left = [], MAX_TENSOR_BYTES
+
+    def keep(self, tensors: dict, inputs) -> None:
+        """Keeps the tensors of the next batch, as long as there is room."""
+        images, valid = unpack_inputs(inputs)
+        chosen = self._choose(tensors, images)
+        self._left -= sum(np.asarray(tensor).nbytes for tensor in chosen.values())
+        if self._left >= 0:  # never again when once exceeded
+            self._kept.append((chosen, None if valid is None else tf.convert_to_tensor(valid)))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self):
+        yield from self._kept
+        if self._left >= 0:
+            return
+        for number, (inputs, _) in enumerate(iterate_inputs(self._images)):
+            if number >= len(self._kept):
+                images, valid = self._detector.prepare(inputs)
+                tensors = self._detector.expert_maps.tensors(images, valid)
+                yield self._choose(tensors, images), valid
+
+    def _choose(self, tensors, images):
+        # Images are described themselves where a model has no features.
+        return {name: tensors.get(name, images) for name in self._names}
+
+    def describe(self, tensors: dict, valid) -> np.ndarray:
+        """Returns the descriptors of a batch."""
+        frame = self._detector.frame
+        return np.asarray(
+            describe_sums(sum_cells(tensors[self._described], frame.map_valid(valid)))
+        )
+
+
+def read_left_out(detector, batches: TensorBatches, states, fold_of, verbose: int = 0):
+    """Returns `LeftOutMaps` of all images, or of the first that fit into memory.
+
+    Args:
+        detector: `AnomalyDetector`.
+        batches: `TensorBatches`.
+        states: for each fold the state of experts that have not seen its images.
+        fold_of: int array `(images,)`.
+        verbose: 0 or 1.
+    """
+    make_maps = detector.expert_maps.compile_maps()
+    needed = {name for expert in detector.experts for name in expert.requires}
+    maps, valid_of, descriptors, used = [], [], [], 0
+    for tensors, valid in iterate_inputs(batches, verbose, "scoring left-out images"):
+        descriptors.append(batches.describe(tensors, valid))
+        count = len(descriptors[-1])
+        folds = fold_of[len(maps) : len(maps) + count]
+        made = [None] * count
+        for fold in np.unique(folds):
+            rows = np.flatnonzero(folds == fold)
+            own = {name: tf.gather(tensors[name], rows) for name in needed}
+            for row, image_map in zip(rows, np.asarray(make_maps(states[fold], own)), strict=True):
+                made[row] = image_map
+        real = [None] * count if valid is None else list(np.asarray(valid) > 0.5)
+        maps += made
+        valid_of += real
+        used += sum(each.nbytes for each in (*made, *real) if each is not None)
+        if used > MAX_BYTES:
+            break
+    return LeftOutMaps(maps, valid_of, np.concatenate(descriptors))
