@@ -92,8 +92,8 @@ class DataConfig(Checked):
     )
     mask_foreground: str = setting(
         "auto",
-        "Which pixels of a mask are defects: nonzero, bright, dark, not-white, alpha, or values "
-        "such as 1,3 or #2ca02c. auto leaves out masks that are not clear.",
+        "Which pixels of a mask are defects: nonzero, bright, dark, not-white, alpha, "
+        "transparent, or values such as 1,3 or #2ca02c. auto leaves out masks that are not clear.",
     )
     on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
     good: tuple[str, ...] = setting(

@@ -7,7 +7,7 @@ import numpy as np
 from kerasad.data.decoding.mask_levels import NOISE, UnclearMaskError, find_edge
 from kerasad.errors import InputError
 
-RULES = ("auto", "nonzero", "bright", "dark", "not-white", "alpha")
+RULES = ("auto", "nonzero", "bright", "dark", "not-white", "alpha", "transparent")
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _WHITES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits
@@ -37,7 +37,7 @@ def foreground(pixels: np.ndarray, rule: str = "auto") -> np.ndarray:
     - `nonzero`: all values other than 0.
     - `bright`, `dark`: brighter than half of white, or not.
     - `not-white`: all colours other than white.
-    - `alpha`: what is not transparent.
+    - `alpha`: what is not transparent; `transparent`: what is.
     - `1,3` or `#2ca02c`: these values or colours.
     - `auto`: what stands on a black or transparent background, or is coloured on a white one; a
       mask that can be understood in another way is refused.
@@ -65,12 +65,12 @@ def foreground(pixels: np.ndarray, rule: str = "auto") -> np.ndarray:
         return colours.max(axis=-1) <= white / 2
     if rule == "not-white":
         return colours.min(axis=-1) < white - int(NOISE * white)
-    if rule == "alpha":
+    if rule in ("alpha", "transparent"):
         if alpha is None:
             raise UnclearMaskError(
                 "no alpha", "it has no alpha channel; set another `mask_foreground`."
             )
-        return alpha > np.iinfo(alpha.dtype).max / 2
+        return (alpha > np.iinfo(alpha.dtype).max / 2) == (rule == "alpha")
     return _select(colours, rule)
 
 
@@ -79,8 +79,8 @@ def describe_doubt(pixels: np.ndarray, marked: np.ndarray) -> str | None:
     _, alpha = _split(pixels)
     if _has_drawing(alpha):
         return (
-            "its background is transparent, and what is drawn on it is taken as the defect; if "
-            "that is wrong, set `mask_foreground`."
+            "its background is transparent, and what is drawn on it is taken as the defect; if the "
+            "transparent part is the defect, set `mask_foreground` to transparent."
         )
     if marked.mean() > 0.5:
         return (
@@ -99,6 +99,13 @@ def _find(colours, alpha, white):
     marked = strength > find_edge(strength, white)
     border = np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]])
     if (marked.mean() > 0.5 and border.mean() > 0.5) or border.mean() > 0.9:
+        if _has_drawing(alpha):
+            raise UnclearMaskError(
+                "drawn background",
+                f"{marked.mean():.0%} of it and most of its border are drawn, and the rest is "
+                "transparent, so the defect may be what was erased; set `mask_foreground` to "
+                "transparent (what was erased is the defect), or to alpha (what is drawn is it).",
+            )
         raise UnclearMaskError(
             "bright background",
             f"it marks {marked.mean():.0%} of the image and most of its border, so the defect may "
@@ -138,8 +145,9 @@ def _check_drawing(colours, white):
         raise UnclearMaskError(
             "transparent parts",
             "a part of it is transparent, and the rest has more than one colour; set "
-            "`mask_foreground` to alpha (all that is not transparent is a defect), or to nonzero, "
-            "bright, dark or not-white (transparency does not count).",
+            "`mask_foreground` to alpha (all that is not transparent is a defect), to transparent "
+            "(what was erased is the defect), or to nonzero, bright, dark or not-white "
+            "(transparency does not count).",
         )
 
 

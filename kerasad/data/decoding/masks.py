@@ -116,9 +116,9 @@ def _read_extra(
         if not has_palette and not has_alpha:
             return None, None
         image.load()
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         indices = np.asarray(image) if has_palette else None
-        alpha = np.asarray(image.convert("RGBA"))[..., 3] if has_alpha else None
+        alpha = _read_alpha(image) if has_alpha else None
     except Exception as error:  # a broken file may raise nearly anything in Pillow
         raise InputError(
             f"{name}: its palette or alpha channel is broken ({error}); save the mask again."
@@ -127,6 +127,13 @@ def _read_extra(
         if extra is not None and extra.shape != (header.height, header.width):
             raise InputError(f"{name}: two sizes in it; save the mask again.")
     return indices, alpha
+
+
+def _read_alpha(image) -> np.ndarray:
+    """Returns the alpha channel of a Pillow image, uint8 (height, width)."""
+    if image.mode not in ("RGBA", "LA", "PA"):  # a transparent colour or number
+        image = image.convert("RGBA")
+    return np.asarray(image.getchannel("A"))
 
 
 def _hides_numbers(indices: np.ndarray, pixels: np.ndarray) -> bool:

@@ -72,6 +72,8 @@ UNCLEAR = {
     "black, white and transparent": coloured(
         (0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0), mode="RGBA"
     ),
+    "erased from white": coloured((255,) * 4, (255, 255, 255, 0), (0, 0, 0, 0), mode="RGBA"),
+    "erased from black": coloured((0, 0, 0, 255), (0,) * 4, (0,) * 4, mode="RGBA"),
     "one palette colour for all": palette((0, 0, 0), (0, 0, 0), (0, 0, 0)),
     "ramp": np.tile(np.linspace(0, 255, 96).astype("uint8"), (96, 1)),
     "photo": np.random.default_rng(0).normal(120, 30, (96, 96)).clip(0, 255).astype("uint8"),
@@ -101,6 +103,8 @@ def test_an_unclear_mask_is_refused_with_the_option_that_decides(kind, tmp_path)
         ("blue background", "#ff0000,#00ff00"),
         ("one palette colour for all", "nonzero"),
         ("one palette colour for all", "1,2"),
+        ("erased from white", "transparent"),
+        ("erased from black", "transparent"),
     ],
 )
 def test_the_option_decides(kind, rule, tmp_path):
@@ -109,6 +113,13 @@ def test_the_option_decides(kind, rule, tmp_path):
     image.save(tmp_path / "mask.png")
     mask = decode_mask(tmp_path / "mask.png", Decoding(mask_foreground=rule))
     np.testing.assert_array_equal(mask[..., 0], MARKED)
+
+
+@pytest.mark.parametrize("kind", ["erased from white", "erased from black"])
+def test_a_mask_whose_defect_was_erased_is_told_both_ways_to_read_it(kind, tmp_path):
+    UNCLEAR[kind].save(tmp_path / "mask.png")
+    with pytest.raises(UnclearMaskError, match="to transparent .* or to alpha "):
+        examine_mask(tmp_path / "mask.png")
 
 
 @pytest.mark.parametrize("size", [60, 150, 400])
