@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +173,14 @@ class ImageReader:
             InputError: If the file cannot be used.
         """
         return not decode_mask(path, self.decoding).any()
+
+    def holds_image(self, folder: Path, ignored: Callable[[Path], bool]) -> bool:
+        """Returns whether an image is inside, of any type; stops at the first one."""
+        return any(
+            _check_entry(entry, True) is not None
+            or (entry.suffix.lower() in IMAGE_SUFFIXES and not ignored(entry))
+            for entry in _walk(folder, True)
+        )
 
     def list_folder(self, folder: Path) -> tuple[list[Path], list[Path]]:
         """Lists the image files and the folders directly inside a folder, sorted by name.

@@ -1,6 +1,6 @@
 """Layouts of data sets: the registry. Each layout is a file of this folder.
 
-A new layout is a file with a subclass of `Layout`, and one line in `LAYOUTS`.
+A new layout is a file with a subclass of `Layout`, and one line in `_DATA_SETS` or `_BY_NAMES`.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from kerasad.data.image_files import FoundImage, ImageReader, subfolders
 from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.btad import BTAD
 from kerasad.data.layouts.by_hand import ByHand, Named
-from kerasad.data.layouts.by_names import LayoutByNames
+from kerasad.data.layouts.by_names import LayoutByNames, Walk, list_walk, walk_through
 from kerasad.data.layouts.csv_manifest import CSVManifest
 from kerasad.data.layouts.dagm import DAGM
 from kerasad.data.layouts.json_lines import JSONLines
@@ -42,9 +42,8 @@ __all__ = [
     "is_manifest",
 ]
 
-# The first one that recognizes a folder reads it: those with more marks of their own come first,
-# and last what is only understood by the names of its folders.
-LAYOUTS: tuple[Layout, ...] = (
+# The first one that recognizes a folder reads it: those with more marks of their own come first.
+_DATA_SETS: tuple[Layout, ...] = (
     CSVManifest(),
     Lookout(),
     JSONLines(),
@@ -57,9 +56,10 @@ LAYOUTS: tuple[Layout, ...] = (
     DAGM(),
     MagneticTile(),
     MVTec(),
-    UserSplit(),
-    SideBySide(),
 )
+# Last what is only understood by the names of its folders; one walk over the tree tells which.
+_BY_NAMES: tuple[LayoutByNames, ...] = (UserSplit(), SideBySide())
+LAYOUTS = (*_DATA_SETS, *_BY_NAMES)
 # What no layout recognizes is a plain folder of good images, or refused.
 _OTHERWISE = PlainFolder()
 
@@ -86,30 +86,33 @@ def find_images(
     if named:
         layout: Layout = ByHand(named)
         return layout.name, find_in_layout(layout, root, reader)
-    layout = find_layout(root)
+    layout, walk = _recognize(root)
     if layout is _OTHERWISE and is_called_defective(root):
         if not for_test:
             raise needs_good(root)
         return layout.name, find_in_layout(ByHand(Named(bad=(".",))), root, reader)
-    images = find_in_layout(layout, root, reader)
+    images = find_in_layout(layout, root, reader, walk)
     if layout is _OTHERWISE:
         images = judge_top(root, images, for_test)
     refuse_label_lists(root, images)
     return layout.name, images
 
 
-def find_in_layout(layout: Layout, root: Path, reader: ImageReader) -> list[FoundImage]:
+def find_in_layout(
+    layout: Layout, root: Path, reader: ImageReader, walk: Walk | None = None
+) -> list[FoundImage]:
     """Lists the images of one category as a layout reads it, without what is no photo.
 
     Args:
         layout: `Layout`.
         root: The folder, or a file that lists the images; what such a list names is a photo.
         reader: `ImageReader`. It collects remarks on what is left out.
+        walk: `Walk` or None. What is known of the folder, if it was walked through already.
 
     Raises:
         InputError: If it is not certain what a folder holds.
     """
-    images = layout.find(root, reader)
+    images = layout.find(root, reader) if walk is None else list_walk(root, reader, walk)
     if root.is_file():
         return images
     if not isinstance(layout, ByHand | LayoutByNames):
@@ -124,20 +127,38 @@ def find_layout(root: Path) -> Layout:
         InputError: If there is no such folder, a file is no list of images, or a folder holds
             several categories.
     """
+    return _recognize(root)[0]
+
+
+def _recognize(root: Path) -> tuple[Layout, Walk | None]:
+    """Returns the layout of a folder, and the walk that told it, if one was needed."""
     if not root.exists():
         raise InputError(f"{root}: there is no such folder; give the folder of one category.")
-    for layout in LAYOUTS:
+    for layout in _DATA_SETS:
         if layout.recognizes(root):
-            return layout
+            return layout, None
     if not root.is_dir():
         raise InputError(f"{root}: it is a file; give the folder of one category.")
-    categories = [folder.name for folder in category_folders(root)]
+    walk = walk_through(root)
+    for layout in _BY_NAMES:
+        if layout.fits(walk.found):
+            return layout, walk
+    _refuse_categories(root, walk)
+    return _OTHERWISE, walk
+
+
+def _refuse_categories(root: Path, walk: Walk) -> None:
+    found = walk.found
+    if found.questions or found.categories:
+        categories = category_folders(root) or found.categories
+    else:  # no name deep inside tells good from defective
+        categories = [inner for inner in subfolders(root) if _is_data_set(inner)]
     if categories:
+        names = ", ".join(folder.relative_to(root).as_posix() for folder in categories)
         raise InputError(
-            f"{root}: it holds the categories {', '.join(categories)}; give one of these folders, "
-            "or name folders of good images with --good."
+            f"{root}: it holds the categories {names}; give one of these folders, or name folders "
+            "of good images with --good."
         )
-    return _OTHERWISE
 
 
 def category_folders(folder: Path) -> list[Path]:
@@ -147,9 +168,18 @@ def category_folders(folder: Path) -> list[Path]:
 
 def is_category(root: Path) -> bool:
     """Returns whether a layout recognizes a folder, or a list of images, as one category."""
-    return any(layout.recognizes(root) for layout in LAYOUTS)
+    if _is_data_set(root):
+        return True
+    if not root.is_dir():
+        return False
+    found = walk_through(root).found
+    return any(layout.fits(found) for layout in _BY_NAMES)
 
 
 def is_manifest(path: Path) -> bool:
     """Returns whether a path is a file that lists the images of one category."""
-    return path.is_file() and is_category(path)
+    return path.is_file() and _is_data_set(path)
+
+
+def _is_data_set(root: Path) -> bool:
+    return any(layout.recognizes(root) for layout in _DATA_SETS)

@@ -11,7 +11,7 @@ from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.folders import Walker
 from kerasad.data.layouts.found import list_found
 from kerasad.data.layouts.names import SPLITS, Role, read_name
-from kerasad.data.layouts.places import Place
+from kerasad.data.layouts.places import Place, Question
 from kerasad.errors import InputError
 
 
@@ -76,7 +76,8 @@ class ByHand(Layout):
         """Lists the images of the named folders, then of the rest.
 
         Raises:
-            InputError: A folder does not exist, or it is not certain what another one holds.
+            InputError: A folder does not exist, or has no image, or it is not certain what another
+                one holds.
         """
         if not root.is_dir():
             raise InputError(
@@ -84,6 +85,8 @@ class ByHand(Layout):
                 "give a folder, or leave these options out."
             )
         roles = self.named.resolve(root)
+        for path, role in roles.items():
+            _refuse_empty(path, role, root)
         walker = Walker(root, reader, roles)
         for path, role in roles.items():
             if role is Role.MASKS:
@@ -95,11 +98,24 @@ class ByHand(Layout):
             walker.visit(root)
         found = walker.found
         if found.categories:
-            found.questions.append(
-                f"{found.categories[0]}: it holds good and defective images of its own; name its "
-                "folders with --good and --bad."
-            )
+            why = "it holds good and defective images of its own"
+            remedy = "name its folders with --good and --bad"
+            found.questions.append(Question(found.categories[0], why, remedy))
         return list_found(root, reader, found)
+
+
+def _refuse_empty(path: Path, role: Role, root: Path) -> None:
+    """Refuses a named folder without one image: the user has meant another one."""
+    reader = ImageReader(path)
+    if reader.list_images(path, recursive=True):
+        return
+    option = {Role.GOOD: "good", Role.BAD: "bad", Role.MASKS: "masks"}[role]
+    reason = f" {reader.problems[0].message}" if reader.problems else ""
+    name = os.path.relpath(path, root)
+    raise InputError(
+        f"--{option} {name}: there is no image in {path} (PNG, JPEG, BMP or TIFF); name another "
+        f"folder, or leave the option out.{reason}"
+    )
 
 
 def _place(path: Path, root: Path, role: Role) -> Place:

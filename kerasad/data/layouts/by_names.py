@@ -1,6 +1,7 @@
 """Layouts of no data set: the names of folders, in any case and language, say what they hold."""
 
 import abc
+from dataclasses import dataclass
 from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
@@ -8,6 +9,32 @@ from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.folders import Walker
 from kerasad.data.layouts.found import list_found
 from kerasad.data.layouts.places import Found
+from kerasad.data.problems import Problem
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk over a tree has found: one is enough to ask several layouts.
+
+    Args:
+        found: `Found`.
+        problems: list of `Problem`. What was left out on the way.
+    """
+
+    found: Found
+    problems: list[Problem]
+
+
+def walk_through(root: Path) -> Walk:
+    """Reads the names in a tree.
+
+    Raises:
+        InputError: If the folder cannot be read.
+    """
+    reader = ImageReader(root)
+    walker = Walker(root, reader)
+    walker.visit(root)
+    return Walk(walker.found, reader.problems)
 
 
 class LayoutByNames(Layout):
@@ -23,7 +50,7 @@ class LayoutByNames(Layout):
 
     def recognizes(self, root: Path) -> bool:
         """Returns whether it is a folder whose inner folders are called as this layout has them."""
-        return root.is_dir() and self.fits(_look_into(root, ImageReader(root)))
+        return root.is_dir() and self.fits(walk_through(root).found)
 
     def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
         """Lists the images of all folders.
@@ -31,10 +58,19 @@ class LayoutByNames(Layout):
         Raises:
             InputError: If it is not certain what a folder holds.
         """
-        return list_found(root, reader, _look_into(root, reader))
+        return list_walk(root, reader, walk_through(root))
 
 
-def _look_into(root: Path, reader: ImageReader) -> Found:
-    walker = Walker(root, reader)
-    walker.visit(root)
-    return walker.found
+def list_walk(root: Path, reader: ImageReader, walk: Walk) -> list[FoundImage]:
+    """Lists the images that a walk has found.
+
+    Args:
+        root: The top folder.
+        reader: `ImageReader`. It collects remarks on what is left out.
+        walk: `Walk`.
+
+    Raises:
+        InputError: If it is not certain what a folder holds.
+    """
+    reader.problems += walk.problems
+    return list_found(root, reader, walk.found)

@@ -12,6 +12,7 @@ from kerasad.data.earlier_results import (
 )
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts.file_names import tell_apart
+from kerasad.data.layouts.flat_names import flat_place, read_flat_names
 from kerasad.data.layouts.names import (
     SPLITS,
     Meaning,
@@ -20,16 +21,13 @@ from kerasad.data.layouts.names import (
     read_name,
     read_names,
 )
-from kerasad.data.layouts.places import Found, FoundFolder, Place
+from kerasad.data.layouts.places import Found, FoundFolder, Place, Question
+from kerasad.data.layouts.series import may_be_classes
 from kerasad.data.layouts.side_masks import separate_masks
 
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
 _NOTHING_KNOWN = Place()
-_HOW_TO_SETTLE = (
-    "name the folders with --good, --bad and --masks, rename it to a word for what it holds (good, "
-    "bad, masks), or list the images in a CSV file with the columns path,label,mask"
-)
 
 Meanings = Mapping[Path, Meaning]
 
@@ -60,8 +58,11 @@ class Walker:
         if not self._is_new(folder, place):
             return
         if folder != self.root and (folder / PREDICTIONS).is_file():
-            tell = self._ask if place.is_plain else self._skip_tree
-            tell(folder, "it holds results of `kerasad predict`")
+            why = "it holds results of `kerasad predict`"
+            if place.is_plain:
+                self._ask(folder, f"{why} (--good . leaves it out)")
+            else:
+                self._skip_tree(folder, why)
             return
         files, inner = self.reader.list_folder(folder)
         images = [path for path in files if not is_named_like_overlay(path)]
@@ -70,7 +71,7 @@ class Walker:
         meanings = self._leave_out_unnamed(read_names(inner), place)
         if place.defect is not None:
             self._visit_known(folder, place, images, meanings)
-        elif place.part is None and _pick(meanings, *SPLITS):
+        elif place.part is None and _names_split(meanings):
             self._visit_split(folder, images, meanings)
         elif (named := _pick(meanings, *_QUALITY)) and not all(map(self._is_data_set, named)):
             self._visit_side_by_side(folder, place, images, meanings)
@@ -105,11 +106,15 @@ class Walker:
                 self.visit(path, _deeper(place, path.name, meaning))
 
     def _visit_split(self, folder: Path, images: list[Path], meanings: Meanings):
-        """A folder with `train`, `validation` or `test` inside."""
+        """A folder with `train`, `validation` or `test` inside, or `train_good` and `test_bad`."""
         self.found.is_split = True
+        flat = read_flat_names(list(meanings))
+        has_good = any(rest.surely(Role.GOOD) for _, rest in flat.values())
         for path, meaning in meanings.items():
             if meaning.surely(*SPLITS):
                 self.visit(path, Place(part=SPLITS[meaning.role]))
+            elif path in flat:
+                self._visit_flat(path, *flat[path], has_good)
             elif self._put_aside(path, meaning):
                 continue
             elif meaning.role in (*_QUALITY, Role.MASKS):
@@ -117,6 +122,16 @@ class Walker:
             else:
                 self._skip_tree(path, "beside the folders of a split")
         self._skip(folder, len(images), "beside the folders of a split")
+
+    def _visit_flat(self, path: Path, part: str, rest: Meaning, has_good: bool):
+        """A folder of a split whose name says more, such as `test_bad`."""
+        place = flat_place(path.name, part, rest, has_good)
+        if place is not None:
+            self.visit(path, place)
+        elif rest.role is Role.MASKS:
+            self.found.mask_folders.append(path)
+        else:
+            self._ask(path, f"its name says {part}, but not whether its images are good")
 
     def _visit_side_by_side(self, folder: Path, place: Place, images: list[Path], meanings):
         """A folder in which names of inner folders say which images are good or defective."""
@@ -226,13 +241,18 @@ class Walker:
         if opposite_names(names := [path.name for path in meanings]):
             why = f"its folders {' and '.join(names)} seem to be good and defective images"
             self._ask(folder, why, 0)
+        unknown = [path.name for path, meaning in meanings.items() if meaning.role is None]
+        if may_be_classes(unknown):
+            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+            why = f"its folders {some} may be good and defective images"
+            self._ask(folder, f"{why} (--good . says that all are good)", 0)
 
     def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
         """Notes a question; where options name the good folders, what is left is not read."""
         if Role.GOOD in self.named.values():
             self._skip(folder, self._count(folder) if count is None else count, why)
         else:
-            self.found.questions.append(f"{folder}: {why}; {_HOW_TO_SETTLE}.")
+            self.found.questions.append(Question(folder, why))
 
     def _skip(self, folder: Path, count: int, reason: str) -> None:
         if count:
@@ -252,15 +272,16 @@ class Walker:
 
         The pictures in a RUN are none: a RUN in the data is no reason to ask.
         """
-        silent = ImageReader(self.root)
-        images = silent.list_images(folder, recursive=True)
-        return bool(silent.problems) or not all(map(is_picture_of_run, images))
+        try:
+            return self.reader.holds_image(folder, is_picture_of_run)
+        except OSError:  # the visit says so
+            return True
 
     def _says_quality(self, folder: Path) -> bool:
         """Returns whether names inside a folder say what is good, down through neutral names."""
         _, inner = ImageReader(self.root).list_folder(folder)
         meanings = read_names([path for path in inner if not path.is_symlink()])
-        if _pick(meanings, Role.GOOD, *SPLITS):
+        if _pick(meanings, Role.GOOD) or _names_split(meanings):
             return True
         neutral = (path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL)
         return any(self._says_quality(path) for path in neutral)
@@ -289,15 +310,19 @@ class Walker:
         first, before = self._seen.setdefault(key, (folder, place))
         labels = {None if p.defect is None else p.defect == "good" for p in (place, before)}
         if labels == {True, False}:
+            why = f"it is the same folder as {first} (a link), and one name says good images, the"
             self.found.questions.append(
-                f"{folder}: it is the same folder as {first} (a link), and one name says good "
-                "images, the other defective ones; remove the link."
+                Question(folder, f"{why} other defective ones", "remove the link")
             )
         return is_new
 
 
 def _pick(meanings: Meanings, *roles: Role) -> list[Path]:
     return [path for path, meaning in meanings.items() if meaning.surely(*roles)]
+
+
+def _names_split(meanings: Meanings) -> bool:
+    return bool(_pick(meanings, *SPLITS) or read_flat_names(list(meanings)))
 
 
 def _deeper(place: Place, name: str, meaning: Meaning) -> Place:

@@ -1,13 +1,20 @@
 """From the folders of a tree to its images, each with its label, its part and its masks."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.mask_folders import match_mask_folders
-from kerasad.data.layouts.places import Found, FoundFolder
+from kerasad.data.layouts.places import Found, FoundFolder, Question
 from kerasad.data.layouts.top_folder import masks_around
 from kerasad.errors import InputError
+
+_HOW_TO_SETTLE = (
+    "name the folders with --good, --bad and --masks, rename it to a word for what it holds (good, "
+    "bad, masks), or list the images in a CSV file with the columns path,label,mask"
+)
+_MOST_NAMED = 3
 
 
 def list_found(root: Path, reader: ImageReader, found: Found) -> list[FoundImage]:
@@ -22,7 +29,7 @@ def list_found(root: Path, reader: ImageReader, found: Found) -> list[FoundImage
         InputError: If it is not certain what a folder holds.
     """
     if found.questions:
-        raise InputError(found.questions[0])
+        raise InputError(_put(found.questions[0], root, found))
     defective = [
         path
         for folder in found.folders
@@ -35,6 +42,25 @@ def list_found(root: Path, reader: ImageReader, found: Found) -> list[FoundImage
         silent = ImageReader(root)
         masks = match_mask_folders(defective, masks_around(root), silent)
     return [image for folder in found.folders for image in _describe(folder, masks)]
+
+
+def _put(question: Question, root: Path, found: Found) -> str:
+    """Returns a question in one sentence, with the options that leave the folder out, if any do."""
+    if question.remedy is not None:
+        return f"{question.folder}: {question.why}; {question.remedy}."
+    good = [folder for folder in found.folders if folder.place.defect == "good"]
+    good = [folder.path for folder in good if not (folder.place.is_plain or folder.place.by_hand)]
+    tops = [path for path in good if path != root and not set(good).intersection(path.parents)]
+    is_apart = not any(top in (question.folder, *question.folder.parents) for top in tops)
+    leave_out = ""
+    if is_apart and 0 < len(tops) <= _MOST_NAMED:
+        names = [shlex.quote(path.relative_to(root).as_posix()) for path in tops]
+        verb = "leaves" if len(names) == 1 else "leave"
+        what = question.folder.name
+        if any(question.folder in top.parents for top in tops):
+            what = "these images"
+        leave_out = f" ({' '.join(f'--good {name}' for name in names)} {verb} {what} out)"
+    return f"{question.folder}: {question.why}{leave_out}; {_HOW_TO_SETTLE}."
 
 
 def _describe(folder: FoundFolder, masks: dict[Path, tuple[Path, ...]]) -> Iterable[FoundImage]:

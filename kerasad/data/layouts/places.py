@@ -43,6 +43,21 @@ class FoundFolder:
     masks: dict[Path, tuple[Path, ...]]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is not certain about a folder.
+
+    Args:
+        folder: Path. The folder.
+        why: str. What its name or place leaves open.
+        remedy: str or None. What to do about it; None if options that name folders settle it.
+    """
+
+    folder: Path
+    why: str
+    remedy: str | None = None
+
+
 @dataclass
 class Found:
     """What a tree of folders holds.
@@ -51,7 +66,7 @@ class Found:
         folders: list of FoundFolder.
         mask_folders: list of Path. They are to be searched recursively.
         named_masks: list of Path. Those of them that an option names: their images may be anywhere.
-        questions: list of str. What is not certain: sentences, each about one folder.
+        questions: list of Question. What is not certain.
         categories: list of Path. Inner folders that are data sets of their own.
         is_split: bool. Whether there are folders of a user's split.
         is_labelled: bool. Whether a name says for certain that images are good or defective.
@@ -60,7 +75,7 @@ class Found:
     folders: list[FoundFolder] = field(default_factory=list)
     mask_folders: list[Path] = field(default_factory=list)
     named_masks: list[Path] = field(default_factory=list)
-    questions: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     categories: list[Path] = field(default_factory=list)
     is_split: bool = False
     is_labelled: bool = False

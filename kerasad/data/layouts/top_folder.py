@@ -106,8 +106,9 @@ def _as_defective(image: FoundImage, root: Path, masks: tuple[Path, ...]) -> Fou
 
 
 def is_test_folder(folder: Path) -> bool:
-    """Returns whether a folder is `test` of a user's split, with `train` beside it."""
-    return read_name(folder.name).surely(Role.TEST) and _has_beside(folder, Role.TRAIN)
+    """Returns whether a folder is `test` of a split, with another part or masks beside it."""
+    beside = (Role.TRAIN, Role.VALIDATION, Role.MASKS)
+    return read_name(folder.name).surely(Role.TEST) and _has_beside(folder, *beside)
 
 
 def _has_beside(folder: Path, *roles: Role) -> bool:

@@ -118,7 +118,7 @@ def test_the_option_decides(kind, rule, tmp_path):
 @pytest.mark.parametrize("kind", ["erased from white", "erased from black"])
 def test_a_mask_whose_defect_was_erased_is_told_both_ways_to_read_it(kind, tmp_path):
     UNCLEAR[kind].save(tmp_path / "mask.png")
-    with pytest.raises(UnclearMaskError, match="to transparent .* or to alpha "):
+    with pytest.raises(UnclearMaskError, match=r"to transparent .* or to alpha "):
         examine_mask(tmp_path / "mask.png")
 
 

@@ -125,3 +125,15 @@ def test_an_empty_mask_beside_a_good_image_is_no_contradiction(draw, write_masks
     data = draw("ok/0.png", "ok/1.png", "nok/2.png")
     write_masks("shop/ok/0_mask.png", value=0)
     assert len(read_category(data).good) == 2
+
+
+@pytest.mark.parametrize("option", ["good", "bad", "masks"])
+def test_a_named_folder_without_an_image_is_refused(draw, option):
+    data = draw("ok/3", "nok/1")
+    (data / "empty/inner").mkdir(parents=True)
+    (data / "empty/inner/notes.txt").write_text("no image")
+    with pytest.raises(InputError, match=f"--{option} empty: there is no image in .*empty"):
+        read_category(data, **{option: ["empty"]})
+    (data / "empty/photo.webp").write_bytes(b"")
+    with pytest.raises(InputError, match=f"--{option} empty: .* .webp images cannot be read"):
+        read_category(data, **{option: ["empty"]})

@@ -67,6 +67,11 @@ TREES = {
         ({"data/images/ok"}, {"nok"}),
     ),
     "two days": (["monday/ok/4", "monday/nok/1", "tuesday/ok/4"], "", "categories monday, tuesday"),
+    "two days further down": (
+        ["line 1/monday/ok/4", "line 1/monday/nok/1", "line 1/tuesday/ok/4"],
+        "",
+        "categories line 1/monday, line 1/tuesday; give one",
+    ),
     "a category called broken": (
         ["broken/train/good/2", "broken/test/crack/1", "bottle/train/good/2"],
         "",
@@ -84,10 +89,50 @@ TREES = {
     ),
     "an archive that unfolds twice": (["good/good/2", "bad/bad/1"], "", ({"good/good"}, {"bad"})),
     "badges and okra": (
+        ["badge 1/2", "badge 2/2"],
+        "",
+        ({"badge 1", "badge 2"}, set()),
+    ),
+    "words that nobody knows": (
         ["badge/2", "okra/2", "masked ball/1"],
         "",
-        ({"badge", "okra", "masked ball"}, set()),
+        "badge, masked ball, okra may be good and defective images .--good . says that all are",
     ),
+    "days, sides and cameras": (
+        ["2024-05-01/2", "Montag/left/1", "Montag/right/1", "camera 2/3f21c0de/1", "camera_b/1"],
+        "",
+        (
+            {"2024-05-01", "Montag/left", "Montag/right", "camera 2/3f21c0de", "camera_b"},
+            set(),
+        ),
+    ),
+    "flat names of a split": (
+        ["train_good/4", "test_good/2", "test_bad/1", "test_scratch/1", "test_foo/1"],
+        "",
+        ({"train_good", "test_good"}, {"test_bad", "test_scratch", "test_foo"}),
+    ),
+    "flat names the other way round": (
+        ["OK-Train/4", "NG-Test/1"],
+        "",
+        ({"OK-Train"}, {"NG-Test"}),
+    ),
+    "train beside flat names": (["train/4", "test_nok/2"], "", ({"train"}, {"test_nok"})),
+    "flat names with one more word": (
+        ["cap_train_good/4", "cap_test_bad/2"],
+        "",
+        ({"cap_train_good"}, {"cap_test_bad"}),
+    ),
+    "flat names with an unknown word": (
+        ["train_good/4", "train_foo/2"],
+        "",
+        "train_foo: its name says train, but not whether its images are good .--good train_good",
+    ),
+    "flat names with a folder of good images": (
+        ["train_good/4", "test_bad/2", "good/1"],
+        "",
+        "good: its name says good images, beside the folders of a split",
+    ),
+    "a station of trains": (["test_bench/4"], "", "test_bench: a word of its name says test"),
 }
 
 

@@ -74,8 +74,9 @@ def test_overlays_of_predict_are_no_photos(draw):
 def test_a_folder_that_predict_wrote_to_is_asked_about(draw):
     data = draw("b.png", "out/a.png")
     Path(data / "out" / "predictions.jsonl").write_text("{}\n")
-    with pytest.raises(InputError, match="out: it holds results of `kerasad predict`"):
+    with pytest.raises(InputError, match=r"results of `kerasad predict` .--good \. leaves it out"):
         read_category(data)
+    assert [record.relative_path for record in read_category(data, good=["."]).good] == ["b.png"]
 
 
 def test_masks_beside_the_photos_of_a_plain_folder_are_asked_about(draw):
@@ -89,11 +90,51 @@ def test_masks_beside_the_photos_of_a_plain_folder_are_asked_about(draw):
         ("a.png", "monday/b.png", "camera 2/left/c.png"),
         ("good/a.png", "good/b.png"),
         ("ok/monday/a.png", "ok/b.png"),
-        ("masked_ball/a.png", "okra/b.png", "badge/c.png"),
+        ("masked_ball/a.png",),
     ],
 )
 def test_folder_names_without_a_meaning_are_read(draw, paths):
     assert len(read_category(draw(*paths)).good) == len(paths)
+
+
+@pytest.mark.parametrize("top", ["", "train/", "inner/"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("burnt", "plain"),
+        ("widget", "widget-burnt"),
+        ("foo1", "bar1"),
+        ("a", "b", "c"),
+        ("tot", "loi"),
+        ("camera1 foo", "camera1 bar"),
+    ],
+)
+def test_folders_that_unknown_words_tell_apart_are_asked_about(draw, top, names):
+    data = draw(*(f"{top}{name}/2" for name in names))
+    with pytest.raises(InputError, match=r"may be good and defective images \(--good \. says"):
+        read_category(data)
+    assert len(read_category(data, good=["."]).good) == 2 * len(names)
+    good, bad = (f"{top}{name}" for name in names[:2])
+    assert len(read_category(data, good=[good], bad=[bad]).test) == 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("2024-05-01", "2024-05-02"),
+        ("Monday", "Tuesday"),
+        ("batch1", "batch2", "batch_17"),
+        ("camera_left", "camera_right"),
+        ("cam a", "cam b", "cam c"),
+        ("3f21c0de", "77ab0e", "SN0071A"),
+        ("IMG1", "IMG2"),
+        ("line 3", "3. shift", "March"),
+        ("widget 1", "widget 2"),
+        ("foo", "monday"),
+    ],
+)
+def test_folders_of_one_series_are_read(draw, names):
+    assert len(read_category(draw(*(f"{name}/1.png" for name in names))).good) == len(names)
 
 
 @pytest.mark.parametrize("name", ["masks", "label", "raw", "good", "test", "predictions"])

@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from kerasad.data import read_category
 from kerasad.data.layouts import LAYOUTS, category_folders, find_layout
+from kerasad.data.layouts.folders import Walker
 from kerasad.training.locations import find_categories
 
 TREES = {
@@ -58,3 +61,13 @@ def test_a_folder_of_data_sets_is_a_folder_of_categories(archives):
     assert [folder.name for folder in category_folders(archives)] == sorted(TREES)
     found = find_categories([str(archives)])
     assert found == {name: str(archives / name) for name in sorted(TREES)}
+
+
+@pytest.mark.parametrize(
+    "tree", [("batch 1/1", "batch 2/1"), ("ok/1", "nok/1"), ("train/1", "test/nok/1")]
+)
+def test_a_tree_without_a_layout_of_its_own_is_walked_once(tree, draw):
+    data = draw(*tree)
+    with mock.patch("kerasad.data.layouts.by_names.Walker", wraps=Walker) as walks:
+        assert len(read_category(data).good) == len(tree) - any("nok" in name for name in tree)
+    assert walks.call_count == 1

@@ -190,3 +190,31 @@ def test_joined_words_never_train_on_the_defects(draw, pair):
         index = read_category(data)
         read = {"good": len(index.good), "test": len(index.test)}
     assert read in ({}, {"good": 3, "test": 3})
+
+
+def test_the_question_says_which_options_leave_a_folder_out(draw):
+    data = draw("ok/3", "raw/2", "nok/1")
+    with pytest.raises(InputError, match=r"raw: .* \(--good ok leaves raw out\); name the folders"):
+        read_category(data)
+    index = read_category(data, good=["ok"])
+    assert (len(index.good), [record.defect for record in index.test]) == (3, ["nok"])
+    assert any("2 images not read: " in problem.message for problem in index.problems)
+
+
+def test_all_good_folders_are_named_in_the_question(draw):
+    data = draw("train/o k/3", "train/raw/2", "test/ok/1", "test/ko/1")
+    with pytest.raises(
+        InputError,
+        match=r"--good 'train/o k' --good test/ok leave raw out|"
+        r"--good test/ok --good 'train/o k' leave raw out",
+    ):
+        read_category(data)
+    index = read_category(data, good=["train/o k", "test/ok"])
+    assert (len(index.good), len(index.test)) == (3, 2)
+
+
+def test_images_beside_the_folders_are_left_out_by_the_same_options(draw):
+    data = draw("ok/3", "0.png")
+    with pytest.raises(InputError, match=r"\(--good ok leaves these images out\)"):
+        read_category(data)
+    assert len(read_category(data, good=["ok"]).good) == 3

@@ -61,3 +61,15 @@ def test_the_table_says_what_the_users_validation_images_do(draw):
     (line,) = (line for line in table.splitlines() if "calibrates" in line)
     assert "Val/ok" in line
     assert line.endswith("your validation part, which calibrates and never trains")
+
+
+@pytest.mark.parametrize("masks", ["ground_truth", "Masken"])
+@pytest.mark.parametrize("kind", ["scratch", "foo", "nok"])
+def test_masks_beside_a_test_folder_without_training_images_are_found(
+    draw, draw_masks, masks, kind
+):
+    data = draw("test/good/1", f"test/{kind}/2")
+    draw_masks(data / f"{masks}/{kind}/0.png", data / f"{masks}/{kind}/1_mask.png")
+    for given in (data, data / "test", data / "test" / kind):
+        index = read_category(given, for_test=True)
+        assert [len(record.mask_paths) for record in index.test if record.label] == [1, 1], given
