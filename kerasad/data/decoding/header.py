@@ -22,7 +22,6 @@ PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 # Pillow decodes the run lengths of a BMP in Python, about a megapixel a second.
 _RUN_LENGTH_PIXELS = 2**20
 _OTHER_TYPES = {b"GIF8": "GIF", b"\x00\x00\x01\x00": "icon", b"%PDF": "PDF", b"8BPS": "Photoshop"}
-_OTHER_TYPES |= {b"II+\x00": "BigTIFF", b"MM\x00+": "BigTIFF"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _parse(file: BinaryIO, name: str) -> Header:
             return _parse_jpeg(file)
         if start.startswith(b"BM"):
             return _parse_bmp(file)
-        if start.startswith((b"II*\x00", b"MM\x00*")):
+        if start.startswith(tiff_header.MAGIC):
             return _tiff_header(file)
     except tiff_kinds.UnreadableError as error:
         raise InputError(f"{name}: this TIFF cannot be read: {error}.") from error

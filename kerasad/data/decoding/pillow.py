@@ -72,12 +72,20 @@ def apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _with_image_tags_only(data: bytes) -> bytes:
     """Returns a TIFF without the tags that no pixel depends on: Pillow would read them all."""
     directory = read_directory(io.BytesIO(data))
-    entries = [directory.entries[tag] for tag in sorted(directory.entries)]
     position = len(data) + len(data) % 2
+    entries, values = [], b""
+    for tag in sorted(directory.entries):
+        entry, value = directory.entries[tag]
+        if value:  # of a BigTIFF, whose places have no room here
+            entry = entry[:8] + struct.pack(directory.order + "I", position + len(values))
+            values += value + bytes(len(value) % 2)
+        entries.append(entry)
+    start = {"<": b"II*\x00", ">": b"MM\x00*"}[directory.order]
     parts = [
-        data[:4] + struct.pack(directory.order + "I", position),
+        start + struct.pack(directory.order + "I", position + len(values)),
         memoryview(data)[8:],
-        bytes(position - len(data)) + struct.pack(directory.order + "H", len(entries)),
+        bytes(position - len(data)) + values,
+        struct.pack(directory.order + "H", len(entries)),
         *entries,
         bytes(4),
     ]

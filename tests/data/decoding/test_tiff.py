@@ -46,6 +46,9 @@ def decode(data, max_value=None):
         {"rowsperstrip": 7},
         {"rowsperstrip": 7, "planarconfig": "separate"},
         {"tile": (16, 32)},
+        {"bigtiff": True},
+        {"bigtiff": True, "byteorder": ">", "rowsperstrip": 7, "compression": "zlib"},
+        {"bigtiff": True, "tile": (16, 32), "planarconfig": "separate"},
         {"tile": (16, 32), "planarconfig": "separate", "byteorder": ">"},
         {"compression": "zlib", "rowsperstrip": 7},
         {"compression": "zlib", "tile": (32, 16), "byteorder": ">"},
@@ -182,12 +185,34 @@ def test_what_cannot_be_read_rightly_is_refused_with_the_reason(changes, message
         decode(data)
 
 
-def test_bigtiff_and_pages_are_refused():
-    with pytest.raises(InputError, match="BigTIFF"):
-        decode(write(draw(3), photometric="rgb", bigtiff=True))
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_several_pages_are_refused(bigtiff):
     pages = np.stack([draw(3), draw(3)])
     with pytest.raises(InputError, match="several images"):
-        decode(write(pages, photometric="rgb"))
+        decode(write(pages, photometric="rgb", bigtiff=bigtiff))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_bigtiff_is_read_or_refused_wherever_it_is_damaged(dtype):
+    data = write(draw(3, dtype), photometric="rgb", bigtiff=True, rowsperstrip=7)
+    expected = decode(data)
+    for place in range(0, 16 + 20 * 20, 3):  # the directory comes first
+        broken = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+        try:
+            image = decode(broken)
+        except InputError:  # and nothing else
+            continue
+        assert image.ndim == expected.ndim
+    with pytest.raises(InputError):
+        decode(data[:-100])
+
+
+def test_a_palette_in_a_bigtiff_is_read():
+    pixels = draw(1, "uint8")
+    table = np.random.default_rng(1).integers(0, 256, (3, 256), "uint16") * 257
+    options = {"photometric": "palette", "colormap": table}
+    found, expected = (decode(write(pixels, bigtiff=big, **options)) for big in (True, False))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_the_notes_in_a_tiff_are_not_read():
