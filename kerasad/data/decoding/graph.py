@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kerasad.data.decoding import limits
-from kerasad.data.decoding.graph_headers import read_orientation, scan_jpeg, scan_png
+from kerasad.data.decoding.graph_headers import is_monotonous, read_orientation, scan_jpeg, scan_png
 from kerasad.data.decoding.header import PNG_SIGNATURE
 from kerasad.data.decoding.numbers import big_endian, bytes_at, little_endian, size_of, zero
 from kerasad.data.decoding.settings import Decoding
@@ -119,7 +119,12 @@ def _check_png(image_bytes, decoding, which):
     ]
     message = f"The PNG has more than {limits.MAX_COMPRESSED_TEXTS} compressed texts."
     few = tf.reduce_max(found) <= limits.MAX_COMPRESSED_TEXTS
-    with tf.control_dependencies([tf.debugging.Assert(few, [message, *which])]):
+    endless = is_monotonous(image_bytes, begin, raw)
+    checks = [
+        tf.debugging.Assert(few, [message, *which]),
+        tf.debugging.Assert(~endless, ["The stream of the PNG may go on for gigabytes.", *which]),
+    ]
+    with tf.control_dependencies(checks):
         return tf.identity(start), length, deep
 
 

@@ -1,4 +1,9 @@
-"""How far the compressed stream of a PNG goes: decoders unpack all of it, and use the pixels."""
+"""How far the compressed stream of a PNG goes: decoders unpack all of it, and use the pixels.
+
+In Python the stream is unpacked to know. A graph cannot do this without keeping all of it, so there
+samples of the packed bytes have to do: what unpacks to a thousand times its size looks monotonous.
+That finds the zeros of a plain bomb, and not one that is made to look like pixels.
+"""
 
 import struct
 import zlib
@@ -10,6 +15,14 @@ EXPANSION = 1032
 MOST_BEHIND_PIXELS = 10**9
 # Encoders write chunks of 8 KB or more: 20,000 for the largest image.
 MOST_CHUNKS = 2**18
+
+# One for a quarter of a megabyte, which unpacks to 270 MB at most, and some more.
+LEAST_SAMPLES, BYTES_PER_SAMPLE = 16, 2**18
+SAMPLE_BYTES = 256
+# Of 256 packed bytes of pixels, about 160 are different; at the largest expansion at most 16.
+FEW_VALUES = 48
+STORED_BITS = 6  # of the first block, at this place behind the chunk's start; 0 is not packed
+FIRST_BLOCK = 10
 
 _STEP = 2**18
 
@@ -42,7 +55,18 @@ def describe_long_stream(data: bytes, start: int, pixel_bytes: int) -> str | Non
                 if count > most:
                     return f"more than {most / 1e9:.2g} GB follow on its pixels, compressed"
                 part = stream.unconsumed_tail
-    return None
+    return "its stream looks endless" if _is_monotonous(data, start, pixel_bytes) else None
+
+
+def _is_monotonous(data: bytes, start: int, pixel_bytes: int) -> bool:
+    """Returns what `graph_headers.is_monotonous` finds, so that both refuse the same files."""
+    size = len(data) - start
+    if size >= pixel_bytes and not data[start + FIRST_BLOCK] & STORED_BITS:
+        return False
+    samples = LEAST_SAMPLES + size // BYTES_PER_SAMPLE
+    places = [start + (size - SAMPLE_BYTES) * i // (samples - 1) for i in range(samples)]
+    found = sum(len(set(data[i : i + SAMPLE_BYTES])) <= FEW_VALUES for i in places)
+    return found * size * EXPANSION > samples * (pixel_bytes + MOST_BEHIND_PIXELS)
 
 
 def _pixel_chunks(data: memoryview, start: int) -> Iterator[memoryview]:

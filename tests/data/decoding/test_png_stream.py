@@ -6,13 +6,23 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from kerasad.data.decoding import decode_file, decode_mask, png_stream
+from kerasad.data.decoding import (
+    decode_bytes,
+    decode_bytes_in_graph,
+    decode_file,
+    decode_mask,
+    png_stream,
+    read_header,
+)
 from kerasad.data.image_files import read_record
 from kerasad.errors import InputError
+from kerasad.tracing import compiled
 
 SIDE = 64
+MOST = 3_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +53,49 @@ def test_a_stream_that_goes_on_is_refused(read, step, tmp_path):
     (tmp_path / "a.png").write_bytes(png(behind=200_000, step=step))
     with pytest.raises(InputError, match=r"a\.png: .* follow on its pixels"):
         read(tmp_path / "a.png")
+
+
+def compiled_decoder():
+    return compiled(
+        lambda data: decode_bytes_in_graph(data),
+        input_signature=[tf.TensorSpec((), tf.string)],
+    )
+
+
+def rows_of(image):
+    return b"".join(b"\0" + row.tobytes() for row in image)
+
+
+def wrap(stream, side=256):
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", stream), chunk(b"IEND", b"")]
+    return b"".join([b"\x89PNG\r\n\x1a\n", *parts])
+
+
+def test_zeros_without_end_are_refused_in_the_graph_as_outside(monkeypatch):
+    monkeypatch.setattr(png_stream, "MOST_BEHIND_PIXELS", MOST)
+    pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), "uint8")
+    rows, packer = rows_of(pixels // 200), zlib.compressobj(9)
+    bomb = wrap(packer.compress(rows + bytes(30_000_000)) + packer.flush())
+    assert len(bomb) < len(rows)  # no other limit is met
+    with pytest.raises(InputError, match="follow on its pixels"):
+        decode_bytes(bomb, read_header(bomb))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="stream of the PNG may go on"):
+        compiled_decoder()(bomb)
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("flat", [False, True])
+def test_pixels_packed_or_stored_are_read_in_the_graph_as_outside(level, flat, monkeypatch):
+    monkeypatch.setattr(png_stream, "MOST_BEHIND_PIXELS", MOST)
+    pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), "uint8")
+    if flat:  # of stored pixels, all bytes are alike
+        pixels[16:] = 255
+    data = wrap(zlib.compress(rows_of(pixels), level))
+    assert len(data) * png_stream.EXPANSION > png_stream.MOST_BEHIND_PIXELS
+    for decode in (compiled_decoder(), lambda data: decode_bytes(data, read_header(data))):
+        found = np.round(np.asarray(decode(data)) * 255)
+        np.testing.assert_array_equal(found, pixels)
 
 
 def test_too_many_chunks_are_refused(tmp_path):
