@@ -1,6 +1,6 @@
 """Layouts of data sets: the registry. Each layout is a file of this folder.
 
-A new layout is a file with a subclass of `Layout`, and one line in `_DATA_SETS` or `_BY_NAMES`.
+A new layout is a file with a subclass of `Layout`, and one line in `DATA_SETS` or `BY_NAMES`.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 # The first one that recognizes a folder reads it: those with more marks of their own come first.
-_DATA_SETS: tuple[Layout, ...] = (
+DATA_SETS: tuple[Layout, ...] = (
     CSVManifest(),
     Lookout(),
     JSONLines(),
@@ -58,8 +58,8 @@ _DATA_SETS: tuple[Layout, ...] = (
     MVTec(),
 )
 # Last what is only understood by the names of its folders; one walk over the tree tells which.
-_BY_NAMES: tuple[LayoutByNames, ...] = (UserSplit(), SideBySide())
-LAYOUTS = (*_DATA_SETS, *_BY_NAMES)
+BY_NAMES: tuple[LayoutByNames, ...] = (UserSplit(), SideBySide())
+LAYOUTS = (*DATA_SETS, *BY_NAMES)
 # What no layout recognizes is a plain folder of good images, or refused.
 _OTHERWISE = PlainFolder()
 
@@ -134,13 +134,13 @@ def _recognize(root: Path) -> tuple[Layout, Walk | None]:
     """Returns the layout of a folder, and the walk that told it, if one was needed."""
     if not root.exists():
         raise InputError(f"{root}: there is no such folder; give the folder of one category.")
-    for layout in _DATA_SETS:
+    for layout in DATA_SETS:
         if layout.recognizes(root):
             return layout, None
     if not root.is_dir():
         raise InputError(f"{root}: it is a file; give the folder of one category.")
     walk = walk_through(root)
-    for layout in _BY_NAMES:
+    for layout in BY_NAMES:
         if layout.fits(walk.found):
             return layout, walk
     _refuse_categories(root, walk)
@@ -173,7 +173,7 @@ def is_category(root: Path) -> bool:
     if not root.is_dir():
         return False
     found = walk_through(root).found
-    return any(layout.fits(found) for layout in _BY_NAMES)
+    return any(layout.fits(found) for layout in BY_NAMES)
 
 
 def is_manifest(path: Path) -> bool:
@@ -182,4 +182,4 @@ def is_manifest(path: Path) -> bool:
 
 
 def _is_data_set(root: Path) -> bool:
-    return any(layout.recognizes(root) for layout in _DATA_SETS)
+    return any(layout.recognizes(root) for layout in DATA_SETS)

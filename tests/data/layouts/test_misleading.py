@@ -70,7 +70,7 @@ TREES = {
     "two days further down": (
         ["line 1/monday/ok/4", "line 1/monday/nok/1", "line 1/tuesday/ok/4"],
         "",
-        "categories line 1/monday, line 1/tuesday; give one",
+        "line 1/monday/nok: its name says defective images, inside a folder of good",
     ),
     "a category called broken": (
         ["broken/train/good/2", "broken/test/crack/1", "bottle/train/good/2"],
