@@ -245,7 +245,8 @@ class Walker:
         if may_be_classes(unknown):
             some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
             why = f"its folders {some} may be good and defective images"
-            self._ask(folder, f"{why} (--good . says that all are good)", 0)
+            both = "--good . says that all are good, --bad . that all are defective"
+            self._ask(folder, f"{why} ({both})", 0)
 
     def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
         """Notes a question; where options name the good folders, what is left is not read."""

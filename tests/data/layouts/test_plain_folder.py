@@ -114,6 +114,7 @@ def test_folders_that_unknown_words_tell_apart_are_asked_about(draw, top, names)
     with pytest.raises(InputError, match=r"may be good and defective images \(--good \. says"):
         read_category(data)
     assert len(read_category(data, good=["."]).good) == 2 * len(names)
+    assert len(read_category(data, bad=["."], for_test=True).test) == 2 * len(names)
     good, bad = (f"{top}{name}" for name in names[:2])
     assert len(read_category(data, good=[good], bad=[bad]).test) == 2
 
