@@ -327,6 +327,7 @@ def test_sums_of_several_sets_of_images_merge_to_those_of_all(shared):
     merged = CellGaussian(shared=shared)
     merged.build({"z_mean": (None, *features.shape[1:])})
     merged.start(0)
+    gathered = []
     for first, last in ((0, 2), (2, 7), (7, 12)):
         part = CellGaussian(shared=shared)
         part.build({"z_mean": (None, *features.shape[1:])})
@@ -334,7 +335,9 @@ def test_sums_of_several_sets_of_images_merge_to_those_of_all(shared):
         own = features[first:last]
         ones = np.ones(own.shape[:3], "float32")
         part.update({"z_mean": tf.constant(own)}, lambda grid, ones=ones: ones, 0)
-        merged.absorb([part.gathered])
+        gathered.append(part.gathered)
+    merged.absorb(gathered[:1])
+    merged.absorb(gathered[1:])
     merged.finish(0)
     np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-5)
     asked = draw_features(count=3, seed=1)

@@ -376,8 +376,7 @@ def test_a_memory_takes_over_what_others_have_gathered():
     merged = keep_all()
     merged.build({merged.tensor: (None, *features.shape[1:])})
     merged.start(0)
-    for part in parts:
-        merged.absorb([part.gathered])
+    merged.absorb([part.gathered for part in parts])
     merged.finish(0)
     asked = draw_features(count=2, seed=5)
     np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), atol=0.003)
