@@ -9,7 +9,7 @@ from keras import ops
 
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.cell_sums import CellSums
-from kerasad.errors import InputError, check_whole
+from kerasad.errors import InputError, NotFiniteError, check_whole
 from kerasad.precision import add_state
 
 # Covariances inverted at once: all in float64 would be large.
@@ -245,17 +245,24 @@ def _whitening(products, count, num_means, ridge):
 
     Rows are multiplied from the left, so that nothing large is transposed in every call.
     """
+    from scipy.linalg.lapack import dpotrf, dtrtri
+
     dim = products.shape[-1]
     pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
     floor = ridge * np.trace(pooled) / dim + 1e-12
-    whitening = np.empty(products.shape, "float32")
-    for first in range(0, len(products), _BLOCKS_AT_ONCE):
-        part = slice(first, first + _BLOCKS_AT_ONCE)
-        shrunk = (products[part] + dim * pooled) / (count[part, None, None] + dim)
-        root = tf.linalg.cholesky(shrunk + floor * np.eye(dim))
-        identity = tf.eye(dim, batch_shape=[len(shrunk)], dtype=tf.float64)
-        inverse = tf.linalg.triangular_solve(root, identity).numpy()
-        whitening[part] = inverse.transpose(0, 2, 1)
+    whitening, borrowed = np.empty(products.shape, "float32"), dim * pooled
+    # One by one: a triangle is inverted in a third of the time of solving for the identity.
+    for block in range(len(products)):
+        covariance = (products[block] + borrowed) / (count[block] + dim)
+        covariance.flat[:: dim + 1] += floor
+        # A symmetric matrix is its transpose, which is how LAPACK stores matrices.
+        root, failed = dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
+        if failed:
+            raise NotFiniteError(
+                "The features of good images are not finite (NaN or infinite): the weights of the "
+                "model are damaged, so train again."
+            )
+        whitening[block] = dtrtri(root, lower=1, overwrite_c=1)[0].T
     return whitening
 
 
