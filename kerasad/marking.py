@@ -13,7 +13,7 @@ def mark_pixels(anomaly_map, threshold: float, is_defective, needs_review=False)
     - Called defective: those strictly above the threshold; if there are none, `peak_region`, so
       that no such image is without a region.
     - To be looked at: those strictly above the threshold, if any.
-    - Called good: none. What lies above the threshold there is no finding.
+    - Called good: none. Pixels above the threshold are then not a finding.
 
     Args:
         anomaly_map: float32 tensor (height, width).
@@ -51,13 +51,17 @@ def peak_region(anomaly_map) -> tf.Tensor:
     peak = tf.reshape(tf.range(count) == tf.argmax(values, output_type=tf.int32), tf.shape(high))
 
     def grow(region, _):
-        wider = high & (_dilate(region) > 0)
+        wider = high & dilate(region)
         return wider | peak, tf.reduce_any(wider & ~region)
 
     return tf.while_loop(lambda _, grown: grown, grow, (peak, tf.constant(True)))[0]
 
 
-def _dilate(region):
-    """Returns each pixel's largest value among itself and its eight neighbours."""
+def dilate(region) -> tf.Tensor:
+    """Returns a region and the pixels that touch it, bool tensor (height, width).
+
+    Args:
+        region: bool tensor (height, width). Pixels beyond the border are not part of it.
+    """
     pixels = tf.cast(region, tf.float32)[None, ..., None]
-    return tf.nn.max_pool2d(pixels, 3, 1, "SAME")[0, ..., 0]
+    return tf.nn.max_pool2d(pixels, 3, 1, "SAME")[0, ..., 0] > 0

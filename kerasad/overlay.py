@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasad.marking import mark_pixels
+from kerasad.marking import dilate, mark_pixels
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,9 @@ def draw_overlay(
     opacity = MAX_OPACITY * tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
     blended = (1.0 - opacity) * image + opacity * colours
     marked = mark_pixels(anomaly_map[..., 0], scale.threshold, is_defective, needs_review)
-    region = tf.cast(marked[..., None], tf.float32)
-    # "SAME" pooling ignores what lies beyond the border, so the border is no edge of a region.
-    inside = (region > 0) & (_dilate(1.0 - region) > 0)
-    outside = (region < 1) & (_dilate(region) > 0)
+    # Nothing lies beyond the border of the image, so a region has no outline there.
+    inside = (marked & dilate(~marked))[..., None]
+    outside = (dilate(marked) & ~marked)[..., None]
     return to_uint8(tf.where(inside, 1.0, tf.where(outside, 0.0, blended)))
 
 
@@ -136,11 +135,7 @@ def to_uint8(values) -> tf.Tensor:
 def _colours(anomaly_map, scale):
     """Returns the level of each pixel on the scale, and its colour."""
     level = scale.level(anomaly_map)
-    # NaN has no colour; the rest of the picture is drawn all the same.
+    # NaN has no colour of its own; the rest of the picture is still drawn.
     level = tf.where(tf.math.is_nan(level), 1.0, level)
     position = tf.cast(tf.round(level[..., 0] * 255.0), tf.int32)
     return level, tf.gather(tf.constant(palette()), position)
-
-
-def _dilate(region):
-    return tf.nn.max_pool2d(region[None], 3, 1, "SAME")[0]
