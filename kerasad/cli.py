@@ -270,7 +270,7 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
     Nothing is changed. Exit code 0: no drift found; 3: drift; 2: it cannot be told.
     """
     from kerasad.detector.drift import describe_drift
-    from kerasad.runs.calibrate import check_run
+    from kerasad.runs.check import check_run
     from kerasad.runs.run import open_run
 
     found = check_run(

@@ -1,23 +1,17 @@
-"""The verbs `calibrate` and `check`: what good images that a run has not seen say of it."""
+"""The verb `calibrate`: new thresholds for a run, from good images that it has not seen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasad.data.geometry import whole_batch_size
-from kerasad.data.loading import GoodImages, load_good_images
-from kerasad.data.split import LABELLED, PARTS, number_groups
-from kerasad.data.tables import format_good_table
-from kerasad.detector import AnomalyDetector
+from kerasad.data.split import LABELLED, number_groups
 from kerasad.detector.conformal import describe_rate
-from kerasad.detector.drift import check_level, measure_drift
 from kerasad.errors import InputError
 from kerasad.runs.folder import lock_run
-from kerasad.runs.run import Run, check_provenance, save_detector
-from kerasad.training.config import DataConfig
-from kerasad.training.locations import resolve_data, with_data
-from kerasad.training.near_copies import copy_finder
+from kerasad.runs.new_images import load_unseen_images
+from kerasad.runs.run import Run, save_detector
+from kerasad.training.locations import with_data
 
 SURPRISE = 1e-3
 
@@ -80,7 +74,7 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     reason = "thresholds from images that it has seen would promise too much"
     unseen = ("train", "validation", LABELLED)
     reading = with_data(run.config.data, data, **(folders or {}))
-    good = load_new_images(run, detector, reading, unseen, reason, echo)
+    good = load_unseen_images(run, detector, reading, unseen, reason, echo)
     threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]
     groups = number_groups(good.records)
     detector.calibrate(good.dataset, groups=groups, **options)
@@ -90,42 +84,6 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     # The new calibration images must be known: later evaluations refuse them as test images.
     detector.record_images(detector.provenance.replace(calibration=good.records))
     return save_detector(detector, run.path)
-
-
-def check_run(
-    run: Run,
-    data: str,
-    level: float = 0.05,
-    verbose: int = 1,
-    *,
-    folders: Mapping[str, Sequence[str]] | None = None,
-    echo: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """Tells whether new good images still look like those that calibrated a run.
-
-    Nothing is changed.
-
-    Args:
-        run: Run.
-        data: str. Good images that the run has not seen; all of them are used.
-        level: float. Upper limit of the probability of finding drift where there is none.
-        verbose: int. 0 hides the progress bar.
-        folders: mapping or None. See `calibrate_run`, also for `echo`.
-        echo: function or None.
-
-    Returns:
-        The result of `kerasad.detector.drift.measure_drift`.
-
-    Raises:
-        InputError: The run has seen an image, there are too few, or the level is out of range.
-    """
-    check_level(level)
-    config, detector = run.read_together(lambda: (run.config.data, run.load_detector()))
-    reason = "images that it has seen say nothing about new ones"
-    # Drift is asked of each image.
-    reading = with_data(config, data, **{**(folders or {}), "group_by": "none"})
-    good = load_new_images(run, detector, reading, (*PARTS, LABELLED), reason, echo)
-    return measure_drift(detector, good.dataset, level, verbose)
 
 
 def describe_surprise(scores: np.ndarray, threshold: float, rate: float) -> str | None:
@@ -170,38 +128,3 @@ def describe_calibration(summary: dict[str, Any]) -> str:
             f"{describe_rate(summary['review_rate'])}."
         )
     return text
-
-
-def load_new_images(
-    run: Run,
-    detector: AnomalyDetector,
-    config: DataConfig,
-    unseen: Sequence[str],
-    reason: str,
-    echo: Callable[[str], None] | None = None,
-) -> GoodImages:
-    """Loads good images as those of the run were loaded.
-
-    Args:
-        run: Run.
-        detector: AnomalyDetector. The detector of the run.
-        config: DataConfig. The images, and how those of the run are read.
-        unseen: names of parts of the run's images, none of which may be among them.
-        reason: str. Why not; a part of the error message.
-        echo: function or None. See `calibrate_run`.
-
-    Raises:
-        InputError: There is no image, or the run has seen one.
-    """
-    good = load_good_images(
-        resolve_data(config.path),
-        detector.geometry,
-        whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
-        group_by=config.group_by,
-        find_copies=copy_finder(config),
-        **config.reading,
-    )
-    if echo is not None and good.index is not None:
-        echo(format_good_table(good.index, len(good.records)))
-    check_provenance(run, detector.provenance).refuse_overlap(good.records, unseen, reason)
-    return good

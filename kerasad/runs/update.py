@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kerasad.data.geometry import whole_batch_size
-from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.provenance import ALL_PARTS
 from kerasad.data.split import number_groups
 from kerasad.data.tables import format_good_table
@@ -12,10 +10,10 @@ from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.runs.calibrate import describe_calibration
 from kerasad.runs.folder import CONFIG, MODEL, create_run
+from kerasad.runs.new_images import load_new_images
 from kerasad.runs.run import Run, check_provenance, open_run, save_detector
-from kerasad.training.config import DataConfig, RunConfig
-from kerasad.training.locations import resolve_data, with_data
-from kerasad.training.near_copies import copy_finder
+from kerasad.training.config import RunConfig
+from kerasad.training.locations import with_data
 from kerasad.training.recipes import find_recipe
 
 
@@ -53,7 +51,8 @@ def update_run(
     say = echo or (lambda _: None)
     with create_run(output) as work:
         config, content, model, detector = run.read_together(lambda: _read(run))
-        good = _load_new_images(run, detector, with_data(config.data, data, **(folders or {})))
+        known = check_provenance(run, detector.provenance).hashes(*ALL_PARTS)
+        good = load_new_images(detector, with_data(config.data, data, **(folders or {})), known)
         if good.index is not None:
             say(format_good_table(good.index, len(good.records)))
         if good.num_known:
@@ -103,15 +102,3 @@ def check_updatable(config: RunConfig) -> None:
             f"The run cannot be updated: {reason}. Use `kerasad train` with all good images, "
             "former and new ones."
         )
-
-
-def _load_new_images(run: Run, detector: AnomalyDetector, config: DataConfig) -> GoodImages:
-    return load_good_images(
-        resolve_data(config.path),
-        detector.geometry,
-        whole_batch_size(config.batch_size, detector.image_size, detector.model.image_shape),
-        group_by=config.group_by,
-        find_copies=copy_finder(config),
-        known=check_provenance(run, detector.provenance).hashes(*ALL_PARTS),
-        **config.reading,
-    )
