@@ -65,10 +65,12 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
             continue
         rates = rates or {}
         for name in ("requested", "expected", "guaranteed", "interval_95", "observed"):
-            value = format_interval(rates) if name == "interval_95" else _percent(rates.get(name))
+            value = (
+                format_interval(rates) if name == "interval_95" else format_percent(rates.get(name))
+            )
             rows.append((f"{kind} {name}", value, notes.get(f"{kind}.{name}", "")))
     for name, share in (metrics.get("needs_review") or {}).items():
-        row = (f"needs_review {name}", _percent(share), notes.get(f"needs_review.{name}", ""))
+        row = (f"needs_review {name}", format_percent(share), notes.get(f"needs_review.{name}", ""))
         rows.append(row)
     rows.append(_row(MEASURES["milliseconds_per_image"], metrics, {}))
     lines = [_headline(metrics), "", *_columns(rows, left=(0, 2))]
@@ -128,5 +130,6 @@ def _cell(name, value) -> str:
     return MEASURES[name].format(value) if name in MEASURES else str(value)
 
 
-def _percent(value) -> str:
+def format_percent(value: float | None) -> str:
+    """Returns a share in percent, or "-" if it is undefined."""
     return "-" if value is None or not math.isfinite(value) else f"{100.0 * value:.1f} %"

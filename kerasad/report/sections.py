@@ -11,7 +11,7 @@ import numpy as np
 from kerasad.errors import InputError
 from kerasad.metrics.curves import pro_curve, roc_curve
 from kerasad.metrics.registry import MEASURES, Measure, headline_measures, quality_measures
-from kerasad.metrics.table import format_interval
+from kerasad.metrics.table import format_interval, format_percent
 from kerasad.overlay import (
     ColourScale,
     draw_colours,
@@ -71,7 +71,7 @@ def metric_tiles(metrics: Mapping[str, Any] | None) -> list[dict]:
         for measure in headline_measures()
     ]
     rate = metrics.get("false_alarm_rate") or {}
-    return [*tiles, {"name": "false alarms", "value": _percent(rate.get("observed"))}]
+    return [*tiles, {"name": "false alarms", "value": format_percent(rate.get("observed"))}]
 
 
 def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
@@ -94,7 +94,7 @@ def metrics_section(metrics: Mapping[str, Any] | None) -> Section:
             if name == "interval_95":
                 rows.append((text.format("95 % interval"), format_interval(rates)))
             else:
-                rows.append((text.format(name), _percent(rate)))
+                rows.append((text.format(name), format_percent(rate)))
     rows += [(title, _show(metrics.get(name))) for name, title in _OTHER_NUMBERS.items()]
     costs = [measure for measure in MEASURES.values() if measure.kind == "cost"]
     rows += [_measure_row(measure, metrics) for measure in costs if measure.name in metrics]
@@ -226,12 +226,6 @@ def _show(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_show(entry) for entry in value)
     return "none" if value is None else str(value)
-
-
-def _percent(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return " to ".join(_percent(entry) for entry in value)
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def examples_section(groups: Sequence[Group], scale: ColourScale) -> Section:
