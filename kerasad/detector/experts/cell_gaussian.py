@@ -249,6 +249,11 @@ def _whitening(products, count, num_means, ridge):
 
     dim = products.shape[-1]
     pooled = products.sum(axis=0) / max(count.sum() - num_means, 1.0)
+    if not np.all(np.isfinite(pooled)):
+        raise NotFiniteError(
+            "The features of good images are not finite (NaN or infinite): the weights of the "
+            "model are damaged, so train again."
+        )
     floor = ridge * np.trace(pooled) / dim + 1e-12
     whitening, borrowed = np.empty(products.shape, "float32"), dim * pooled
     # One by one: a triangle is inverted in a third of the time of solving for the identity.
@@ -256,12 +261,7 @@ def _whitening(products, count, num_means, ridge):
         covariance = (products[block] + borrowed) / (count[block] + dim)
         covariance.flat[:: dim + 1] += floor
         # A symmetric matrix is its transpose, which is how LAPACK stores matrices.
-        root, failed = dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
-        if failed:
-            raise NotFiniteError(
-                "The features of good images are not finite (NaN or infinite): the weights of the "
-                "model are damaged, so train again."
-            )
+        root, _ = dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
         whitening[block] = dtrtri(root, lower=1, overwrite_c=1)[0].T
     return whitening
 

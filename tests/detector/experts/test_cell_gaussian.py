@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.spatial.distance import mahalanobis
 
 from kerasad.detector.experts import CellGaussian
-from kerasad.errors import InputError
+from kerasad.errors import InputError, NotFiniteError
 
 
 def draw_features(count=30, height=3, width=2, channels=4, seed=0):
@@ -342,6 +342,13 @@ def test_sums_of_several_sets_of_images_merge_to_those_of_all(shared):
     np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-5)
     asked = draw_features(count=3, seed=1)
     np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), rtol=1e-3)
+
+
+def test_features_that_are_not_finite_are_refused():
+    features = draw_features(count=4)
+    features[0, 0, 0, 0] = np.nan
+    with pytest.raises(NotFiniteError, match="not finite"):
+        adapt(CellGaussian(), features)
 
 
 def test_a_window_averages_each_cell_with_its_neighbours_first():
