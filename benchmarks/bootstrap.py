@@ -42,7 +42,7 @@ def count_pixels(scores, labels, maps, masks, weights=None) -> ImageCounts:
     """Reduces scores and maps to `ImageCounts`.
 
     Args:
-        scores: float array `(images,)`.
+        scores: float array `(images,)` or `(images, 1)`.
         labels: bool array `(images,)`.
         maps: float array `(images, height, width)`.
         masks: bool array of the same shape, True where defective.
@@ -63,7 +63,12 @@ def count_pixels(scores, labels, maps, masks, weights=None) -> ImageCounts:
             values = image_map[regions == region]
             recalls[row] += _at_or_above(values, thresholds) / len(values)
     return ImageCounts(
-        np.asarray(scores, "float64"), np.asarray(labels, bool), good, bad, recalls, num_regions
+        np.reshape(scores, -1).astype("float64"),
+        np.asarray(labels, bool),
+        good,
+        bad,
+        recalls,
+        num_regions,
     )
 
 

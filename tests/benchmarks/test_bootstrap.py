@@ -25,7 +25,7 @@ def sets():
 
 def test_without_a_draw_the_metrics_are_those_of_the_package(bootstrap, sets):
     scores, labels, maps, masks = sets
-    found = bootstrap.measure(bootstrap.count_pixels(*sets))
+    found = bootstrap.measure(bootstrap.count_pixels(scores[:, None], labels, maps, masks))
     image, pixel, overlap = ImageAUROC(), PixelAUROC(), AUPRO()
     image.update_state(labels.astype("float32"), scores)
     pixel.update_state(masks[..., None].astype("float32"), maps[..., None])
