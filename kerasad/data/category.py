@@ -135,6 +135,13 @@ class Category:
         return pipeline.make_dataset(self._train_source, self._whole_batch_size)
 
     @property
+    def learnt_in_order(self) -> tf.data.Dataset:
+        """The images that statistics learn from, each once, in the order of `split.learnt`."""
+        if not self.split.calibration:
+            return self.train_in_order
+        return self.train_in_order.concatenate(self.calibration)
+
+    @property
     def train_for_experts(self) -> tf.data.Dataset:
         """What a detector's experts learn from, the same every time.
 
@@ -145,7 +152,12 @@ class Category:
 
     @cached_property
     def validation(self) -> tf.data.Dataset:
-        """Whole images that set scales and weights; of fewer than 5, windows of one left out."""
+        """Whole images that set scales and weights; of fewer than 5, windows of one left out.
+
+        If statistics learn from all images, these are the ones that train no network.
+        """
+        if self.split.crosswise:
+            return self.calibration
         return self._whole(self._validation_source, _VALIDATION_WINDOWS)
 
     @cached_property

@@ -55,6 +55,7 @@ def load_category(
     group_by: str = AUTO,
     find_copies: FindCopies | None = None,
     crosswise: bool = False,
+    trains: bool = False,
 ) -> Category:
     """Opens one category of images.
 
@@ -89,7 +90,8 @@ def load_category(
         find_copies: function that finds near-copies where the data set states no groups, such as
             `kerasad.training.near_copies.find_near_copies`. Defaults to None: `"auto"` then looks
             at no pixels.
-        crosswise: bool. Whether all good images train and calibrate, see `split_good`.
+        crosswise, trains: bools. Whether statistics learn from all good images, and whether
+            networks are trained, see `split_good`.
 
     Returns:
         A `Category`. If the data has defective images, but no good ones to test, a fifth of the
@@ -110,7 +112,7 @@ def load_category(
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     if not isinstance(split, (str, os.PathLike)):
         index = group_index(index, group_by, find_copies)
-    index, parts = _split(index, split, seed, crosswise)
+    index, parts = _split(index, split, seed, crosswise=crosswise, trains=trains)
     defective = ()
     if labelled is not None:
         defective, problems = read_labelled(labelled, on_bad=on_bad, decoding=decoding)
@@ -131,7 +133,7 @@ def load_category(
     )
 
 
-def _split(index, split, seed, crosswise) -> tuple[CategoryIndex, GoodSplit]:
+def _split(index, split, seed, **options) -> tuple[CategoryIndex, GoodSplit]:
     if isinstance(split, (str, os.PathLike)):
         known = read_provenance(split)
         parts = known.restore(index.good, source=split)
@@ -140,7 +142,7 @@ def _split(index, split, seed, crosswise) -> tuple[CategoryIndex, GoodSplit]:
     else:
         labels = {record.label for record in index.test}
         for_test = labels == {1}
-        parts = split_good(index.good, split, seed, for_test=for_test, crosswise=crosswise)
+        parts = split_good(index.good, split, seed, for_test=for_test, **options)
     return index.with_test(parts.test), parts
 
 

@@ -39,8 +39,9 @@ class GoodSplit:
             then hold the same left-out image, which is used in crops, and nothing is guaranteed.
         note: str or None. A remark for the user.
         test: tuple of `ImageRecord`. Good images that are set aside to be tested.
-        crosswise: bool. Whether the train images also calibrate, each scored by statistics of the
-            others; the other parts are then empty.
+        crosswise: bool. Whether statistics learn from all images and each image that calibrates is
+            scored by statistics of the others. Without calibration images, all images calibrate.
+            Else networks learn from the train images, and the others calibrate.
     """
 
     train: tuple[ImageRecord, ...]
@@ -52,9 +53,21 @@ class GoodSplit:
     crosswise: bool = False
 
     @property
+    def learnt(self) -> tuple[ImageRecord, ...]:
+        """The images that statistics learn from; those of `calibrating` come last."""
+        return (*self.train, *self.calibration) if self.crosswise else self.train
+
+    @property
+    def calibrating(self) -> tuple[ImageRecord, ...]:
+        """The images that set thresholds."""
+        return self.train if self.crosswise and not self.calibration else self.calibration
+
+    @property
     def train_folds(self) -> np.ndarray | None:
         """The fold of each train image, int `(n,)`; None unless they also calibrate."""
-        return fold_by_group(number_groups(self.train)) if self.crosswise else None
+        if not self.crosswise or self.calibration:
+            return None
+        return fold_by_group(number_groups(self.train))
 
     @property
     def calibration_groups(self) -> np.ndarray:
@@ -86,6 +99,7 @@ def split_good(
     seed: int = 0,
     for_test: bool = False,
     crosswise: bool = False,
+    trains: bool = False,
 ) -> GoodSplit:
     """Splits good images at random.
 
@@ -103,8 +117,11 @@ def split_good(
         seed: int.
         for_test: bool. Set a fifth of the images that the user has not split aside to be tested, if
             there are 10 or more. Defaults to `False`.
-        crosswise: bool. Let all images train and calibrate, see `GoodSplit`, unless the user's own
-            split has validation images or there are fewer than 5. Defaults to `False`.
+        crosswise: bool. Let statistics learn from all images, see `GoodSplit`, unless the user's
+            own split has validation images or there are fewer than 5. Defaults to `False`.
+        trains: bool. Whether networks are trained; they must not see all images. Then c / (t + v +
+            c) of the images, or 1 at least, calibrate, and the rest trains. If not, all of them
+            calibrate. Only if crosswise. Defaults to `False`.
 
     Returns:
         A `GoodSplit`. With fewer than 5 different images, one of them is left out of training and
@@ -134,8 +151,17 @@ def split_good(
         parts = _keep_users_validation(units, own, shares)
     elif len(units) < MIN_IMAGES:
         parts = _leave_one_out(units)
-    elif crosswise:
+    elif crosswise and not trains:
         parts = GoodSplit(joined(units), (), (), crosswise=True)
+    elif crosswise:
+        _, num_calibration = _count_parts(len(units), shares / shares.sum())
+        num_calibration = max(num_calibration, 2)  # one alone has no others of its kind
+        parts = GoodSplit(
+            train=joined(units[num_calibration:]),
+            validation=(),
+            calibration=joined(without_copies(units[:num_calibration])),
+            crosswise=True,
+        )
     else:
         num_validation, num_calibration = _count_parts(len(units), shares / shares.sum())
         held_out = num_validation + num_calibration

@@ -164,7 +164,8 @@ class ExpertMaps(keras.layers.Layer):
 
         Args:
             train: iterable of inputs.
-            fold_of: int array `(images,)`, in the order of `train`.
+            fold_of: int array `(images,)`, in the order of `train`; -1 for an image of no fold,
+                from which all experts learn.
             verbose: 0 or 1.
             resume: bool. Whether the experts go on from what they have learnt before.
             keep: function of each batch's tensors and inputs, or None.
@@ -182,21 +183,22 @@ class ExpertMaps(keras.layers.Layer):
         learning = [expert for expert in self.experts if expert.passes]
         gathered = self._gather(learning, train, fold_of, verbose, keep)
         former, states = _state_of(learning), []
-        for fold in range(len(gathered)):
-            _learn(learning, gathered[:fold] + gathered[fold + 1 :], resume)
+        for fold in range(int(fold_of.max()) + 1):
+            others = [part for number, part in gathered.items() if number != fold]
+            _learn(learning, others, resume)
             states.append(_state_of(self.experts))
             if resume:
                 _restore(learning, former)
-        _learn(learning, gathered, resume)
+        _learn(learning, list(gathered.values()), resume)
         return states
 
     def _gather(self, experts, train, fold_of, verbose, keep):
-        """Returns for each fold what each of the experts has gathered from its images."""
-        gathered = []
-        for fold in range(int(fold_of.max()) + 1):
+        """Returns by fold what each of the experts has gathered from its images."""
+        gathered = {}
+        for stream, fold in enumerate(np.unique(fold_of).tolist()):
             for expert in experts:
-                expert.start(0, stream=fold)
-            gathered.append([expert.gathered for expert in experts])
+                expert.start(0, stream=stream)
+            gathered[fold] = [expert.gathered for expert in experts]
         seen = 0
         for tensors, weights, inputs in self._read(train, verbose, "gathering statistics"):
             count = len(unpack_inputs(inputs)[0])

@@ -94,31 +94,33 @@ class TensorBatches:
 
 
 def read_left_out(detector, batches: TensorBatches, states, fold_of, verbose: int = 0):
-    """Returns `LeftOutMaps` of all images, or of the first that fit into memory.
+    """Returns `LeftOutMaps` of all images of a fold, or of the first that fit into memory.
 
     Args:
         detector: `AnomalyDetector`.
         batches: `TensorBatches`.
         states: for each fold the state of experts that have not seen its images.
-        fold_of: int array `(images,)`.
+        fold_of: int array `(images,)`, -1 for an image of no fold.
         verbose: 0 or 1.
     """
     make_maps = detector.expert_maps.compile_maps()
     needed = {name for expert in detector.experts for name in expert.requires}
-    maps, valid_of, descriptors, used = [], [], [], 0
+    maps, valid_of, descriptors, used, seen = [], [], [], 0, 0
     for tensors, valid in iterate_inputs(batches, verbose, "scoring left-out images"):
-        descriptors.append(batches.describe(tensors, valid))
-        count = len(descriptors[-1])
-        folds = fold_of[len(maps) : len(maps) + count]
+        described = batches.describe(tensors, valid)
+        count = len(described)
+        folds = fold_of[seen : seen + count]
+        chosen, seen = np.flatnonzero(folds >= 0), seen + count
+        descriptors.append(described[chosen])
         made = [None] * count
-        for fold in np.unique(folds):
+        for fold in np.unique(folds[chosen]):
             rows = np.flatnonzero(folds == fold)
             own = {name: tf.gather(tensors[name], rows) for name in needed}
             for row, image_map in zip(rows, np.asarray(make_maps(states[fold], own)), strict=True):
                 made[row] = image_map
         real = [None] * count if valid is None else list(np.asarray(valid) > 0.5)
-        maps += made
-        valid_of += real
+        maps += [made[row] for row in chosen]
+        valid_of += [real[row] for row in chosen]
         used += sum(each.nbytes for each in (*made, *real) if each is not None)
         if used > MAX_BYTES:
             break
