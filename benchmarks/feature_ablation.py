@@ -24,7 +24,7 @@ from ablation import VARIANTS as OF_PIXELS
 from results import append_row, find_row, markdown_table, read_rows
 
 EXPERTS = "experts"
-RESIDUALS = ("residual_gaussian", "feature_residual")
+RESIDUALS = ("feature_residual", "critic")
 SHARED = (
     "no reconstruction term",
     "no KL term",
@@ -117,6 +117,7 @@ def measure_subsets(model, category, seed, all_experts):
     experts = default_experts(shapes)
     defaults = [expert.name for expert in experts]
     others = model_experts(shapes) + feature_residual_experts(shapes)
+    others = [expert for expert in others if expert.name not in defaults]
     if all_experts:
         experts += others
         experts += [
@@ -165,15 +166,16 @@ def measure_subsets(model, category, seed, all_experts):
 
 def choose(detector, sample, chosen):
     """Sets the weights that the experts `chosen` (bools) have among themselves, of others 0."""
+    from kerasad.detector.experts import trust
     from kerasad.detector.fusion import fuse
 
     chosen = np.array(chosen)
     part = dataclasses.replace(
         sample, maps=sample.maps[..., chosen], place_maps=sample.place_maps[..., chosen]
     )
-    degrees = [expert.degrees for expert, own in zip(detector.experts, chosen, strict=True) if own]
+    own = [expert for expert, kept in zip(detector.experts, chosen, strict=True) if kept]
     for state, weights in zip(
-        (detector.fusion_weights, detector.score_weights), fuse(part, degrees), strict=True
+        (detector.fusion_weights, detector.score_weights), fuse(part, *trust(own)), strict=True
     ):
         full = np.zeros(len(chosen), "float32")
         full[chosen] = weights

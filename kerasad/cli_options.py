@@ -24,7 +24,7 @@ from kerasad.training.config import (
 from kerasad.training.recipes import RECIPES
 
 FOLDER = click.Path(file_okay=False)
-ADACOS_CHOICES = ("pretext", "cluster", "instance", "weak", "none")
+ADACOS_CHOICES = ("pretext", "critic", "cluster", "instance", "weak", "none")
 MODEL_ARGUMENTS = ("backbone", "latent", "latent_dim", "adacos")
 """Arguments of models that have an option."""
 

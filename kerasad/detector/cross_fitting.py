@@ -7,6 +7,8 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.detector.batches import Batches
 from kerasad.detector.calibration import largest_of_groups, map_peaks
 from kerasad.detector.conformal import check_rates
+from kerasad.detector.expert_maps import check_count
+from kerasad.detector.experts import trust
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
 from kerasad.detector.left_out import TensorBatches, read_left_out
@@ -20,7 +22,13 @@ MIN_GROUPS_OF_UPDATE = 5
 
 
 def fit_crosswise(
-    detector, images: Batches, groups=None, folds=None, rates=(0.05, None), verbose: int = 0
+    detector,
+    images: Batches,
+    groups=None,
+    folds=None,
+    rates=(0.05, None),
+    verbose: int = 0,
+    unseen=None,
 ) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
 
@@ -28,7 +36,7 @@ def fit_crosswise(
     the fold's images, so that every map is of experts that have not seen the image. Scales are
     measured on all these maps. An image's score is standardized with scales of the other folds'
     maps, so that it shares nothing with its image. The score is that of the experts with the most
-    values, see `prior_weights`; for the map all experts weigh the same.
+    values and of critics, see `prior_weights`; for the map all experts weigh the same.
 
     Args:
         detector: `AnomalyDetector` without tiles.
@@ -37,6 +45,8 @@ def fit_crosswise(
         folds: int >= 2 or None, see `fold_by_group`.
         rates: false-alarm rate and review rate, see `conformal_rules`.
         verbose: 0 or 1.
+        unseen: bool array `(images,)` or None. The images that no network of the model was trained
+            on: only these are left out of a fold and set scales and thresholds. None: all.
 
     Returns:
         `LeftOutScores` of the images that set scales and thresholds.
@@ -46,10 +56,12 @@ def fit_crosswise(
             groups, or not as many images as `groups`.
     """
     groups = _check(detector, images, groups, rates)
-    _, score_weights = prior_weights([expert.degrees for expert in detector.experts])
+    _, score_weights = prior_weights(*trust(detector.experts))
     detector.score_weights.assign(score_weights.astype("float32"))
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
-    return _compare(*_fit(detector, images, groups, folds, rates, verbose))
+    unseen = np.ones(len(groups), bool) if unseen is None else np.asarray(unseen, bool)
+    check_count(len(unseen) == len(groups), groups)
+    return _compare(*_fit(detector, images, groups, unseen, folds, rates, verbose))
 
 
 def update_crosswise(
@@ -78,7 +90,8 @@ def update_crosswise(
             f"An update needs {MIN_GROUPS_OF_UPDATE} new good images at least (near-copies count "
             f"once), to set thresholds by. Received: {count}"
         )
-    _fit(detector, images, groups, folds, rates, verbose, resume=True)
+    every = np.ones(len(groups), bool)
+    _fit(detector, images, groups, every, folds, rates, verbose, resume=True)
 
 
 def _check(detector, images, groups, rates):
@@ -89,25 +102,26 @@ def _check(detector, images, groups, rates):
     return np.arange(_count(images)) if groups is None else np.asarray(groups)
 
 
-def _fit(detector, images, groups, folds, rates, verbose, resume=False):
+def _fit(detector, images, groups, unseen, folds, rates, verbose, resume=False):
     """Fits experts and scales, anew or from where they are, and sets thresholds.
 
     Returns a scorer on these scales, and the `LeftOutMaps` that set the thresholds.
     """
-    fold_of = fold_by_group(groups, folds)
+    fold_of = np.full(len(groups), -1)
+    fold_of[unseen] = fold_by_group(groups[unseen], folds)
     batches = TensorBatches(detector, images)
     states = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume, batches.keep)
     left_out = read_left_out(detector, batches, states, fold_of, verbose)
-    kept = fold_of[: len(left_out.maps)]
+    kept, groups = (values[unseen][: len(left_out.maps)] for values in (fold_of, groups))
     former = detector.map_calibration.measured if resume else None
     scorer = _Scorer(detector)
     scores, peaks = _score_left_out(scorer, left_out, kept, former)
     scorer.measure(left_out, np.arange(len(kept)), former)
     detector.map_calibration.take(scorer.scales)
     detector.decision.calibrate(
-        largest_of_groups(scores, groups[: len(kept)]),
+        largest_of_groups(scores, groups),
         *rates,
-        peaks=largest_of_groups(peaks, groups[: len(kept)]),
+        peaks=largest_of_groups(peaks, groups),
         crosswise=True,
         updated=resume,
         num_images=len(kept),

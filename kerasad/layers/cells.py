@@ -44,6 +44,23 @@ def valid_cells(valid, cells):
     return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
 
 
+DEFECTIVE_COVERAGE = 0.25
+"""A cell with more than this share of defective pixels counts as defective. With fewer, but some,
+it counts neither as good nor as defective."""
+
+
+def defective_cells(mask, valid, grid):
+    """Returns 1 for real cells that a defect covers, float32 `(batch, *grid)`.
+
+    Args:
+        mask: float tensor `(batch, H, W, 1)`, above 0 where an image is defective.
+        valid: as in `valid_cells`.
+        grid: `(h, w)`.
+    """
+    coverage = downsampled_cells(mask, *grid)
+    return ops.cast(coverage[..., 0] > DEFECTIVE_COVERAGE, "float32") * valid_cells(valid, coverage)
+
+
 def real_cells(mask, valid, grid):
     """Returns 1 for cells without padding or a defective pixel, float32 `(batch, *grid)`.
 
@@ -56,3 +73,25 @@ def real_cells(mask, valid, grid):
     if valid is not None:
         untouched = ops.logical_and(untouched, downsampled_cells(valid, *grid) > 0.999)
     return ops.cast(untouched[..., 0], "float32")
+
+
+def critic_weights(mask, valid, grid):
+    """Returns what a critic learns from: how much cells of an image and of a reconstruction weigh.
+
+    Args:
+        mask, valid: as in `defective_cells`.
+        grid: `(h, w)` of the critic's cells.
+
+    Returns:
+        good: float32 tensor `(batch, h, w)`, of real images as good ones; sums to 1.
+        others: float32 tensor `(2 * batch, h, w)`, of real images where they are damaged, and of
+            reconstructions, half of it each unless there is no such cell; sums to 1.
+    """
+    good = real_cells(mask, valid, grid)
+    damaged = defective_cells(mask, valid, grid)
+    restored = valid_cells(valid, good[..., None])
+    good, damaged, restored = (
+        weights / ops.maximum(ops.sum(weights), 1.0) for weights in (good, damaged, restored)
+    )
+    others = ops.concatenate([damaged, restored], axis=0)
+    return good, others / ops.maximum(ops.sum(others), 1e-12)

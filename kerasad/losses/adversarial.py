@@ -8,7 +8,7 @@ from kerasad.losses.means import weighted_mean
 def discriminator_adversarial_loss(real_logits, fake_logits, real_weights=None, fake_weights=None):
     """Returns the discriminator's loss, `-log D(x) - log(1 - D(r))`, mean over all logits.
 
-    `D` is the sigmoid of the logits, `x` an image and `r` a reconstruction.
+    `D` is the sigmoid of the logits, `x` what is real and `r` what is not.
 
     Args:
         real_logits: float tensor of any shape.

@@ -9,15 +9,11 @@ import keras
 from keras import ops
 
 from kerasad.layers import AdaCos, InstanceAdaCos
-from kerasad.layers.cells import downsampled_cells, real_cells, valid_cells
+from kerasad.layers.cells import critic_weights, defective_cells, real_cells, valid_cells
 from kerasad.losses.means import weighted_mean
 from kerasad.models.base import TrainingBatch
 from kerasad.models.cell_clusters import CellClusters
 from kerasad.models.networks import seed_weights
-
-# A cell with more than this share of defective pixels counts as defective. With fewer, but some,
-# the loss ignores it.
-DEFECTIVE_COVERAGE = 0.25
 
 
 def weighted_cross_entropy(labels, logits, weights):
@@ -62,13 +58,13 @@ class AdaCosClasses(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def generator_loss(self, fake, batch: TrainingBatch, discriminator=None):
+    def generator_loss(self, fake, batch: TrainingBatch, embed_target=None):
         """Returns the loss of encoder and decoder.
 
         Args:
             fake: embedding of the reconstructions.
             batch: `TrainingBatch`.
-            discriminator: keras.Model, for the embedding of the target.
+            embed_target: function without arguments that returns the embedding of the target.
         """
         raise NotImplementedError
 
@@ -89,16 +85,22 @@ class DefectClasses(AdaCosClasses):
     """Base class of modes whose class 0 is "good"; the others are kinds of defects."""
 
     num_classes: int
+    minimum_scale = 1.0
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.adacos = AdaCos(self.num_classes, self.num_sub_centers, self.scale_mode)
+        self.adacos = AdaCos(
+            self.num_classes,
+            self.num_sub_centers,
+            self.scale_mode,
+            minimum_scale=self.minimum_scale,
+        )
 
     def build(self, embedding_shape):
         """Builds the centers."""
         self.adacos.build(embedding_shape)
 
-    def generator_loss(self, fake, batch, discriminator=None):
+    def generator_loss(self, fake, batch, embed_target=None):
         """Returns the cross-entropy of "good" for the reconstruction's cells."""
         logits = self.adacos(fake)
         labels = ops.zeros(ops.shape(logits)[:-1], dtype="int32")
@@ -126,15 +128,41 @@ class PretextClasses(DefectClasses):
         """Returns the cross-entropy of naming each cell's defect."""
         grid = real.shape[1:3]
         good = real_cells(batch.mask, batch.valid, grid)
-        coverage = downsampled_cells(batch.mask, *grid)[..., 0]
-        defective = ops.cast(coverage > DEFECTIVE_COVERAGE, "float32")
-        defective *= valid_cells(batch.valid, real)
+        defective = defective_cells(batch.mask, batch.valid, grid)
         family = ops.cast(ops.reshape(batch.family, (-1, 1, 1)), "float32")
         labels = ops.cast(defective * family, "int32")
         weights = good / ops.maximum(ops.sum(good), 1.0)
         weights += defective / ops.maximum(ops.sum(defective), 1.0)
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class CriticClasses(DefectClasses):
+    """Classes are "good", and "not good": cells under synthetic defects, and restored ones.
+
+    AdaCos as the discriminator's classifier, as in an auxiliary-classifier GAN: it tells what the
+    adversarial term tells, by angles to several centers of each class. Good cells weigh as much as
+    the others, and of these damaged ones as much as restored ones.
+
+    The dynamic scale is at least 16. Of two classes it would settle near 3, where no cell is surely
+    good, and none surely bad.
+
+    Reference: Odena et al., "Conditional image synthesis with auxiliary classifier GANs", ICML
+    2017; centers of damage after Zhang et al., "AdaCos", CVPR 2019. Their combination is ours.
+    """
+
+    num_classes = 2
+    minimum_scale = 16.0
+
+    def discriminator_loss(self, real, fake, batch, training=False):
+        """Returns the cross-entropy of telling good cells from damaged and restored ones."""
+        good, others = critic_weights(batch.mask, batch.valid, real.shape[1:3])
+        embedding = ops.concatenate([real, fake], axis=0)
+        bad = ops.cast(others > 0, "int32")
+        weights = others + ops.concatenate([good, ops.zeros_like(good)], axis=0)
+        logits = self.adacos(embedding, bad, sample_weight=weights, training=training)
+        return weighted_cross_entropy(bad, logits, weights)
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -177,7 +205,7 @@ class ClusterClasses(AdaCosClasses):
         logits = self.adacos(real, labels, sample_weight=weights, training=training)
         return weighted_cross_entropy(labels, logits, weights)
 
-    def generator_loss(self, fake, batch, discriminator=None):
+    def generator_loss(self, fake, batch, embed_target=None):
         """Returns the cross-entropy of the original's clusters in the reconstruction."""
         weights = valid_cells(batch.valid, fake)
         labels = self.clusters(batch.target, weights, grid=tuple(fake.shape[1:3]))
@@ -218,10 +246,9 @@ class InstanceClasses(AdaCosClasses):
         weights = real_cells(batch.mask, batch.valid, real.shape[1:3])
         return self._loss(fake, real, weights, training)
 
-    def generator_loss(self, fake, batch, discriminator=None):
+    def generator_loss(self, fake, batch, embed_target=None):
         """Returns the same cross-entropy for encoder and decoder."""
-        anchors = discriminator(batch.target, training=False)["embedding"]
-        return self._loss(fake, anchors, valid_cells(batch.valid, fake), training=False)
+        return self._loss(fake, embed_target(), valid_cells(batch.valid, fake), training=False)
 
     def _loss(self, fake, anchors, weights, training):
         logits = self.adacos(
@@ -278,7 +305,12 @@ def _image_embedding(embedding, weights):
     return ops.sum(directions * weights[..., None], axis=(1, 2))
 
 
-ADACOS_MODES = {"pretext": PretextClasses, "cluster": ClusterClasses, "instance": InstanceClasses}
+ADACOS_MODES = {
+    "pretext": PretextClasses,
+    "critic": CriticClasses,
+    "cluster": ClusterClasses,
+    "instance": InstanceClasses,
+}
 """Layers of the modes that need no labels, by name."""
 LABELLED_ADACOS_MODES = {"weak": WeakClasses}
 """Layers of the modes that need images labelled defective, by name."""

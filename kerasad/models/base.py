@@ -88,6 +88,17 @@ class AnomalyModel(keras.Model):
         images, _ = unpack_inputs(inputs)
         return ops.mean(ops.abs(images - reconstruction), axis=-1, keepdims=True)
 
+    def image_logits(self, inputs) -> dict | None:
+        """Returns the discriminator's mean logit of each image, or None without a discriminator.
+
+        Args:
+            inputs: as in `tensors`.
+
+        Returns:
+            dict of `image` and `reconstruction`, float32 tensors `(batch,)`, larger = more real.
+        """
+        return None
+
     def adapt(self, data, max_images: int = 1024) -> None:
         """Measures statistics of good images that gradients do not learn; most models have none.
 

@@ -19,6 +19,7 @@ from kerasad.models.feature_networks import (
 )
 from kerasad.models.feature_view import FeatureView
 from kerasad.models.networks import seed_weights
+from kerasad.models.sampled_cells import SampledCells, cells_at, touched_cells
 from kerasad.models.vae_gan import VAEGAN
 
 PIXEL_ARGUMENTS = ("latent", "depth", "ssim_weight", "attention_layer")
@@ -30,9 +31,11 @@ class FeatureVAEGAN(VAEGAN):
     """`VAEGAN` whose networks work on cells of a frozen backbone's features at several scales.
 
     The encoder reads features (see `FeatureView`), the decoder restores those of the image without
-    defects, and the discriminator rates single cells. `R` is `FeatureReconstructionLoss`, and `KL`
-    is in nats per value of the features. An image head learns beside them to draw a small picture
-    of the code (at most 64 pixels a side), for people to look at; no gradient leaves it.
+    defects, and the discriminator rates single cells by their features and by what is not restored
+    of them; in training it looks at some of each image (see `SampledCells`). `R` is
+    `FeatureReconstructionLoss`, and `KL` is in nats per value of the features. An image head learns
+    beside them to draw a small picture of the code (at most 64 pixels a side), for people to look
+    at; no gradient leaves it.
 
     `fit` first measures mean and deviation of each channel, unless `adapt` or `precompute` has.
     Its inputs may hold the clean images' raw features under `features` (see `precompute`), which
@@ -45,6 +48,7 @@ class FeatureVAEGAN(VAEGAN):
         backbone_weights: as `weights` of `build_backbone`. A saved model holds its weights and
             reads no file.
         backbone_architecture: as `architecture` of `build_backbone`. A saved model holds it.
+        adacos: as in `VAEGAN`, with another default.
         **kwargs: as in `VAEGAN`, without those in `PIXEL_ARGUMENTS`. `filters` is half of the
             channels of hidden layers.
 
@@ -60,6 +64,7 @@ class FeatureVAEGAN(VAEGAN):
     """
 
     auxiliary_loss_names = ("image_loss",)
+    discriminator_beta = 0.0  # as in Projected GAN, see `build_feature_discriminator`
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class FeatureVAEGAN(VAEGAN):
         taps=None,
         backbone_weights="imagenet",
         backbone_architecture=None,
+        adacos="critic",
         **kwargs,
     ):
         for name in PIXEL_ARGUMENTS:
@@ -81,7 +87,7 @@ class FeatureVAEGAN(VAEGAN):
         self.taps = None if taps is None else list(taps)
         self.backbone_weights = backbone_weights
         self.backbone_architecture = backbone_architecture
-        super().__init__(image_shape, **kwargs)
+        super().__init__(image_shape, adacos=adacos, **kwargs)
 
     @classmethod
     def init_arguments(cls) -> dict:
@@ -100,6 +106,7 @@ class FeatureVAEGAN(VAEGAN):
         self.depth = 1  # the encoder's only level
         super().build_networks()
         self.reconstruction_loss = FeatureReconstructionLoss(self.view.scales)
+        self.sampled_cells = SampledCells(seed=self.seed)
         self.image_head = build_image_head(
             self.decoder.input.shape[1:], 2 * self.filters, self.image_shape[:2]
         )
@@ -112,9 +119,10 @@ class FeatureVAEGAN(VAEGAN):
         return build_feature_encoder(*options), build_feature_decoder(*options)
 
     def build_discriminator(self):
-        """Returns the discriminator of cells of features."""
-        options = ((*self.cell_grid, self.feature_channels), 2 * self.filters, self.embedding_dim)
-        return build_feature_discriminator(*options)
+        """Returns the discriminator of cells of features and their differences."""
+        return build_feature_discriminator(
+            (*self.cell_grid, self.feature_channels), self.embedding_dim
+        )
 
     def adapt(self, data, max_images: int = 1024) -> None:
         """Measures mean and deviation of the features, see `FeatureView.adapt`."""
@@ -149,9 +157,31 @@ class FeatureVAEGAN(VAEGAN):
             target = self.view.standardize(x["features"])
         else:
             target = self.view(batch.images, batch.real) if training else inputs
-        mask = self.view.align_mask(batch.mask, batch.real)
+        mask = touched_cells(self.view.align_mask(batch.mask, batch.real))
         # No cell of an aligned grid is padding.
         return dataclasses.replace(batch, inputs=inputs, target=target, mask=mask, valid=None)
+
+    def sample_cells(self, batch: TrainingBatch, reconstruction, training: bool) -> tuple:
+        """Returns some cells as `(batch, n, 1, channels)`, see `SampledCells`; all in a test."""
+        if not training:
+            return batch, reconstruction
+        places = self.sampled_cells(batch.mask)
+        cells = {
+            "inputs": cells_at(batch.inputs, places),
+            "target": cells_at(batch.target, places),
+            "mask": cells_at(batch.mask, places),
+        }
+        return dataclasses.replace(batch, **cells), cells_at(reconstruction, places)
+
+    def judge(self, candidate, other, training: bool = False) -> dict:
+        """Returns what the discriminator says of cells, see `VAEGANOutputs.judge`."""
+        return self.discriminator([candidate, candidate - other], training=training)
+
+    def restore(self, inputs) -> tuple:
+        """Returns features, those restored, and None: every cell of an aligned grid counts."""
+        features = self.view(*unpack_inputs(inputs))
+        code = self.encoder(features, training=False)["z_mean"]
+        return features, self.decoder(code, training=False), None
 
     def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
         """Returns the squared error of the code's picture, which trains the image head alone."""
@@ -178,9 +208,7 @@ class FeatureVAEGAN(VAEGAN):
     def residual_map(self, inputs):
         """Returns the mean over scales of the angle to restored features, `1 - cos`."""
         images, valid = unpack_inputs(inputs)
-        features = self.view(images, valid)
-        encoded = self.encoder(features, training=False)
-        restored = self.decoder(encoded["z_mean"], training=False)
+        features, restored, _ = self.restore(inputs)
         angles = scale_angles(features, restored, self.view.scales)
         return enlarge_maps(angles, images.shape[1:3], valid)
 
@@ -201,8 +229,7 @@ class FeatureVAEGAN(VAEGAN):
         features = tensors["features"]
         encoded = self.encoder(features, training=False)
         restored = self.decoder(encoded["z_mean"], training=False)
-        real = self.discriminator(features, training=False)
-        fake = self.discriminator(restored, training=False)
+        real, fake = self.judge(features, restored), self.judge(restored, features)
         tensors |= {
             "restored_features": restored,
             "discriminator_features": real["features"],

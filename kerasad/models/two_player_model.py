@@ -14,7 +14,12 @@ class TwoPlayerModel(AnomalyModel):
 
     A subclass defines `generator_variables` and `discriminator_variables`, and calls
     `create_trackers` at the end of its `__init__`.
+
+    Attributes:
+        discriminator_beta: float. Adam's decay of the discriminator's mean gradient.
     """
+
+    discriminator_beta = 0.5
 
     def create_trackers(self, loss_names: tuple[str, ...], other_names: tuple[str, ...]) -> None:
         """Creates running means of losses and of other measures."""
@@ -32,7 +37,7 @@ class TwoPlayerModel(AnomalyModel):
             optimizer: optimizer of the generator, the one that callbacks see. Defaults to
                 `Adam(1e-3, beta_1=0.5)`.
             discriminator_optimizer: optimizer of the discriminator. Defaults to
-                `Adam(2e-4, beta_1=0.5)`.
+                `Adam(2e-4, beta_1=discriminator_beta)`.
             **kwargs: as in `keras.Model.compile`, without losses and metrics, which are built in;
                 `jit_compile` defaults to `False`.
 
@@ -48,7 +53,7 @@ class TwoPlayerModel(AnomalyModel):
         if optimizer is None:
             optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
         if discriminator_optimizer is None:
-            discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+            discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=self.discriminator_beta)
         # On a CPU, XLA took half as long again, after a minute of compiling, and it drops the check
         # of the images' range.
         kwargs.setdefault("jit_compile", False)

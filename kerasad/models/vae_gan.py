@@ -7,7 +7,7 @@ from keras import ops
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import checked_image_shape
 from kerasad.layers import Sampling
-from kerasad.layers.cells import real_cells, valid_cells
+from kerasad.layers.cells import critic_weights, valid_cells
 from kerasad.losses import (
     ReconstructionLoss,
     discriminator_adversarial_loss,
@@ -28,18 +28,18 @@ from kerasad.models.networks import (
     default_depth,
     seed_weights,
 )
-from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
+from kerasad.models.two_player_model import loss_gradients
+from kerasad.models.vae_gan_outputs import VAEGANOutputs
 from kerasad.precision import dtype_policy_scope
 from kerasad.synthetic.training import TrainingDefects
 
 TERMS = ("reconstruction_loss", "kl_loss", "adversarial_loss", "adacos_loss")
 SUMS = ("encoder_loss", "decoder_loss", "discriminator_loss", "loss")
 HEALTH_NAMES = ("active_latents", "reconstruction_contrast")
-DISCRIMINATOR_TENSORS = {"discriminator_features": "features", "embedding": "embedding"}
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class VAEGAN(TwoPlayerModel):
+class VAEGAN(VAEGANOutputs):
     """VAE-GAN with AdaCos, trained on good images alone.
 
     Encoder and decoder minimize `reconstruction_weight * R + kl_weight * KL + adversarial_weight
@@ -54,8 +54,10 @@ class VAEGAN(TwoPlayerModel):
     - `S` the AdaCos term of the reconstruction's cells, see `kerasad.models.adacos`.
 
     The discriminator minimizes its own adversarial loss and its own AdaCos term, each only if its
-    weight is above 0. Inputs of the encoder carry synthetic defects with probability
-    `corruption`; the target is the image without them.
+    weight is above 0. Real are good cells of the inputs; fake are their damaged cells and, with the
+    same weight, those of the reconstruction, so that `A` pays for damage that is undone. Inputs of
+    the encoder carry synthetic defects with probability `corruption`; the target is the image
+    without them.
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
@@ -63,7 +65,7 @@ class VAEGAN(TwoPlayerModel):
         latent_dim: int. Channels of the code.
         filters: int. Channels after the first halving, in each of the networks.
         depth: int >= 2 or None. Number of halvings; None chooses by size, see `default_depth`.
-        adacos: `"pretext"`, `"cluster"`, `"instance"` or `"none"`.
+        adacos: `"pretext"`, `"critic"`, `"cluster"`, `"instance"` or `"none"`.
         adacos_scale: `"dynamic"` or `"fixed"`.
         num_sub_centers: int. AdaCos centers of each class.
         num_clusters: int. Classes of the mode `"cluster"`.
@@ -191,14 +193,14 @@ class VAEGAN(TwoPlayerModel):
         """Trains both players on one batch; returns the running means of the losses."""
         batch = self.read_batch(data, training=True)
         with tf.GradientTape() as tape:
-            logs, reconstruction = self.generator_losses(batch, training=True)
+            logs, pair = self.generator_losses(batch, training=True)
             scaled = self.optimizer.scale_loss(logs["loss"])
         variables = self.generator_variables
         self.optimizer.apply(loss_gradients(tape, scaled, variables), variables)
 
         if self.has_discriminator:
             with tf.GradientTape() as tape:
-                loss = self.discriminator_loss(batch, reconstruction, training=True)
+                loss = self.discriminator_loss(*pair, training=True)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
             variables = self.discriminator_variables
             self.discriminator_optimizer.apply(loss_gradients(tape, scaled, variables), variables)
@@ -206,25 +208,32 @@ class VAEGAN(TwoPlayerModel):
         return self.track(logs)
 
     def generator_losses(self, batch: TrainingBatch, training: bool) -> tuple:
-        """Returns all that is logged of encoder and decoder by name, and the reconstruction."""
+        """Returns all that is logged of encoder and decoder by name, and what both players judge.
+
+        The latter is a pair of a batch and its reconstruction, see `sample_cells`.
+        """
         encoded = self.encoder(batch.inputs, training=training)
         z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
         reconstruction = self.decoder(z, training=training)
 
         target, valid = batch.target, batch.valid
         error = self.reconstruction_loss.call(target, reconstruction, valid)
+        pair = self.sample_cells(batch, reconstruction, training)
         logs = dict.fromkeys((*TERMS, *SUMS), ops.zeros(()))
         logs["reconstruction_loss"] = mean_over_images(error, valid)
         logs["kl_loss"] = latent_kl_loss(encoded["z_mean"], encoded["z_log_var"], target, valid)
         if self.has_discriminator:
+            seen, made = pair
             # Without training, spectral normalization makes no step of its power iteration.
-            fake = self.discriminator(reconstruction, training=False)
+            fake = self.judge(made, seen.target, training=False)
             if self.adversarial_weight > 0:
-                cells = valid_cells(valid, fake["logits"])
+                cells = valid_cells(seen.valid, fake["logits"])
                 logs["adversarial_loss"] = generator_adversarial_loss(fake["logits"], cells)
             if self.has_adacos:
                 logs["adacos_loss"] = self.adacos_classes.generator_loss(
-                    fake["embedding"], batch, self.discriminator
+                    fake["embedding"],
+                    seen,
+                    lambda: self.judge(seen.target, made, training=False)["embedding"],
                 )
         likelihood = self.reconstruction_weight * logs["reconstruction_loss"]
         prior = self.current_kl_weight(training) * logs["kl_loss"]
@@ -237,30 +246,42 @@ class VAEGAN(TwoPlayerModel):
         logs["loss"] = likelihood + prior + game + auxiliary
         logs["active_latents"] = active_latents(encoded["z_mean"])
         logs["reconstruction_contrast"] = reconstruction_contrast(target, reconstruction)
-        return logs, reconstruction
+        return logs, pair
 
     def discriminator_loss(self, batch: TrainingBatch, reconstruction, training: bool = False):
-        """Returns the loss of the discriminator: real against fake, and its AdaCos term."""
-        # The encoder's inputs serve as real images, without their defective cells: this saves a
-        # third pass over the clean images. One call makes one step of the power iteration.
-        both = [ops.cast(batch.inputs, "float32"), ops.stop_gradient(reconstruction)]
-        outputs = self.discriminator(ops.concatenate(both, axis=0), training=training)
+        """Returns the loss of the discriminator: real against fake, and its AdaCos term.
+
+        Real are good cells of the encoder's inputs; fake are their damaged cells, and
+        reconstructions.
+        """
+        inputs, made = ops.cast(batch.inputs, "float32"), ops.stop_gradient(reconstruction)
+        # One call makes one step of the power iteration.
+        outputs = self.judge(
+            ops.concatenate([inputs, made], axis=0),
+            ops.concatenate([made, ops.cast(batch.target, "float32")], axis=0),
+            training=training,
+        )
         loss = ops.zeros(())
         if self.adversarial_weight > 0:
-            real, fake = ops.split(outputs["logits"], 2, axis=0)
-            good = real_cells(batch.mask, batch.valid, real.shape[1:3])
-            loss += discriminator_adversarial_loss(real, fake, good, valid_cells(batch.valid, fake))
+            logits = outputs["logits"]
+            good, others = critic_weights(batch.mask, batch.valid, logits.shape[1:3])
+            real, _ = ops.split(logits, 2, axis=0)
+            loss += discriminator_adversarial_loss(real, logits, good, others)
         if self.has_adacos:
             real, fake = ops.split(outputs["embedding"], 2, axis=0)
             loss += self.adacos_classes.discriminator_loss(real, fake, batch, training=training)
         return loss
 
+    def sample_cells(self, batch: TrainingBatch, reconstruction, training: bool) -> tuple:
+        """Returns the part of a batch, and of its reconstruction, that both players look at."""
+        return batch, reconstruction
+
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""
         batch = self.read_batch(data, training=False)
-        logs, reconstruction = self.generator_losses(batch, training=False)
+        logs, pair = self.generator_losses(batch, training=False)
         if self.has_discriminator:
-            logs["discriminator_loss"] = self.discriminator_loss(batch, reconstruction)
+            logs["discriminator_loss"] = self.discriminator_loss(*pair)
         return self.track(logs)
 
     def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
@@ -294,55 +315,6 @@ class VAEGAN(TwoPlayerModel):
         """The trainable variables of the discriminator and the AdaCos centers."""
         centers = [] if self.adacos_classes is None else self.adacos_classes.trainable_variables
         return self.discriminator.trainable_variables + centers
-
-    def call(self, inputs, training=False):
-        """Returns the reconstruction; see the class."""
-        images, _ = unpack_inputs(inputs)
-        encoded = self.encoder(images, training=training)
-        z = self.sampling((encoded["z_mean"], encoded["z_log_var"]), training=training)
-        return self.decoder(z, training=training)
-
-    def reconstruct(self, inputs):
-        """Returns the reconstruction, or what stands for it as a picture."""
-        return self(inputs)
-
-    def tensors(self, inputs) -> dict:
-        """Returns what one forward pass knows about images, for the experts of a detector.
-
-        Returns:
-            tensors: dict of float32 tensors: `images`, `reconstruction` (`(batch, H, W, 3)`),
-            `z_mean`, `z_log_var` (`(batch, h, w, latent_dim)` or `(batch, latent_dim)`),
-            `encoder_features` (the activations after two and three halvings, at a quarter of
-            the image's resolution), `discriminator_features`, `embedding` and the same of the
-            reconstruction under `reconstruction_discriminator_features` and
-            `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); with
-            AdaCos, where the mode has them, `prototypes` (`(n, embedding_dim)`, unit length)
-            and `class_logits` (`(batch, h, w, classes)`, class 0 is good).
-        """
-        images, _ = unpack_inputs(inputs)
-        encoded = self.encoder(images, training=False)
-        reconstruction = self.decoder(encoded["z_mean"], training=False)
-        both = ops.concatenate([ops.cast(images, "float32"), reconstruction], axis=0)
-        outputs = self.discriminator(both, training=False)
-        fine, coarse = encoded["features_2"], encoded[f"features_{min(3, self.depth)}"]
-        coarse = ops.image.resize(coarse, fine.shape[1:3], interpolation="bilinear")
-        tensors = {
-            "images": images,
-            "reconstruction": reconstruction,
-            "encoder_features": ops.concatenate([fine, coarse], axis=-1),
-        }
-        for name, key in DISCRIMINATOR_TENSORS.items():
-            real, fake = ops.split(outputs[key], 2, axis=0)
-            tensors |= {name: real, f"reconstruction_{name}": fake}
-        return self.finish_tensors(tensors, encoded)
-
-    def finish_tensors(self, tensors: dict, encoded: dict) -> dict:
-        """Returns tensors with those of the code and of AdaCos, all in float32."""
-        tensors |= {name: encoded[name] for name in ("z_mean", "z_log_var")}
-        tensors["attention_map"] = self.attention(encoded)
-        if self.has_adacos:  # untrained centers are meaningless
-            tensors |= self.adacos_classes.tensors(tensors["embedding"])
-        return {name: ops.cast(value, "float32") for name, value in tensors.items()}
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -26,7 +26,7 @@ from kerasad.training.building import (
 from kerasad.training.config import RunConfig
 from kerasad.training.fitting import fit
 from kerasad.training.locations import with_full_paths
-from kerasad.training.recipes import resolve_arguments, resolve_training
+from kerasad.training.recipes import find_recipe, resolve_arguments, resolve_training
 
 
 def train_run(
@@ -57,7 +57,12 @@ def train_run(
         resolved = resolve_arguments(config.model, config.training.seed)
         settings = resolve_training(config.model, config.training)
         keras.utils.set_random_seed(settings.seed)
-        category = open_category(config.data, settings.seed, calibrates_crosswise(config))
+        category = open_category(
+            config.data,
+            settings.seed,
+            calibrates_crosswise(config),
+            trains=find_recipe(config.model.name).steps > 0,
+        )
         echo(category.split_table())
         check_before_training(category, config)
         epochs = choose_epochs(config.model, settings, category)

@@ -29,7 +29,7 @@ def draw_unusual(
     The list has the form of a prediction: it says that the pictures are not photos.
 
     Args:
-        left_out: `LeftOutScores` of `category.split.train`.
+        left_out: `LeftOutScores` of `category.split.calibrating`.
         detector: AnomalyDetector. Its thresholds are those of the pictures.
         category: Category.
         folder: Path. An absolute path; see `replace_results`.
@@ -38,7 +38,7 @@ def draw_unusual(
         Lines of text for the end of the training.
     """
     positions = most_unusual(left_out.scores)
-    records = [category.split.train[position] for position in positions]
+    records = [category.split.calibrating[position] for position in positions]
     names = overlay_names(_flat_names(records))
     stands_out = standing_out(left_out.scores)
     scale = ColourScale(detector.pixel_threshold)

@@ -17,6 +17,7 @@ from kerasad.detector.tiling import TileGrid
 from kerasad.detector.unusual import LeftOutScores
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
+from kerasad.models.two_player_model import TwoPlayerModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
 from kerasad.training.near_copies import copy_finder
@@ -33,8 +34,17 @@ _NOT_OF_THE_CATEGORY = (
 _LEAST_SERVED_LIMIT = 4_000_000
 
 
-def open_category(config: DataConfig, seed: int, crosswise: bool = False) -> Category:
-    """Opens the data of a configuration; see `calibrates_crosswise`."""
+def open_category(
+    config: DataConfig, seed: int, crosswise: bool = False, trains: bool = False
+) -> Category:
+    """Opens the data of a configuration.
+
+    Args:
+        config: DataConfig.
+        seed: int.
+        crosswise: bool, see `calibrates_crosswise`.
+        trains: bool. Whether the model trains networks.
+    """
     options = dataclasses.asdict(config)
     path = options.pop("path")
     for name in _NOT_OF_THE_CATEGORY:
@@ -45,21 +55,22 @@ def open_category(config: DataConfig, seed: int, crosswise: bool = False) -> Cat
         decoding=config.decoding,
         find_copies=copy_finder(config),
         crosswise=crosswise,
+        trains=trains,
         **options,
     )
 
 
 def calibrates_crosswise(config: RunConfig) -> bool:
-    """Returns whether all good images both train and calibrate.
+    """Returns whether statistics shall learn from all good images, each left out once.
 
-    A network that has been trained on an image has seen it, and crops do not say which image they
-    are of, so only statistics of whole images can be left out.
+    Crops do not say which image they are of, so only statistics of whole images can be left out.
+    Networks have seen the images that train them: a recipe with both is calibrated with the others.
 
     Raises:
         InputError: It is asked for where it cannot be done.
     """
     asked, crops = config.training.calibration, config.data.crop_size is not None
-    trains = find_recipe(config.model.name).steps > 0
+    trains = not find_recipe(config.model.name).statistics
     if asked == "crosswise" and (trains or crops):
         reason = "it trains networks on them" if trains else "--tile trains on crops of them"
         raise InputError(
@@ -122,7 +133,7 @@ def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Catego
     return settings.epochs or math.ceil(steps / category.steps_per_epoch) or None
 
 
-def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> None:
+def compile_model(model: TwoPlayerModel, settings: TrainingConfig, steps: int) -> None:
     """Compiles a model with two optimizers.
 
     Args:
@@ -130,14 +141,12 @@ def compile_model(model: keras.Model, settings: TrainingConfig, steps: int) -> N
         settings: TrainingConfig with learning rates and decay, see `resolve_training`.
         steps: int. Number of training steps, over which the rate decays.
     """
-    rate = settings.learning_rate
+    rates = [settings.learning_rate, settings.discriminator_learning_rate]
     if settings.decay == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        rates = [keras.optimizers.schedules.CosineDecay(rate, steps) for rate in rates]
     model.compile(
-        optimizer=keras.optimizers.Adam(rate, beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(
-            settings.discriminator_learning_rate, beta_1=0.5
-        ),
+        optimizer=keras.optimizers.Adam(rates[0], beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(rates[1], beta_1=model.discriminator_beta),
     )
 
 
@@ -178,8 +187,8 @@ def fit_detector(
         **options: Further arguments of `AnomalyDetector`, such as `experts` and `overlap`.
 
     Returns:
-        The detector, and the scores of `category.split.train` by statistics that have not seen
-        them; None unless the split is crosswise.
+        The detector, and the scores of `category.split.calibrating` by statistics that have not
+        seen them; None unless the split is crosswise.
     """
     on_crops = category.split.calibration_on_crops  # with fewer than 5 good images
     detector = AnomalyDetector(
@@ -189,9 +198,11 @@ def fit_detector(
         **options,
     )
     if category.split.crosswise:
+        learnt, calibrating = category.split.learnt, category.split.calibrating
         left_out = detector.adapt_crosswise(
-            category.train_in_order,
-            number_groups(category.split.train),
+            category.learnt_in_order,
+            number_groups(learnt),
+            unseen=np.arange(len(learnt)) >= len(learnt) - len(calibrating),
             false_alarm_rate=settings.false_alarm_rate,
             review_rate=settings.review_rate,
             verbose=verbose,

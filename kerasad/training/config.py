@@ -150,7 +150,7 @@ class ModelConfig:
 class TrainingConfig(Checked):
     """How the model is trained and the decision calibrated.
 
-    `None` in `epochs`, `learning_rate` and `decay` leaves the choice to the recipe.
+    `None` in `epochs`, the learning rates and `decay` leaves the choice to the recipe.
     """
 
     epochs: int | None = setting(
@@ -163,8 +163,8 @@ class TrainingConfig(Checked):
     decay: str | None = setting(
         None, "Lets that rate fall to 0. [default: the model's]", choices=("none", "cosine")
     )
-    discriminator_learning_rate: float = setting(
-        2e-4, "Adam's rate for the discriminator.", above=0
+    discriminator_learning_rate: float | None = setting(
+        None, "Adam's rate for the discriminator. [default: the model's]", above=0
     )
     false_alarm_rate: float = setting(
         0.05, "Share of good images that may be called defective.", above=0, below=1
@@ -175,9 +175,9 @@ class TrainingConfig(Checked):
     strict: bool = setting(False, "Refuse a rate that is not guaranteed.")
     calibration: str | None = setting(
         None,
-        "crosswise: each good image is scored by statistics of the others, and the rate is "
-        "expected; split: images set apart guarantee it. [default: crosswise where nothing is "
-        "trained, unless --strict]",
+        "crosswise: good images are scored by statistics of the others, and the rate is expected; "
+        "split: images set apart guarantee it. [default: crosswise where there are statistics of "
+        "features, unless --strict]",
         choices=("crosswise", "split"),
     )
     synthetic_defects: int = setting(

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.models.base import AnomalyModel
+from kerasad.training.adversary import DiscriminatorWatch
 from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
 
 WATCHED_EPOCHS = 10
@@ -37,6 +38,7 @@ def fit(
     watched = watched_epochs(epochs)
     callbacks = [
         SyntheticLocalization(category.validation_crops, seed=seed, epochs=watched),
+        DiscriminatorWatch(category.validation_crops, seed=seed, epochs=watched),
         CollapseNotice(math.ceil(model.warmup_steps / max(category.steps_per_epoch, 1))),
         HistoryWriter(history),
     ]

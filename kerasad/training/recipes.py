@@ -27,9 +27,12 @@ class Recipe:
         experts: str or None. A function `(shapes, position_free) -> experts`, as
             `"module:function"`; None leaves the choice to the detector.
         learning_rate: float. Adam's rate for encoder and decoder.
+        discriminator_learning_rate: float. That of the discriminator.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
         steps: int. About how many training steps are made if no number of epochs is given; 0 if
             the model has nothing to train.
+        statistics: bool. Whether its experts are statistics, which can be left out of an image,
+            beside what its networks say.
     """
 
     model: str
@@ -38,6 +41,8 @@ class Recipe:
     learning_rate: float = 1e-3
     decay: str = "none"
     steps: int = 600
+    discriminator_learning_rate: float = 2e-4
+    statistics: bool = False
 
     @property
     def model_class(self) -> type["AnomalyModel"]:
@@ -72,16 +77,16 @@ _FOUNDING_WORK = {
 It names no classes, so that each image is its own, and neither damage, SSIM nor a warm-up.
 """
 RECIPES = {
-    "patch_gaussian": Recipe(_STATISTICS, experts=f"{_EXPERTS}:patch_gaussian_experts", steps=0),
-    "feature_memory": Recipe(_STATISTICS, experts=f"{_EXPERTS}:feature_memory_experts", steps=0),
-    "feature_statistics": Recipe(
-        _STATISTICS, experts=f"{_EXPERTS}:feature_statistics_experts", steps=0
-    ),
+    name: Recipe(_STATISTICS, experts=f"{_EXPERTS}:{name}_experts", steps=0, statistics=True)
+    for name in ("patch_gaussian", "feature_memory", "feature_statistics")
+} | {
     "feature_vae_gan": Recipe(
         "kerasad.models.feature_vae_gan:FeatureVAEGAN",
         learning_rate=2e-3,
+        discriminator_learning_rate=2e-3,
         decay="cosine",
         steps=300,
+        statistics=True,
     ),
     "vae_gan": Recipe("kerasad.models.vae_gan:VAEGAN"),
     "vae_gan_reference": Recipe("kerasad.models.vae_gan:VAEGAN", _FOUNDING_WORK),
@@ -142,7 +147,7 @@ def drop_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConf
 
 
 def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
-    """Returns `settings` with the recipe's learning rate and decay where none is given.
+    """Returns `settings` with the recipe's learning rates and decay where none is given.
 
     Raises:
         InputError: A setting of the training is given to a recipe that trains nothing.
@@ -152,6 +157,8 @@ def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingC
         return dataclasses.replace(
             settings,
             learning_rate=settings.learning_rate or recipe.learning_rate,
+            discriminator_learning_rate=settings.discriminator_learning_rate
+            or recipe.discriminator_learning_rate,
             decay=settings.decay or recipe.decay,
         )
     for name in _OF_TRAINING:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kerasad.data.geometry import unpack_inputs
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.adaptation import draw_fusion_samples
+from kerasad.detector.experts import trust
 from kerasad.detector.fusion import fuse, objective
 from kerasad.errors import InputError, NotFiniteError
 from kerasad.tracing import map_dataset
@@ -84,12 +85,11 @@ def synthetic_localization(
         )
         for index, half in enumerate(halves)
     )
-    degrees = [expert.degrees for expert in detector.experts]
     values = []
     for fitted, evaluated in ((first[0], second[0]), (second[1], first[1])):
         if not (np.isfinite(fitted.maps).all() and np.isfinite(evaluated.maps).all()):
             return float("nan")
-        values.append(objective(evaluated, *fuse(fitted, degrees)))
+        values.append(objective(evaluated, *fuse(fitted, *trust(detector.experts))))
     return float(np.mean(values))
 
 

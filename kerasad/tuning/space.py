@@ -52,7 +52,7 @@ class Entry:
         return hp.Float(self.name, low, high, sampling="log", default=default)
 
 
-CENTERS = ("pretext", "cluster", "weak")
+CENTERS = ("pretext", "critic", "cluster", "weak")
 ANY_MODE = (*CENTERS, "instance")
 SPACE = (
     Entry("latent", choices=("conv", "dense")),
@@ -63,7 +63,7 @@ SPACE = (
     Entry("reconstruction_weight", limits=(0.3, 3.0)),
     Entry("kl_weight", limits=(0.001, 1.0)),
     Entry("adversarial_weight", limits=(0.001, 0.1)),
-    Entry("adacos", choices=("pretext", "cluster", "instance", "none")),
+    Entry("adacos", choices=("pretext", "critic", "cluster", "instance", "none")),
     Entry("adacos_weight", limits=(0.001, 0.1), when=("adacos", ANY_MODE)),
     Entry("adacos_scale", choices=("dynamic", "fixed"), when=("adacos", ANY_MODE)),
     # From 2 on: AdaCos needs 3 centers, and "weak" has two classes.

@@ -123,3 +123,18 @@ def test_images_that_are_cut_into_tiles_are_refused(images, make_model):
     detector = AnomalyDetector(make_model(SHAPE), image_size=(32, 48), overlap=4)
     with pytest.raises(InputError, match="cut into tiles"):
         detector.adapt_crosswise(images, verbose=0)
+
+
+def test_only_images_that_trained_no_network_set_scales_and_thresholds(images, new_detector):
+    unseen = np.arange(20) >= 14
+    detector, plain = new_detector(), new_detector()
+    left_out = detector.adapt_crosswise(images, folds=3, batch_size=4, verbose=0, unseen=unseen)
+    assert len(left_out.scores) == len(detector.decision.stored_scores()) == 6
+    assert int(detector.map_calibration.num_images) == 6
+    # The others are learnt from all the same, in every fold.
+    plain.expert_maps.fit([images])
+    for one, other in zip(detector.experts[0].variables, plain.experts[0].variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    everyone = new_detector()
+    everyone.adapt_crosswise(images, folds=3, verbose=0)
+    assert left_out.scores.mean() < 3.0 * everyone.decision.stored_scores().mean()

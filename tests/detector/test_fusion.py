@@ -10,6 +10,7 @@ from kerasad.detector.fusion import (
     measure_gain,
     objective,
     pixel_objective,
+    prior_weights,
 )
 
 
@@ -272,3 +273,8 @@ def test_the_score_is_that_of_the_most_values_until_others_are_surely_better(lif
     _, weights = fuse(sample, [9, 1])
     half = (choose_weights(sample, image_objective, prior) + prior) / 2
     np.testing.assert_allclose(weights, prior if alone else half)
+
+
+def test_critics_share_the_score_with_the_experts_of_most_values():
+    _, score_prior = prior_weights([16, 4, 0], [False, False, True])
+    np.testing.assert_allclose(score_prior, [0.5, 0.0, 0.5])

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from kerasad.layers.cells import downsampled_cells, real_cells, valid_cells
+from kerasad.layers.cells import (
+    critic_weights,
+    defective_cells,
+    downsampled_cells,
+    real_cells,
+    valid_cells,
+)
 from kerasad.models.networks import halved_sizes
 
 
@@ -55,3 +61,24 @@ def test_cells_hold_the_mean_of_their_pixels():
         for column, span in enumerate((slice(0, 2), slice(2, 4), slice(4, 5))):
             expected = image[2 * row : 2 * row + 2, span].mean()
             assert cells[row, column] == pytest.approx(expected)
+
+
+def test_a_cell_is_defective_with_more_than_a_quarter_of_its_pixels():
+    mask = make_mask()
+    found = np.asarray(defective_cells(mask, None, (4, 4)))
+    assert np.argwhere(found).tolist() == [[1, 0, 1]]  # the small one covers a quarter
+    mask[2, 14, 0] = 1.0
+    found = np.asarray(defective_cells(mask, padded(), (4, 4)))
+    assert np.argwhere(found).tolist() == [[2, 3, 0]]  # the other one is in the padding
+
+
+def test_a_critic_learns_as_much_from_damage_as_from_reconstructions():
+    good, others = (np.asarray(w) for w in critic_weights(make_mask(), None, (4, 4)))
+    assert np.count_nonzero(good) == 3 * 16 - 3
+    assert good.sum() == pytest.approx(1.0)
+    assert others.shape == (6, 4, 4)
+    assert others[1, 0, 1] == others[:3].sum() == pytest.approx(0.5)
+    np.testing.assert_allclose(others[3:], 0.5 / 48, rtol=1e-5)
+    # Without damage, reconstructions are all there is.
+    _, others = critic_weights(0 * make_mask(), None, (4, 4))
+    np.testing.assert_allclose(np.asarray(others)[3:], 1 / 48, rtol=1e-5)

@@ -44,8 +44,8 @@ def replaced(batch, **changes):
 
 
 def embeds(embedding):
-    """A discriminator that sees one embedding in everything."""
-    return lambda images, training: {"embedding": embedding}
+    """The function that embeds the target."""
+    return lambda: embedding
 
 
 def padded(columns=6):
@@ -97,6 +97,20 @@ def test_pretext_names_the_defect_of_each_cell(valid):
     batch = replaced(batch, mask=batch.mask * (1.0 if valid is None else valid))
     found = mode.discriminator_loss(real, fake, batch)
     assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_critic_tells_good_cells_from_damaged_and_from_restored_ones():
+    mode, batch, (real, fake) = make_mode("critic"), make_batch(), random_embeddings()
+    good = np.asarray(real_cells(batch.mask, None, (4, 4))) > 0
+    costs = -log_softmax(mode.adacos(real))
+    damaged = [costs[1, 0, 1, 1], costs[2, 3, 0, 1]]
+    restored = -log_softmax(mode.adacos(fake))[..., 1].mean()
+    bad = (np.mean(damaged) + restored) / 2
+    expected = (costs[..., 0][good].mean() + bad) / 2
+    found = mode.discriminator_loss(real, fake, batch)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    paid = mode.generator_loss(fake, batch)
+    assert float(paid) == pytest.approx(-log_softmax(mode.adacos(fake))[..., 0].mean(), rel=1e-5)
 
 
 def test_pretext_without_defects_names_good_cells_alone():

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 import kerasad
 from kerasad.errors import InputError
+from kerasad.training.adversary import auroc
 from kerasad.training.callbacks import SyntheticLocalization
 
 
@@ -148,3 +149,49 @@ def test_the_small_picture_is_never_larger_than_the_image():
     height, width = model(np.zeros((2, *size, 3), "float32")).shape[1:3]
     assert height <= size[0]
     assert width <= size[1]
+
+
+def waves(count, seed):
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:32, :48] / 48
+    speed = generator.uniform(-9, 9, size=(2, count, 1, 1, 3))
+    phase = speed[0] * rows[..., None] + speed[1] * columns[..., None]
+    return (0.5 + 0.45 * np.sin(phase)).astype("float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adacos", ["critic", "none"])
+def test_an_unopposed_discriminator_is_alive_within_300_steps(adacos):
+    model, images, held_out = make_model(adacos=adacos), waves(40, 0), waves(24, 1)
+    rates = {"learning_rate": 2e-3}
+    model.compile(keras.optimizers.Adam(**rates), keras.optimizers.Adam(**rates, beta_1=0.0))
+    model.fit(images, batch_size=8, epochs=5, verbose=0)
+    model.optimizer.learning_rate.assign(0.0)
+    model.fit(images, batch_size=8, epochs=60, verbose=0)
+    logits = model.image_logits(held_out)
+    assert auroc(logits["image"], logits["reconstruction"]) > 0.95
+
+
+def test_both_players_look_at_the_same_cells_and_damaged_ones_among_them(trained):
+    batch = trained.read_batch(make_images(), training=True)
+    _, (seen, made) = trained.generator_losses(batch, training=True)
+    count = min(24, trained.sampled_cells.count)
+    assert seen.inputs.shape == seen.target.shape == made.shape == (4, count, 1, 176)
+    damaged = np.count_nonzero(np.asarray(batch.mask) > 0.25)
+    assert 0 < np.count_nonzero(np.asarray(seen.mask) > 0.25) == damaged
+    # A whole image is looked at in a test.
+    _, (seen, _) = trained.generator_losses(batch, training=False)
+    assert seen.inputs.shape == (4, 4, 6, 176)
+
+
+def test_the_critic_knows_what_the_model_fails_to_restore(trained):
+    features, restored, _ = trained.restore(make_images())
+    logits = trained.judge(features, restored)["logits"]
+    np.testing.assert_allclose(trained.tensors(make_images())["discriminator_logits"], logits)
+    assert np.any(np.asarray(trained.judge(features, features)["logits"]) != np.asarray(logits))
+
+
+def test_without_an_adversarial_term_no_logit_means_anything():
+    model = make_model(adversarial_weight=0)
+    assert model.image_logits(make_images()) is None
+    assert "discriminator_logits" not in model.tensors(make_images())

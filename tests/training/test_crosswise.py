@@ -22,10 +22,11 @@ def config_of(name="feature_statistics", crop_size=None, **training):
         (config_of(calibration="crosswise"), True),
         (config_of(crop_size="64"), False),
         (config_of("vae_gan"), False),
-        (config_of("feature_vae_gan"), False),
+        (config_of("feature_vae_gan"), True),
+        (config_of("feature_vae_gan", strict=True), False),
     ],
 )
-def test_it_is_the_default_where_nothing_is_trained(config, expected):
+def test_it_is_the_default_where_there_are_statistics_of_features(config, expected):
     assert calibrates_crosswise(config) is expected
 
 

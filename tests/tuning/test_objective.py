@@ -93,9 +93,9 @@ def test_defects_are_of_the_choosing_family_on_validation_images_and_no_half_eva
 def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monkeypatch, on_crops):
     seen = []
 
-    def record(sample, degrees):
+    def record(sample, *trusted):
         seen.append(len(np.unique(sample.sources)))
-        return fuse(sample, degrees)
+        return fuse(sample, *trusted)
 
     monkeypatch.setattr(tuning_objective, "fuse", record)
     train, validation = batched(images[:4]), batched(images[4:8])

@@ -57,7 +57,7 @@ def test_every_trial_has_the_arguments_that_its_choices_need_and_no_others(oracl
     for values, model, settings in draw(oracle(40, seed=0, **options), space_of(), 12):
         mode, arguments = values["adacos"], model.arguments
         assert ("num_clusters" in arguments) == (mode == "cluster")
-        assert ("num_sub_centers" in arguments) == (mode in ("pretext", "cluster"))
+        assert ("num_sub_centers" in arguments) == (mode in ("pretext", "critic", "cluster"))
         assert ("adacos_scale" in arguments) == ("adacos_weight" in arguments) == (mode != "none")
         low, high = (16, 128) if values["latent"] == "conv" else (64, 512)
         assert low <= arguments["latent_dim"] <= high
@@ -69,7 +69,13 @@ def test_every_trial_has_the_arguments_that_its_choices_need_and_no_others(oracl
 
 @pytest.mark.parametrize(
     ("mode", "latent"),
-    [("pretext", "dense"), ("cluster", "conv"), ("instance", "dense"), ("none", "conv")],
+    [
+        ("pretext", "dense"),
+        ("critic", "conv"),
+        ("cluster", "conv"),
+        ("instance", "dense"),
+        ("none", "conv"),
+    ],
 )
 def test_every_choice_makes_a_model(mode, latent):
     fixed = ModelConfig("vae_gan", {**SMALL, "adacos": mode, "latent": latent, "latent_dim": 3})
@@ -138,7 +144,7 @@ def test_models_without_synthetic_defects_are_not_asked_for_pretext():
     hp = keras_tuner.HyperParameters()
     choose(hp, ModelConfig("cavga_d"), TrainingConfig())
     (modes,) = (one.values for one in hp.space if one.name == "adacos")
-    assert sorted(modes) == ["cluster", "instance", "none"]
+    assert sorted(modes) == ["cluster", "critic", "instance", "none"]
 
 
 def test_a_learning_rate_outside_the_limits_widens_them():
@@ -146,8 +152,7 @@ def test_a_learning_rate_outside_the_limits_widens_them():
     hp = space_of(settings=settings)
     rate = next(parameter for parameter in hp.space if parameter.name == "learning_rate")
     assert rate.max_value == rate.default == 0.1
-    expected = resolve_training(ModelConfig("feature_vae_gan"), settings)
-    assert choose(hp, ModelConfig("feature_vae_gan"), settings)[1] == expected
+    assert choose(hp, PIXELS, settings)[1] == resolve_training(PIXELS, settings)
 
 
 def test_a_model_is_asked_only_for_arguments_that_it_has(monkeypatch):

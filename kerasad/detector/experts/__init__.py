@@ -8,8 +8,6 @@ Every list is a function of `shapes`, a dict from names of tensors to their shap
 included), and `position_free` (see `Expert`).
 """
 
-import math
-
 from kerasad.detector.experts.adacos_distance import (
     DefectLogit,
     EmbeddingResidual,
@@ -19,6 +17,7 @@ from kerasad.detector.experts.attention import AnomalousAttention, Inattention
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.cell_gaussian import CellGaussian
 from kerasad.detector.experts.cell_memory import CellMemory
+from kerasad.detector.experts.critic import Critic
 from kerasad.detector.experts.discriminator_residual import DiscriminatorResidual
 from kerasad.detector.experts.feature_residual import FeatureResidual
 from kerasad.detector.experts.latent_kl import LatentKL
@@ -29,6 +28,7 @@ MODEL_EXPERTS = {
     "pixel_residual": (PixelResidual, {}),
     "ssim_residual": (SSIMResidual, {}),
     "discriminator_residual": (DiscriminatorResidual, {}),
+    "critic": (Critic, {}),
     "latent_kl": (LatentKL, {}),
     "inattention": (Inattention, {}),
     "anomalous_attention": (AnomalousAttention, {}),
@@ -43,6 +43,11 @@ MODEL_EXPERTS = {
 """Class and arguments of the experts that any model with their tensors can have, by name."""
 
 _OF_FEATURES = {"max_channels": 96, "counts": True}
+
+
+def trust(experts: list[Expert]) -> tuple[list[int], list[bool]]:
+    """Returns degrees of experts and which of them rate images, for `fuse`."""
+    return [expert.degrees for expert in experts], [expert.rates_images for expert in experts]
 
 
 def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
@@ -95,16 +100,16 @@ def feature_statistics_experts(shapes: dict, position_free: bool = False) -> lis
 def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns the experts of a model that restores the features of a pretrained network.
 
-    These are a Gaussian of what the model fails to restore, the same at all places, of the tap
-    whose grid is nearest to that of the cells; and `feature_statistics_experts`.
+    These are `feature_statistics_experts`, the angle to what the model restores, and what its
+    discriminator and its AdaCos classes say, where they have learnt to.
     """
-    options = {"max_side": 256, **_OF_FEATURES}
-    grid, sides = shapes["features"][1], _tap_sides(shapes)
-    own = min(sides, key=lambda scale: abs(math.log(sides[scale] / grid)))
-    residual = CellGaussian(
-        f"residual_features_{own}", position_free=True, name="residual_gaussian", **options
-    )
-    return [residual, *feature_statistics_experts(shapes, position_free)]
+    experts = feature_statistics_experts(shapes, position_free)
+    experts += feature_residual_experts(shapes, position_free)
+    critics = [
+        Critic(position_free=position_free, name="critic"),
+        DefectLogit(position_free=position_free, name="defect_logit"),
+    ]
+    return experts + [critic for critic in critics if critic.available(shapes)]
 
 
 def _fine_gaussians(shapes, position_free):

@@ -46,6 +46,14 @@ class Expert(keras.layers.Layer):
         """About how many independent values a distance sums up; 0 if unknown, see `fuse`."""
         return 0
 
+    @property
+    def rates_images(self) -> bool:
+        """Whether the largest value of a map says of itself if an image is defective, see `fuse`.
+
+        So it does of an expert whose network has learnt from damage.
+        """
+        return False
+
     def available(self, shapes: dict) -> bool:
         """Returns whether a model with tensors of these shapes can serve the expert."""
         return all(name in shapes for name in self.requires)

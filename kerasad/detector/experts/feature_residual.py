@@ -43,6 +43,11 @@ class FeatureResidual(Expert):
         """One angle for each scale."""
         return len(self.scales)
 
+    @property
+    def rates_images(self):
+        """True: the model has learnt to restore what is damaged."""
+        return True
+
     @staticmethod
     def scales_of(shapes) -> list[int]:
         """Returns the scales that a model with tensors of these shapes has, none if it has none."""

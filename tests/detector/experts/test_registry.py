@@ -33,6 +33,8 @@ FEATURES = {
 }
 RESTORED = {
     "z_mean": (None, 4, 6, 5),
+    "discriminator_logits": (None, 8, 12, 1),
+    "class_logits": (None, 8, 12, 2),
     **{f"restored_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
     **{f"residual_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
 }
@@ -82,7 +84,7 @@ def test_each_list_of_feature_experts_has_the_same_experts_as_those_it_is_made_o
     both = feature_statistics_experts(shapes)
     assert [e.get_config() for e in both[:2]] == [e.get_config() for e in gaussian + memory]
     if "z_mean" in shapes:
-        assert names_of(feature_experts(shapes))[1:] == names_of(both)
+        assert names_of(feature_experts(shapes))[:4] == names_of(both)
 
 
 def test_features_without_taps_are_modelled_on_their_own_grid():
@@ -97,13 +99,7 @@ def test_a_model_of_no_known_tensor_has_no_experts():
 def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_all():
     shapes = {**FEATURES, **RESTORED}
     experts = {expert.name: expert for expert in default_experts(shapes)}
-    assert list(experts) == [
-        "residual_gaussian",
-        "patch_gaussian",
-        "feature_memory",
-        "feature_gaussian_1",
-        "feature_gaussian_2",
-    ]
+    assert list(experts) == [*STATISTICS, "feature_residual", "critic", "defect_logit"]
     maps = {}
     for name, expert in experts.items():
         inputs = {
@@ -113,15 +109,17 @@ def test_a_model_that_restores_features_gets_experts_of_each_finer_tap_and_of_al
         maps[name] = tuple(expert(inputs).shape[1:3])
     # The memory is asked on the coarsest grid; all others know each cell.
     assert maps == {
-        "residual_gaussian": (8, 12),
         "patch_gaussian": (8, 12),
         "feature_memory": (4, 6),
         "feature_gaussian_1": (8, 12),
         "feature_gaussian_2": (8, 12),
+        "feature_residual": (8, 12),
+        "critic": (8, 12),
+        "defect_logit": (8, 12),
     }
-    # The tap on the grid of cells, alike at all places.
-    assert experts["residual_gaussian"].tensor == "residual_features_2"
-    assert experts["residual_gaussian"].mean.shape == (1, 2)
+    # Without the two terms nothing has learnt to say what is damaged.
+    del shapes["discriminator_logits"], shapes["class_logits"]
+    assert names_of(default_experts(shapes)) == [*STATISTICS, "feature_residual"]
     # Joint models of all taps are trusted alike.
     degrees = {name: expert.degrees for name, expert in experts.items()}
     assert degrees["patch_gaussian"] == degrees["feature_memory"] == 7
