@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasad.detector.experts.adacos_distance import DefectLogit
 from kerasad.detector.experts.base import Expert
 
 
@@ -18,11 +19,16 @@ class Critic(Expert):
 
     requires = ("discriminator_logits",)
 
-    @property
-    def rates_images(self):
-        """True: it has learnt what damage looks like."""
-        return True
-
     def call(self, tensors):
         """Returns the map; see the class."""
         return -tensors["discriminator_logits"]
+
+
+@keras.saving.register_keras_serializable(package="kerasad")
+class AdaCosCritic(DefectLogit):
+    """`DefectLogit` of a discriminator that has learnt, with AdaCos, what damage looks like."""
+
+    @property
+    def rates_images(self):
+        """True: of both critics it was the better one for scores of images."""
+        return True
