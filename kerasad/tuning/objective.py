@@ -58,7 +58,7 @@ def synthetic_localization(
         seed: int. Seed of the defects.
 
     Returns:
-        value: float in [0, 1]; NaN if the maps are not finite.
+        value: float in [0, 1]; NaN if features or maps are not finite.
 
     Raises:
         InputError: There is no validation image.
@@ -66,9 +66,9 @@ def synthetic_localization(
     detector = AnomalyDetector(
         model, experts, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
     )
-    detector.expert_maps.fit(train)
     halves = deal_out(validation)
     try:
+        detector.expert_maps.fit(train)
         calibrations = [_calibration(detector, half) for half in halves]
     except NotFiniteError:
         return float("nan")

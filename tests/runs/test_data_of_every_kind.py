@@ -12,8 +12,8 @@ from kerasad.data.index import read_images
 from kerasad.data.masks import read_mask
 from kerasad.data.photos import PhotoLister
 from kerasad.errors import InputError
-from kerasad.runs.calibrate import load_new_images
 from kerasad.runs.evaluate import open_test_data
+from kerasad.runs.new_images import load_unseen_images
 from kerasad.runs.predict import predict_files
 from kerasad.runs.run import Run
 from kerasad.training.building import open_category
@@ -98,7 +98,7 @@ def read_as_evaluate(tiny, data):
 def read_as_calibrate(tiny, data):
     """Returns the good images as `calibrate`, `check` and `update` read them."""
     reading = with_data(tiny.config, str(data), group_by="none")
-    return load_new_images(tiny.run, tiny.detector, reading, ("train",), "no").records
+    return load_unseen_images(tiny.run, tiny.detector, reading, ("train",), "no").records
 
 
 def read_as_predict(data):
