@@ -5,6 +5,7 @@ writes are not reported; a limit on the size of files ends the process in the mi
 """
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -33,6 +34,9 @@ def call(function, folder, number=None, limit=None):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        # What this process no longer needs may hold threads of TensorFlow, which the fork does not
+        # have: to let go of it would wait for them without end.
+        gc.disable()
         os.close(reading)
         os.setsid()
         code = 1
