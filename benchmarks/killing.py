@@ -34,8 +34,8 @@ def call(function, folder, number=None, limit=None):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        # What this process no longer needs may hold threads of TensorFlow, which the fork does not
-        # have: to let go of it would wait for them without end.
+        # Objects that are no longer needed may own threads of TensorFlow, which a fork does not
+        # have: freeing such an object may never return.
         gc.disable()
         os.close(reading)
         os.setsid()

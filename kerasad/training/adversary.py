@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
+from kerasad.metrics import ImageAUROC
 from kerasad.models.base import AnomalyModel
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
@@ -54,9 +55,9 @@ class DiscriminatorWatch(keras.callbacks.Callback):
                 found[name].append(values)
             found["damaged"].append(self._logits(damaged)["image"])
         good, made, damaged = (np.concatenate(found[name]) for name in found)
-        logs["discriminator_auroc"] = auroc(good, made)
-        logs["discriminator_damage_auroc"] = auroc(good, damaged)
-        self._measured.append((auroc(good, made), auroc(good, damaged)))
+        found = _auroc(good, made), _auroc(good, damaged)
+        logs["discriminator_auroc"], logs["discriminator_damage_auroc"] = found
+        self._measured.append(found)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Warns of a dead discriminator."""
@@ -71,10 +72,11 @@ class DiscriminatorWatch(keras.callbacks.Callback):
             warnings.warn(self.message, stacklevel=2)
 
 
-def auroc(larger: np.ndarray, smaller: np.ndarray) -> float:
-    """Returns the share of pairs in which the first is larger; equal ones count half."""
-    difference = np.asarray(larger, "float64")[:, None] - np.asarray(smaller, "float64")
-    return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+def _auroc(good, other):
+    """Returns how surely logits tell good images, which have the larger ones, from others."""
+    metric = ImageAUROC()
+    metric.update_state(np.repeat([0.0, 1.0], [len(good), len(other)]), -np.append(good, other))
+    return float(metric.result())
 
 
 def _with_damaged(dataset, max_images, seed):

@@ -5,7 +5,6 @@ import tensorflow as tf
 
 import kerasad
 from kerasad.errors import InputError
-from kerasad.training.adversary import auroc
 from kerasad.training.callbacks import SyntheticLocalization
 
 
@@ -169,7 +168,8 @@ def test_an_unopposed_discriminator_is_alive_within_300_steps(adacos):
     model.optimizer.learning_rate.assign(0.0)
     model.fit(images, batch_size=8, epochs=60, verbose=0)
     logits = model.image_logits(held_out)
-    assert auroc(logits["image"], logits["reconstruction"]) > 0.95
+    real, made = (np.asarray(logits[name]) for name in ("image", "reconstruction"))
+    assert np.mean(real[:, None] > made) > 0.95  # the AUROC: pairs in the right order
 
 
 def test_both_players_look_at_the_same_cells_and_damaged_ones_among_them(trained):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.models.base import AnomalyModel
-from kerasad.training.adversary import DiscriminatorWatch, auroc
+from kerasad.training.adversary import DiscriminatorWatch
 
 
 class Judge(AnomalyModel):
@@ -40,8 +40,11 @@ def watched(model, epochs=3, **options):
     return rows, [str(one.message) for one in caught]
 
 
-def test_auroc_counts_pairs_by_hand():
-    assert auroc(np.array([3.0, 1.0]), np.array([1.0, 0.0, 2.0])) == pytest.approx(4.5 / 6)
+def test_the_auroc_is_the_share_of_pairs_in_the_right_order():
+    means = np.concatenate([batch.mean(axis=(1, 2, 3)) for batch in pictures().as_numpy_iterator()])
+    made = float(np.sort(means)[[1, 2]].mean())  # below four images of six
+    rows, _ = watched(Judge(slope=1.0, made=made))
+    assert rows[0]["discriminator_auroc"] == pytest.approx(4 / 6)
 
 
 def test_a_discriminator_that_tells_reconstructions_is_alive():
