@@ -23,21 +23,28 @@ _SEQUENTIAL_MAGIC = 0x1950A86A20F9469CFC6C
 _SEQUENTIAL_VERSION = 1001
 
 
-def read_torch_tensors(path: str | Path, *, sha256: str | Sequence[str]) -> dict[str, np.ndarray]:
+def read_torch_tensors(
+    path: str | Path,
+    *,
+    sha256: str | Sequence[str],
+    prefixes: Sequence[str] = TORCHVISION_RESNET18,
+    max_bytes: int = MAX_FILE_BYTES,
+) -> dict[str, np.ndarray]:
     """Reads a file of named tensors, as `torch.save(module.state_dict(), path)` writes it.
 
     It reads both formats: the zip archive, and the older sequence of pickles and numbers. Two
     things protect the reader. The file's sha256 is compared before any byte is interpreted. And
     the content can only become tensors: any global other than the few that tensors need is
     refused, compressed entries are refused, and only numbers that are in the file are read, so
-    that a file (of at most `MAX_FILE_BYTES`) costs about twice its size in memory.
+    that a file costs about twice its size in memory.
 
     Args:
         path: The file.
-        sha256: The digest of the file, 64 hexadecimal digits, or several accepted ones. The
-            prefixes `TORCHVISION_RESNET18` are the only shorter ones: 32 bits detect a damaged,
+        sha256: The digest of the file, 64 hexadecimal digits, or several accepted ones.
+        prefixes: The only shorter digests that are accepted. Their 32 bits detect a damaged,
             truncated or wrong file, but an attacker can make another file with the same prefix in
             minutes. Such a file could hold wrong numbers, but nothing else.
+        max_bytes: Larger files are refused.
 
     Returns:
         tensors: name -> read-only array.
@@ -47,8 +54,9 @@ def read_torch_tensors(path: str | Path, *, sha256: str | Sequence[str]) -> dict
             tensors.
     """
     path = Path(path)
-    content = _read(path)
-    _check_digest(path, content, (sha256,) if isinstance(sha256, str) else tuple(sha256))
+    content = _read(path, max_bytes)
+    accepted = (sha256,) if isinstance(sha256, str) else tuple(sha256)
+    _check_digest(path, content, accepted, prefixes)
     try:
         if content.startswith(_ZIP_SIGNATURE):
             values, storages = _read_zip(content)
@@ -59,28 +67,30 @@ def read_torch_tensors(path: str | Path, *, sha256: str | Sequence[str]) -> dict
         raise InputError(f"{path} cannot be read as a PyTorch file of tensors: {error}.") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if not path.is_file():
             raise InputError(f"{path} is not a file; pass the path of a PyTorch file of tensors.")
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(max_bytes + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
-    if len(content) > MAX_FILE_BYTES:
+    if len(content) > max_bytes:
         raise InputError(
-            f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB, and so no file of a backbone; "
+            f"{path} is larger than {max_bytes / 2**20:.4g} MB, and so no file of a backbone; "
             "pass another one."
         )
     return content
 
 
-def _check_digest(path: Path, content: bytes, accepted: tuple[str, ...]) -> None:
+def _check_digest(
+    path: Path, content: bytes, accepted: tuple[str, ...], prefixes: Sequence[str]
+) -> None:
     for digest in accepted:
-        if not re.fullmatch("[0-9a-f]{64}", digest) and digest not in TORCHVISION_RESNET18:
+        if not re.fullmatch("[0-9a-f]{64}", digest) and digest not in prefixes:
             raise InputError(
                 "`sha256` must be 64 lower-case hexadecimal digits, or a prefix out of "
-                f"{', '.join(TORCHVISION_RESNET18)}. Received: {digest!r}"
+                f"{', '.join(prefixes)}. Received: {digest!r}"
             )
     found = hashlib.sha256(content).hexdigest()
     if not any(found.startswith(digest) for digest in accepted):

@@ -23,7 +23,6 @@ FALSE_SHARE = 0.05
 """Share of the pairs found by their order that may be as like each other by chance."""
 
 _BINS = 1000
-_ROWS, _COLUMNS = 1024, 4096
 
 
 def natural_order(paths: Sequence[str]) -> np.ndarray:
@@ -36,7 +35,9 @@ def natural_order(paths: Sequence[str]) -> np.ndarray:
     return np.asarray(sorted(range(len(paths)), key=lambda position: key(paths[position])), int)
 
 
-def group_near_copies(descriptors: np.ndarray) -> np.ndarray:
+def group_near_copies(
+    descriptors: np.ndarray, *, block: tuple[int, int] = (1024, 4096)
+) -> np.ndarray:
     """Finds groups of near-copies.
 
     Two images are linked if their likeness, the product of their descriptors, is at least `ALIKE`.
@@ -48,6 +49,7 @@ def group_near_copies(descriptors: np.ndarray) -> np.ndarray:
 
     Args:
         descriptors: float array `(n, numbers)` of length 1, centred, in the order of the files.
+        block: two ints. How many images are compared with how many at once, for memory.
 
     Returns:
         int array `(n,)`, equal numbers for images of one group.
@@ -56,10 +58,11 @@ def group_near_copies(descriptors: np.ndarray) -> np.ndarray:
     labels = np.arange(count)
     far = max(count // 2, 2 * NEIGHBOURS)
     far_counts = np.zeros(_BINS, "int64")
-    for top in range(0, count, _ROWS):
-        rows = descriptors[top : top + _ROWS].astype("float32")
-        for left in range(top, count, _COLUMNS):
-            columns = descriptors[left : left + _COLUMNS].astype("float32")
+    height, width = block
+    for top in range(0, count, height):
+        rows = descriptors[top : top + height].astype("float32")
+        for left in range(top, count, width):
+            columns = descriptors[left : left + width].astype("float32")
             likeness = rows @ columns.T
             lags = np.arange(left, left + len(columns)) - np.arange(top, top + len(rows))[:, None]
             labels = _link(labels, *np.nonzero((likeness >= ALIKE) & (lags > 0)), top, left)
@@ -67,7 +70,7 @@ def group_near_copies(descriptors: np.ndarray) -> np.ndarray:
             bins = np.minimum((chosen * _BINS).astype(int), _BINS - 1)
             far_counts += np.bincount(bins, minlength=_BINS)
     num_far = max(count - far - 1, 0) * max(count - far, 0) // 2
-    first, second, likeness = _compare_neighbours(descriptors)
+    first, second, likeness = _compare_neighbours(descriptors, height)
     linked = likeness >= _neighbour_threshold(likeness, far_counts, num_far)
     return _link(labels, first[linked], second[linked])
 
@@ -86,12 +89,12 @@ def _neighbour_threshold(likeness, far_counts, num_far) -> float:
     return float(candidates[sure[-1]]) if len(sure) else np.inf
 
 
-def _compare_neighbours(descriptors):
+def _compare_neighbours(descriptors, at_once):
     """Returns the pairs of neighbours and their likeness."""
     pairs = []
     for lag in range(1, min(NEIGHBOURS, len(descriptors) - 1) + 1):
-        for start in range(0, len(descriptors) - lag, _ROWS):
-            first = descriptors[start : min(start + _ROWS, len(descriptors) - lag)]
+        for start in range(0, len(descriptors) - lag, at_once):
+            first = descriptors[start : min(start + at_once, len(descriptors) - lag)]
             second = descriptors[start + lag : start + lag + len(first)]
             likeness = np.einsum("nd,nd->n", first.astype("float32"), second.astype("float32"))
             positions = np.arange(start, start + len(first))

@@ -11,7 +11,7 @@ from kerasad.detector.expert_maps import check_count
 from kerasad.detector.experts import trust
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
-from kerasad.detector.left_out import TensorBatches, read_left_out
+from kerasad.detector.left_out import Memory, TensorBatches, read_left_out
 from kerasad.detector.map_calibration import build_map_calibration
 from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError
@@ -29,6 +29,7 @@ def fit_crosswise(
     rates=(0.05, None),
     verbose: int = 0,
     unseen=None,
+    memory: Memory = Memory(),
 ) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
 
@@ -47,6 +48,7 @@ def fit_crosswise(
         verbose: 0 or 1.
         unseen: bool array `(images,)` or None. The images that no network of the model was trained
             on: only these are left out of a fold and set scales and thresholds. None: all.
+        memory: `Memory` for left-out images.
 
     Returns:
         `LeftOutScores` of the images that set scales and thresholds.
@@ -61,7 +63,7 @@ def fit_crosswise(
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
     unseen = np.ones(len(groups), bool) if unseen is None else np.asarray(unseen, bool)
     check_count(len(unseen) == len(groups), groups)
-    return _compare(*_fit(detector, images, groups, unseen, folds, rates, verbose))
+    return _compare(*_fit(detector, images, groups, unseen, folds, rates, verbose, memory=memory))
 
 
 def update_crosswise(
@@ -102,16 +104,16 @@ def _check(detector, images, groups, rates):
     return np.arange(_count(images)) if groups is None else np.asarray(groups)
 
 
-def _fit(detector, images, groups, unseen, folds, rates, verbose, resume=False):
+def _fit(detector, images, groups, unseen, folds, rates, verbose, resume=False, memory=Memory()):
     """Fits experts and scales, anew or from where they are, and sets thresholds.
 
     Returns a scorer on these scales, and the `LeftOutMaps` that set the thresholds.
     """
     fold_of = np.full(len(groups), -1)
     fold_of[unseen] = fold_by_group(groups[unseen], folds)
-    batches = TensorBatches(detector, images)
+    batches = TensorBatches(detector, images, memory.tensors)
     states = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume, batches.keep)
-    left_out = read_left_out(detector, batches, states, fold_of, verbose)
+    left_out = read_left_out(detector, batches, states, fold_of, memory.maps, verbose)
     kept, groups = (values[unseen][: len(left_out.maps)] for values in (fold_of, groups))
     former = detector.map_calibration.measured if resume else None
     scorer = _Scorer(detector)

@@ -1,6 +1,7 @@
 """Maps of images by experts that have not seen them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -9,10 +10,17 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.detector.descriptors import describe_sums, sum_cells
 from kerasad.detector.frames import iterate_inputs
 
-MAX_BYTES = 2**28
-"""Memory for maps of good images; further images train, but set no scale and no threshold."""
-MAX_TENSOR_BYTES = 2**28
-"""Memory for tensors of good images that are read twice; those of further ones are made twice."""
+
+class Memory(NamedTuple):
+    """Bytes that images left out may take.
+
+    Attributes:
+        maps: int. For their maps; further images train, but set no scale and no threshold.
+        tensors: int. For tensors that are read twice; those of further images are made twice.
+    """
+
+    maps: int = 2**28
+    tensors: int = 2**28
 
 
 @dataclass
@@ -50,15 +58,16 @@ class TensorBatches:
     Args:
         detector: `AnomalyDetector`.
         images: batches of images, which are read again behind those that were kept.
+        max_bytes: int. Memory for the tensors.
     """
 
-    def __init__(self, detector, images):
+    def __init__(self, detector, images, max_bytes: int):
         self._detector = detector
         self._images = images
         self._described = detector.descriptors.tensor
         needed = {name for expert in detector.experts for name in expert.requires}
         self._names = needed | {self._described}
-        self._kept, self._left = [], MAX_TENSOR_BYTES
+        self._kept, self._left = [], max_bytes
 
     def keep(self, tensors: dict, inputs) -> None:
         """Keeps the tensors of the next batch, as long as there is room."""
@@ -93,7 +102,9 @@ class TensorBatches:
         )
 
 
-def read_left_out(detector, batches: TensorBatches, states, fold_of, verbose: int = 0):
+def read_left_out(
+    detector, batches: TensorBatches, states, fold_of, max_bytes: int, verbose: int = 0
+):
     """Returns `LeftOutMaps` of all images of a fold, or of the first that fit into memory.
 
     Args:
@@ -101,6 +112,7 @@ def read_left_out(detector, batches: TensorBatches, states, fold_of, verbose: in
         batches: `TensorBatches`.
         states: for each fold the state of experts that have not seen its images.
         fold_of: int array `(images,)`, -1 for an image of no fold.
+        max_bytes: int. Memory for the maps.
         verbose: 0 or 1.
     """
     make_maps = detector.expert_maps.compile_maps()
@@ -122,6 +134,6 @@ def read_left_out(detector, batches: TensorBatches, states, fold_of, verbose: in
         maps += [made[row] for row in chosen]
         valid_of += [real[row] for row in chosen]
         used += sum(each.nbytes for each in (*made, *real) if each is not None)
-        if used > MAX_BYTES:
+        if used > max_bytes:
             break
     return LeftOutMaps(maps, valid_of, np.concatenate(descriptors))

@@ -34,11 +34,12 @@ REPORT = "report.html"
 CHANGED = (DETECTOR, SPLIT, CALIBRATION, METRICS, REPORT)
 """The files that commands write into a finished run."""
 
-_WAIT = 2.0  # seconds; another command cleans up or renames in less
+WAIT = 2.0
+"""Seconds; another command cleans up or renames in less."""
 
 
 @contextlib.contextmanager
-def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def create_run(path: str | Path, *, overwrite: bool = False, wait: float = WAIT) -> Iterator[Path]:
     """Gives a new folder that becomes `path` if the block succeeds, and is deleted if it fails.
 
     The folder has a temporary name beside `path` until then. An existing run is replaced only
@@ -48,6 +49,7 @@ def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     Args:
         path: str or Path. The run to create.
         overwrite: bool. Replace an existing run. Other folders are never replaced.
+        wait: float. Seconds to wait for other commands.
 
     Yields:
         The temporary folder.
@@ -57,8 +59,8 @@ def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             be written, or another command is creating or changing it.
     """
     path = Path(os.path.realpath(path))  # a link to a run stays a link
-    _wait_until_free(path, overwrite)
-    with lock_run(path) if path.is_dir() else contextlib.nullcontext():
+    _wait_until_free(path, overwrite, wait)
+    with lock_run(path, wait) if path.is_dir() else contextlib.nullcontext():
         try:
             work, handle = make_locked_folder(path.parent, f".{path.name}.partial-")
         except OSError as error:
@@ -77,16 +79,17 @@ def create_run(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def lock_run(path: Path) -> Iterator[None]:
+def lock_run(path: Path, wait: float = WAIT) -> Iterator[None]:
     """Keeps all other commands from changing a run, and deletes what a killed one has left in it.
 
     Args:
         path: Path. The run.
+        wait: float. Seconds to wait for the other command.
 
     Raises:
         InputError: Another command is changing it.
     """
-    handle = lock_folder(path, _WAIT)
+    handle = lock_folder(path, wait)
     try:
         if handle is not None:
             _clean(path)
@@ -100,19 +103,20 @@ def lock_run(path: Path) -> Iterator[None]:
         unlock(handle)
 
 
-def recover(path: str | Path) -> bool:
+def recover(path: str | Path, wait: float = WAIT) -> bool:
     """Completes or deletes what a killed command has left of a run, beside it and in it.
 
     What a living process is working on is left alone, and so is what may not be written.
 
     Args:
         path: str or Path. The run, which need not exist.
+        wait: float. Seconds to wait for a process that is replacing it.
 
     Returns:
         Whether no other process is creating the run.
     """
     path = Path(os.path.realpath(path))
-    end = time.monotonic() + _WAIT
+    end = time.monotonic() + wait
     while olds := _beside(path, "old"):
         for old in olds:
             with contextlib.suppress(OSError):
@@ -130,10 +134,10 @@ def recover(path: str | Path) -> bool:
     return not busy
 
 
-def _wait_until_free(path: Path, overwrite: bool) -> None:
-    end = time.monotonic() + _WAIT
+def _wait_until_free(path: Path, overwrite: bool, wait: float) -> None:
+    end = time.monotonic() + wait
     while True:
-        is_free = recover(path)
+        is_free = recover(path, wait)
         _check_free(path, overwrite)
         if is_free:
             return

@@ -14,7 +14,7 @@ from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json
 from kerasad.locks import locked
 from kerasad.models.base import AnomalyModel
-from kerasad.runs.folder import CALIBRATION, CONFIG, DETECTOR, METRICS, MODEL, SPLIT, recover
+from kerasad.runs.folder import CALIBRATION, CONFIG, DETECTOR, METRICS, MODEL, SPLIT, WAIT, recover
 from kerasad.runs.keras_file import TRAIN_AGAIN, load_keras
 from kerasad.training.config import RunConfig, load_config
 
@@ -121,14 +121,18 @@ class Run:
         return detector
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, *, wait: float = WAIT) -> Run:
     """Opens the folder that `kerasad train` wrote.
+
+    Args:
+        path: str or Path.
+        wait: float. Seconds to wait for a command that is replacing it.
 
     Raises:
         InputError: There is no such folder, or it is not a run.
     """
     path = Path(path)
-    recover(path)
+    recover(path, wait)
     if not path.is_dir():
         raise InputError(f"{path} is not a folder: name the RUN that `kerasad train` wrote.")
     if not (path / CONFIG).is_file():

@@ -53,13 +53,12 @@ def test_chance_likeness_whatever_the_order_is_no_group():
     assert len(set(group_near_copies(np.concatenate([turning, noise], axis=1)))) == 200
 
 
-def test_blocks_do_not_matter(monkeypatch):
+def test_blocks_do_not_matter():
     scenes = np.arange(90) // 5
     descriptors = make_descriptors(scenes, 1.0)
     whole = group_near_copies(descriptors)
-    monkeypatch.setattr("kerasad.data.near_copies._ROWS", 7)
-    monkeypatch.setattr("kerasad.data.near_copies._COLUMNS", 11)
-    assert renumbered(group_near_copies(descriptors)) == renumbered(whole) == renumbered(scenes)
+    parts = group_near_copies(descriptors, block=(7, 11))
+    assert renumbered(parts) == renumbered(whole) == renumbered(scenes)
 
 
 def test_files_are_in_the_order_in_which_people_count():

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from kerasad import AnomalyDetector
-from kerasad.detector import left_out
+from kerasad.detector.batches import as_batches
+from kerasad.detector.cross_fitting import fit_crosswise
 from kerasad.detector.experts import CellGaussian, CellMemory
+from kerasad.detector.left_out import Memory
 from kerasad.errors import InputError
 
 SHAPE = (16, 24, 3)
@@ -98,23 +100,17 @@ def test_it_gives_the_same_numbers_however_images_are_batched(crosswise, images,
     np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-3)
 
 
-def test_tensors_that_memory_cannot_keep_are_computed_again(
-    crosswise, images, new_detector, monkeypatch
-):
+def test_tensors_that_memory_cannot_keep_are_computed_again(crosswise, images, new_detector):
     expected = crosswise[0].decision.stored_scores()
     for most in (0, 2000):  # none of three batches, or one
-        monkeypatch.setattr(left_out, "MAX_TENSOR_BYTES", most)
         other = new_detector()
-        other.adapt_crosswise(images, folds=4, batch_size=7, verbose=0)
+        fit_crosswise(other, as_batches(images, "images", 7), folds=4, memory=Memory(tensors=most))
         np.testing.assert_allclose(other.decision.stored_scores(), expected, rtol=1e-5)
 
 
-def test_images_whose_maps_memory_cannot_keep_train_but_set_no_threshold(
-    images, new_detector, monkeypatch
-):
-    monkeypatch.setattr(left_out, "MAX_BYTES", 1)
+def test_images_whose_maps_memory_cannot_keep_train_but_set_no_threshold(images, new_detector):
     detector = new_detector()
-    detector.adapt_crosswise(images, batch_size=8, verbose=0)
+    fit_crosswise(detector, as_batches(images, "images", 8), memory=Memory(maps=1))
     assert detector.calibration_summary()["num_images"] == 8
     assert float(detector.experts[0].count[0]) == len(images)
 

@@ -9,15 +9,11 @@ from kerasad.locks import lock_folder, make_locked_folder, unlock
 from kerasad.runs.folder import create_run, lock_run
 from kerasad.runs.run import open_run
 
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """Commands wait less for others, which never end here while they are waited for."""
-    monkeypatch.setattr("kerasad.runs.folder._WAIT", 0.2)
+WAIT = 0.2  # less than else, for commands that never end while they are waited for
 
 
 def make_run(path, text, overwrite=False):
-    with create_run(path, overwrite=overwrite) as work:
+    with create_run(path, overwrite=overwrite, wait=WAIT) as work:
         (work / "config.json").write_text(text)
         (work / "detector.keras").write_text(text)
     return path
@@ -96,7 +92,8 @@ def test_a_run_that_is_being_replaced_can_be_read_but_not_changed(tmp_path):
     with create_run(path, overwrite=True) as work:
         (work / "config.json").write_text("new")
         assert open_run(path).path == path
-        with pytest.raises(InputError, match="is being changed by another command"), lock_run(path):
+        refused = pytest.raises(InputError, match="is being changed by another command")
+        with refused, lock_run(path, WAIT):
             pytest.fail("the block ran")
     assert read_run(path) == {"config.json": "new"}
     with lock_run(path):
@@ -115,7 +112,7 @@ def test_between_two_renames_of_a_living_process_nothing_is_touched(tmp_path):
     leave(tmp_path, old="old", partial="new")
     handle = lock_folder(tmp_path / ".run.old-abcd1234")
     with pytest.raises(InputError, match="is not a folder"):
-        open_run(tmp_path / "run")
+        open_run(tmp_path / "run", wait=WAIT)
     assert (tmp_path / ".run.old-abcd1234").is_dir()
     unlock(handle)
 

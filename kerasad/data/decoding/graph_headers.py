@@ -41,16 +41,19 @@ def scan_png(image_bytes):
     return start, length, animated, pixels_follow, position
 
 
-def is_monotonous(image_bytes, start, pixel_bytes) -> tf.Tensor:
+def is_monotonous(
+    image_bytes, start, pixel_bytes, *, most_behind: int = png_stream.MOST_BEHIND_PIXELS
+) -> tf.Tensor:
     """Returns whether the stream of a PNG may go on for gigabytes, see `png_stream`.
 
     Args:
         image_bytes: Scalar string tensor. The file.
         start: Scalar int64 tensor. Where its first chunk of pixels begins.
         pixel_bytes: Scalar int64 tensor. Bytes of its pixels, unpacked.
+        most_behind: int. Bytes that may follow on them, unpacked.
     """
     size = size_of(image_bytes) - start
-    most = pixel_bytes + png_stream.MOST_BEHIND_PIXELS
+    most = pixel_bytes + most_behind
     block = bytes_at(image_bytes, start + png_stream.FIRST_BLOCK, 1)[0]
     is_stored = (size >= pixel_bytes) & tf.equal(block & png_stream.STORED_BITS, 0)
 

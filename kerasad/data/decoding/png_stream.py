@@ -27,7 +27,14 @@ FIRST_BLOCK = 10
 _STEP = 2**18
 
 
-def describe_long_stream(data: bytes, start: int, pixel_bytes: int) -> str | None:
+def describe_long_stream(
+    data: bytes,
+    start: int,
+    pixel_bytes: int,
+    *,
+    most_behind: int = MOST_BEHIND_PIXELS,
+    most_chunks: int = MOST_CHUNKS,
+) -> str | None:
     """Returns what is wrong if far more follows in the stream than the pixels, else None.
 
     A file of 10 MB may hold 10 GB of zeros behind them, which take half a minute. Only files that
@@ -37,14 +44,16 @@ def describe_long_stream(data: bytes, start: int, pixel_bytes: int) -> str | Non
         data: bytes. A PNG file.
         start: int. Where its first chunk of pixels begins.
         pixel_bytes: int. Bytes of its pixels, unpacked.
+        most_behind: int. Bytes that may follow on them, unpacked.
+        most_chunks: int. Chunks that its pixels may be in.
     """
-    most = pixel_bytes + MOST_BEHIND_PIXELS
+    most = pixel_bytes + most_behind
     if (len(data) - start) * EXPANSION <= most:
         return None
     stream, count = zlib.decompressobj(), 0
     for number, content in enumerate(_pixel_chunks(memoryview(data), start)):
-        if number >= MOST_CHUNKS:
-            return f"its pixels are in more than {MOST_CHUNKS} chunks"
+        if number >= most_chunks:
+            return f"its pixels are in more than {most_chunks} chunks"
         for place in range(0, len(content), _STEP):
             part = content[place : place + _STEP]
             while part and not stream.eof:
@@ -55,10 +64,10 @@ def describe_long_stream(data: bytes, start: int, pixel_bytes: int) -> str | Non
                 if count > most:
                     return f"more than {most / 1e9:.2g} GB follow on its pixels, compressed"
                 part = stream.unconsumed_tail
-    return "its stream looks endless" if _is_monotonous(data, start, pixel_bytes) else None
+    return "its stream looks endless" if _is_monotonous(data, start, pixel_bytes, most) else None
 
 
-def _is_monotonous(data: bytes, start: int, pixel_bytes: int) -> bool:
+def _is_monotonous(data: bytes, start: int, pixel_bytes: int, most: int) -> bool:
     """Returns what `graph_headers.is_monotonous` finds, so that both refuse the same files."""
     size = len(data) - start
     if size >= pixel_bytes and not data[start + FIRST_BLOCK] & STORED_BITS:
@@ -66,7 +75,7 @@ def _is_monotonous(data: bytes, start: int, pixel_bytes: int) -> bool:
     samples = LEAST_SAMPLES + size // BYTES_PER_SAMPLE
     places = [start + (size - SAMPLE_BYTES) * i // (samples - 1) for i in range(samples)]
     found = sum(len(set(data[i : i + SAMPLE_BYTES])) <= FEW_VALUES for i in places)
-    return found * size * EXPANSION > samples * (pixel_bytes + MOST_BEHIND_PIXELS)
+    return found * size * EXPANSION > samples * most
 
 
 def _pixel_chunks(data: memoryview, start: int) -> Iterator[memoryview]:

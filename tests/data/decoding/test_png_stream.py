@@ -1,34 +1,21 @@
 """What follows on the pixels of a PNG: refused where it would cost more than they do."""
 
-import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from kerasad.data.decoding import (
-    decode_bytes,
-    decode_bytes_in_graph,
-    decode_file,
-    decode_mask,
-    png_stream,
-    read_header,
-)
+from kerasad.data.decoding import decode_bytes_in_graph, decode_file, decode_mask
+from kerasad.data.decoding.graph_headers import is_monotonous
+from kerasad.data.decoding.png_stream import EXPANSION, describe_long_stream
 from kerasad.data.image_files import read_record
 from kerasad.errors import InputError
 from kerasad.tracing import compiled
 
-SIDE = 64
+START = 33
 MOST = 3_000_000
-
-
-@pytest.fixture(autouse=True)
-def _small_limits(monkeypatch):
-    monkeypatch.setattr(png_stream, "MOST_BEHIND_PIXELS", 100_000)
-    monkeypatch.setattr(png_stream, "MOST_CHUNKS", 500)
 
 
 def chunk(kind, content):
@@ -36,81 +23,101 @@ def chunk(kind, content):
     return struct.pack(">I", len(content)) + kind + content + check
 
 
-def png(behind=0, step=2**20, empty=0):
-    """A PNG of noise; `behind` bytes of zeros follow in its stream, `empty` chunks in the file."""
-    pixels = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), "uint8")
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    stream = zlib.compress(rows + bytes(behind))
+def wrap(stream, side, step=2**24, empty=0):
+    """A PNG with this stream, in chunks of `step` bytes, and `empty` chunks behind it."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = [chunk(b"IDAT", stream[i : i + step]) for i in range(0, len(stream), step)]
-    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
     parts = [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *chunks]
     return b"".join([*parts, chunk(b"IDAT", b"") * empty, chunk(b"IEND", b"")])
 
 
-@pytest.mark.parametrize("read", [decode_file, decode_mask, read_record])
-@pytest.mark.parametrize("step", [2**20, 1000])
-def test_a_stream_that_goes_on_is_refused(read, step, tmp_path):
-    (tmp_path / "a.png").write_bytes(png(behind=200_000, step=step))
-    with pytest.raises(InputError, match=r"a\.png: .* follow on its pixels"):
-        read(tmp_path / "a.png")
-
-
-def compiled_decoder():
-    return compiled(
-        lambda data: decode_bytes_in_graph(data),
-        input_signature=[tf.TensorSpec((), tf.string)],
-    )
+def noise(side, values=255):
+    return np.random.default_rng(0).integers(0, values, (side, side, 3), "uint8")
 
 
 def rows_of(image):
     return b"".join(b"\0" + row.tobytes() for row in image)
 
 
-def wrap(stream, side=256):
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", stream), chunk(b"IEND", b"")]
-    return b"".join([b"\x89PNG\r\n\x1a\n", *parts])
+def small_png(behind=0, **options):
+    """A PNG of noise, and its bytes of pixels; `behind` zeros follow in its stream."""
+    rows = rows_of(noise(64))
+    return wrap(zlib.compress(rows + bytes(behind)), 64, **options), len(rows)
 
 
-def test_zeros_without_end_are_refused_in_the_graph_as_outside(monkeypatch):
-    monkeypatch.setattr(png_stream, "MOST_BEHIND_PIXELS", MOST)
-    pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), "uint8")
-    rows, packer = rows_of(pixels // 200), zlib.compressobj(9)
-    bomb = wrap(packer.compress(rows + bytes(30_000_000)) + packer.flush())
-    assert len(bomb) < len(rows)  # no other limit is met
-    with pytest.raises(InputError, match="follow on its pixels"):
-        decode_bytes(bomb, read_header(bomb))
+def describe_small(data, pixel_bytes):
+    return describe_long_stream(data, START, pixel_bytes, most_behind=100_000, most_chunks=500)
+
+
+def found_in_graph(data, pixel_bytes, **options):
+    @compiled(input_signature=[tf.TensorSpec((), tf.string)])
+    def find(data):
+        start, count = (tf.constant(number, tf.int64) for number in (START, pixel_bytes))
+        return is_monotonous(data, start, count, **options)
+
+    return bool(find(data))
+
+
+@pytest.fixture(scope="module")
+def bomb(tmp_path_factory):
+    """A file on which more than a gigabyte of zeros follows."""
+    side = 700  # pixels enough for the size of the file
+    packer = zlib.compressobj(9)
+    start = packer.compress(rows_of(noise(side, 2))) + packer.flush(zlib.Z_FULL_FLUSH)
+    zeros = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    path = tmp_path_factory.mktemp("bomb") / "a.png"
+    path.write_bytes(wrap(start + zeros * 1100, side))
+    return path
+
+
+@pytest.mark.parametrize("read", [decode_file, decode_mask, read_record])
+def test_a_gigabyte_behind_the_pixels_is_refused(read, bomb):
+    with pytest.raises(InputError, match=r"a\.png: .* follow on its pixels"):
+        read(bomb)
+
+
+def test_a_gigabyte_behind_the_pixels_is_refused_in_the_graph(bomb):
+    decode = compiled(
+        lambda data: decode_bytes_in_graph(data), input_signature=[tf.TensorSpec((), tf.string)]
+    )
     with pytest.raises(tf.errors.InvalidArgumentError, match="stream of the PNG may go on"):
-        compiled_decoder()(bomb)
+        decode(bomb.read_bytes())
+
+
+@pytest.mark.parametrize("step", [2**24, 1000])
+def test_a_stream_that_goes_on_is_found_in_chunks_of_any_size(step):
+    assert "follow on its pixels" in describe_small(*small_png(behind=200_000, step=step))
+
+
+def test_too_many_chunks_are_found():
+    assert "more than 500 chunks" in describe_small(*small_png(empty=600))
+
+
+@pytest.mark.parametrize("step", [2**24, 100])
+def test_nothing_is_found_in_other_files(step):
+    assert describe_small(*small_png(step=step)) is None
+
+
+def test_zeros_without_end_are_found_in_the_graph_as_outside():
+    rows, packer = rows_of(noise(256) // 200), zlib.compressobj(9)
+    data = wrap(packer.compress(rows + bytes(30_000_000)) + packer.flush(), 256)
+    assert "follow on" in describe_long_stream(data, START, len(rows), most_behind=MOST)
+    assert found_in_graph(data, len(rows), most_behind=MOST)
+    assert not found_in_graph(data, len(rows))
 
 
 @pytest.mark.parametrize("level", [0, 1, 9])
 @pytest.mark.parametrize("flat", [False, True])
-def test_pixels_packed_or_stored_are_read_in_the_graph_as_outside(level, flat, monkeypatch):
-    monkeypatch.setattr(png_stream, "MOST_BEHIND_PIXELS", MOST)
-    pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), "uint8")
+def test_pixels_packed_or_stored_are_no_such_stream_in_the_graph_and_outside(level, flat):
+    pixels = noise(256)
     if flat:  # of stored pixels, all bytes are alike
         pixels[16:] = 255
-    data = wrap(zlib.compress(rows_of(pixels), level))
-    assert len(data) * png_stream.EXPANSION > png_stream.MOST_BEHIND_PIXELS
-    for decode in (compiled_decoder(), lambda data: decode_bytes(data, read_header(data))):
-        found = np.round(np.asarray(decode(data)) * 255)
-        np.testing.assert_array_equal(found, pixels)
-
-
-def test_too_many_chunks_are_refused(tmp_path):
-    (tmp_path / "a.png").write_bytes(png(empty=600))
-    with pytest.raises(InputError, match="more than 500 chunks"):
-        decode_file(tmp_path / "a.png")
-
-
-@pytest.mark.parametrize("step", [2**20, 100])
-def test_other_files_are_read(step, tmp_path):
-    (tmp_path / "a.png").write_bytes(png(step=step))
-    expected = np.asarray(Image.open(io.BytesIO(png())))
-    read = np.round(np.asarray(decode_file(tmp_path / "a.png")) * 255)
-    np.testing.assert_array_equal(read, expected)
+    rows = rows_of(pixels)
+    data = wrap(zlib.compress(rows, level), 256)
+    assert len(data) * EXPANSION > MOST + len(rows)  # the file is looked into
+    assert describe_long_stream(data, START, len(rows), most_behind=MOST) is None
+    assert not found_in_graph(data, len(rows), most_behind=MOST)
 
 
 def test_a_broken_stream_is_left_to_the_decoder():
-    assert png_stream.describe_long_stream(png()[:5000] + bytes(9000), 33, 100) is None
+    assert describe_small(small_png()[0][:5000] + bytes(9000), 100) is None
