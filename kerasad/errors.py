@@ -27,6 +27,22 @@ class InputError(ValueError):
 class MissingPackageError(InputError):
     """An optional package is not installed; the message has the command that installs it."""
 
+    @classmethod
+    def of_extra(cls, purpose: str, package: str, extra: str, otherwise: str = ""):
+        """Returns the error of a package that an extra of kerasad installs.
+
+        Args:
+            purpose: str. What needs the package; the subject of the sentence.
+            package: str. Its name.
+            extra: str. The extra, see `setup.cfg`.
+            otherwise: str. What to do without it, or empty.
+        """
+        otherwise = f", or {otherwise}" if otherwise else ""
+        return cls(
+            f"{purpose} needs {package}, which is missing or incomplete: run "
+            f'`pip install ".[{extra}]"` in the source folder of kerasad{otherwise}.'
+        )
+
 
 class NotFiniteError(InputError):
     """A model gave values that are NaN or infinite: its weights are damaged."""

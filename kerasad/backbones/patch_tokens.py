@@ -35,9 +35,8 @@ def import_keras_hub() -> ModuleType:
     try:
         import keras_hub
     except ImportError as error:
-        raise MissingPackageError(
-            "This backbone is a network of keras-hub, which is not installed completely "
-            f"({error}); run `pip install kerasad[hub]`."
+        raise MissingPackageError.of_extra(
+            "This backbone", f"keras-hub ({error})", "hub"
         ) from error
     return keras_hub
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasad.errors import InputError
+from kerasad.errors import MissingPackageError
 from kerasad.export.execution import WARMUP
 from kerasad.export.signatures import SERVING_BYTES, SERVING_DEFAULT
 from kerasad.files import sync
@@ -98,13 +98,13 @@ def _quoted(text: str) -> str:
 
 
 def check_warmup_possible() -> None:
-    """Raises an `InputError` unless the package with the server's messages is installed."""
+    """Raises a `MissingPackageError` unless the package with the server's messages is installed."""
     try:
         from tensorflow_serving.apis import prediction_log_pb2  # noqa: F401
     except ImportError as error:
-        raise InputError(
-            'Warm-up requests need tensorflow-serving-api: run `pip install "kerasad[serving]"`, '
-            "or export without them (--no-warmup; in Python warmup=False)."
+        otherwise = "export without warm-up requests (--no-warmup; in Python warmup=False)"
+        raise MissingPackageError.of_extra(
+            "The export", "tensorflow-serving-api", "serving", otherwise
         ) from error
 
 

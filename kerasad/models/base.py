@@ -14,9 +14,9 @@ from kerasad.data.geometry import unpack_inputs
 class AnomalyModel(keras.Model):
     """Base class of every model that a detector can be made of.
 
-    A subclass sets `image_shape` in its `__init__` and defines `tensors`. Everything else has a
-    default for models that lack it, so that detectors, trainings and reports need neither `getattr`
-    nor the class of a model.
+    A subclass sets `image_shape` and its other arguments as attributes of the same names in its
+    `__init__`, and defines `tensors`. Everything else has a default for models that lack it, so
+    that detectors, trainings and reports need neither `getattr` nor the class of a model.
 
     Attributes:
         image_shape: `(height, width, 3)` of the model's images.
@@ -49,6 +49,11 @@ class AnomalyModel(keras.Model):
                 known = {p.name: p.default for p in parameters if p.default is not p.empty}
                 arguments.update(known)
         return arguments
+
+    def get_config(self):
+        """Returns the arguments of `__init__`, from the attributes of their names."""
+        names = ("image_shape", *self.init_arguments())
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def tensors(self, inputs) -> dict:
         """Returns what one forward pass knows about images, for the experts of a detector.

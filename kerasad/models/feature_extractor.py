@@ -5,13 +5,12 @@ import keras
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import checked_image_shape
 from kerasad.models.arguments import SMALLEST_SIDE
-from kerasad.models.base import AnomalyModel
-from kerasad.models.feature_view import FeatureView
+from kerasad.models.backbone_model import BackboneModel
 from kerasad.precision import dtype_policy_scope
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class FeatureExtractor(AnomalyModel):
+class FeatureExtractor(BackboneModel):
     """Standardized features of a pretrained network, for experts that need nothing else.
 
     It has no reconstruction, no attention and nothing to train: `adapt` measures mean and
@@ -52,15 +51,9 @@ class FeatureExtractor(AnomalyModel):
     ):
         super().__init__(**kwargs)
         self.image_shape = checked_image_shape(image_shape, SMALLEST_SIDE)
-        self.backbone = backbone
-        self.taps = None if taps is None else list(taps)
-        self.backbone_weights = backbone_weights
+        self.choose_backbone(backbone, taps, backbone_weights, backbone_architecture)
         with dtype_policy_scope(self.dtype_policy):
-            options = (self.image_shape, self.taps, backbone_weights, backbone_architecture)
-            self.view = FeatureView(backbone, *options, name="view")
-            self.view.build()
-        self.backbone_architecture = self.view.architecture
-        self.cell_grid = self.view.grid
+            self.build_view()
         self(keras.Input(self.image_shape))
 
     def build(self, input_shape=None):
@@ -70,27 +63,6 @@ class FeatureExtractor(AnomalyModel):
         """Returns standardized features; see the class."""
         return self.view(*unpack_inputs(inputs))
 
-    @property
-    def remark(self) -> str | None:
-        """How the backbone sees images, see `FeatureView`."""
-        return self.view.remark
-
     def tensors(self, inputs) -> dict:
         """Returns `FeatureView.tensors`."""
         return self.view.tensors(*unpack_inputs(inputs))
-
-    def adapt(self, data, max_images: int = 1024) -> None:
-        """Measures mean and deviation of the features, see `FeatureView.adapt`."""
-        self.view.adapt(data, max_images)
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        own = {name: getattr(self, name) for name in type(self).init_arguments()}
-        return {**super().get_config(), "image_shape": self.image_shape, **own}
-
-    @classmethod
-    def from_config(cls, config):
-        """Creates a model from `get_config`, with random weights: a saved model brings its own."""
-        model = super().from_config({**config, "backbone_weights": None})
-        model.backbone_weights = config.get("backbone_weights")
-        return model

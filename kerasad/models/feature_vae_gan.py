@@ -10,6 +10,7 @@ from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
 from kerasad.layers.content_grid import align_cells, enlarge_maps
 from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
+from kerasad.models.backbone_model import BackboneModel
 from kerasad.models.base import TrainingBatch
 from kerasad.models.feature_networks import (
     build_feature_decoder,
@@ -17,7 +18,6 @@ from kerasad.models.feature_networks import (
     build_feature_encoder,
     build_image_head,
 )
-from kerasad.models.feature_view import FeatureView
 from kerasad.models.networks import seed_weights
 from kerasad.models.sampled_cells import SampledCells, cells_at, touched_cells
 from kerasad.models.vae_gan import VAEGAN
@@ -27,7 +27,7 @@ PIXEL_ARGUMENTS = ("latent", "depth", "ssim_weight", "attention_layer")
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class FeatureVAEGAN(VAEGAN):
+class FeatureVAEGAN(BackboneModel, VAEGAN):
     """`VAEGAN` whose networks work on cells of a frozen backbone's features at several scales.
 
     The encoder reads features (see `FeatureView`), the decoder restores those of the image without
@@ -83,10 +83,7 @@ class FeatureVAEGAN(VAEGAN):
                     f"Received: {kwargs[name]!r}"
                 )
         # Before the base class makes the networks, which depend on them.
-        self.backbone = backbone
-        self.taps = None if taps is None else list(taps)
-        self.backbone_weights = backbone_weights
-        self.backbone_architecture = backbone_architecture
+        self.choose_backbone(backbone, taps, backbone_weights, backbone_architecture)
         super().__init__(image_shape, adacos=adacos, **kwargs)
 
     @classmethod
@@ -97,11 +94,7 @@ class FeatureVAEGAN(VAEGAN):
 
     def build_networks(self):
         """Creates the view, every network and the head that draws pictures."""
-        options = (self.taps, self.backbone_weights, self.backbone_architecture)
-        self.view = FeatureView(self.backbone, self.image_shape, *options, name="view")
-        self.view.build()
-        self.backbone_architecture = self.view.architecture
-        self.cell_grid = self.view.grid
+        self.build_view()
         self.feature_channels = sum(self.view.scales)
         self.depth = 1  # the encoder's only level
         super().build_networks()
@@ -124,10 +117,6 @@ class FeatureVAEGAN(VAEGAN):
             (*self.cell_grid, self.feature_channels), self.embedding_dim
         )
 
-    def adapt(self, data, max_images: int = 1024) -> None:
-        """Measures mean and deviation of the features, see `FeatureView.adapt`."""
-        self.view.adapt(data, max_images)
-
     def precompute(self, data, num_images: int, max_bytes: int):
         """Computes the features of all images once, see `FeatureView.precompute`."""
         return self.view.precompute(data, num_images, max_bytes)
@@ -137,11 +126,6 @@ class FeatureVAEGAN(VAEGAN):
         if not self.view.is_adapted:
             self.adapt(x)
         return super().fit(x, *args, **kwargs)
-
-    @property
-    def remark(self) -> str | None:
-        """How the backbone sees images, see `FeatureView`."""
-        return self.view.remark
 
     @property
     def generator_variables(self):
@@ -244,10 +228,3 @@ class FeatureVAEGAN(VAEGAN):
             residual = features[..., channels] - restored[..., channels]
             tensors[f"residual_features_{index}"] = residual
         return self.finish_tensors(tensors, encoded)
-
-    @classmethod
-    def from_config(cls, config):
-        """Creates a model from `get_config`, with random weights: a saved model brings its own."""
-        model = super().from_config({**config, "backbone_weights": None})
-        model.backbone_weights = config.get("backbone_weights")
-        return model

@@ -315,8 +315,3 @@ class VAEGAN(VAEGANOutputs):
         """The trainable variables of the discriminator and the AdaCos centers."""
         centers = [] if self.adacos_classes is None else self.adacos_classes.trainable_variables
         return self.discriminator.trainable_variables + centers
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        own = {name: getattr(self, name) for name in type(self).init_arguments()}
-        return {**super().get_config(), "image_shape": self.image_shape, **own}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasad.data.category import Category
-from kerasad.errors import InputError
+from kerasad.errors import InputError, MissingPackageError
 from kerasad.overlay import ColourScale
 from kerasad.report.collect import collect
 from kerasad.report.latents import MAX_POINTS, VectorReader, embed
@@ -141,14 +141,12 @@ def _latent_text(readers: Mapping[str, VectorReader], category) -> str:
 
 
 def check_report_possible() -> None:
-    """Raises an `InputError` unless the packages of the extra `report` are installed."""
+    """Raises a `MissingPackageError` unless the packages of the extra `report` are installed."""
     try:
         import jinja2  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError as error:
-        raise InputError(
-            f"The report needs {error.name}: install it with `pip install 'kerasad[report]'`."
-        ) from error
+        raise MissingPackageError.of_extra("The report", error.name, "report") from error
 
 
 def render(title: str, subtitle: str, sections: Sequence[Section], **values: Any) -> str:

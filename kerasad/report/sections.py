@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasad.errors import InputError
 from kerasad.metrics.curves import pro_curve, roc_curve
+from kerasad.metrics.histogram_metrics import AUPRO, ImageAUROC, PixelAUROC
 from kerasad.metrics.registry import MEASURES, Measure, headline_measures, quality_measures
 from kerasad.metrics.table import format_interval, format_percent
 from kerasad.overlay import (
@@ -297,11 +298,8 @@ def decision_section(
     good, defective = scores[labels == 0], scores[labels == 1]
     images, pixels = collected.images.counts(), collected.pixels.counts()
     rocs = {
-        name: (*figures.thin(*roc_curve(counts.normal, counts.anomalous)), metrics.get(key))
-        for name, key, counts in (
-            ("image", "image_auroc", images),
-            ("pixel", "pixel_auroc", pixels),
-        )
+        name: (*figures.thin(*roc_curve(counts.normal, counts.anomalous)), metrics.get(auroc.key))
+        for name, auroc, counts in (("image", ImageAUROC, images), ("pixel", PixelAUROC, pixels))
         if np.any(counts.normal) and np.any(counts.anomalous)
     }
     if rocs:
@@ -311,7 +309,7 @@ def decision_section(
     if "pixel" in rocs:
         curve = figures.thin(*pro_curve(pixels.normal, pixels.region_shares, pixels.num_regions))
         limit = metrics.get("aupro_fpr_limit") or pixels.fpr_limit
-        pro = figures.plot_pro(*curve, metrics.get("aupro"), limit)
+        pro = figures.plot_pro(*curve, metrics.get(AUPRO.key), limit)
         section.figures.append(figures.as_dict(pro, "Per-region overlap curve"))
     else:
         section.notes.append("There are no pixel curves without a mask that marks a defect.")

@@ -1,6 +1,6 @@
 """Searches for a better configuration by KerasTuner, evaluated on synthetic defects."""
 
-from kerasad.errors import InputError
+from kerasad.errors import MissingPackageError
 
 try:
     # The last two KerasTuner imports when it needs them, which is in the middle of a search.
@@ -8,9 +8,7 @@ try:
     import sklearn  # noqa: F401
     import tensorboard  # noqa: F401
 except ImportError as error:
-    raise InputError(
-        f'Tuning needs {error.name}: install it with `pip install "kerasad[tuning]"`.'
-    ) from error
+    raise MissingPackageError.of_extra("Tuning", error.name, "tuning") from error
 
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE, synthetic_localization

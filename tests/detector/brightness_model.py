@@ -20,6 +20,3 @@ class BrightnessModel(AnomalyModel):
         cells = ops.average_pool(inputs, self.cell, strides=self.cell)
         spread = ops.max(cells, axis=-1, keepdims=True) - ops.min(cells, axis=-1, keepdims=True)
         return {"features": ops.concatenate([cells, spread], axis=-1)}
-
-    def get_config(self):
-        return {**super().get_config(), "image_shape": self.image_shape, "cell": self.cell}

@@ -36,9 +36,6 @@ class GreyModel(AnomalyModel):
     def reconstruct(self, images):
         return self(images)
 
-    def get_config(self):
-        return {**super().get_config(), "image_shape": self.image_shape}
-
 
 @pytest.fixture(scope="session")
 def make_model():

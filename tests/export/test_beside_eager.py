@@ -20,10 +20,10 @@ from kerasad.models.base import AnomalyModel
 class FusedModel(AnomalyModel):
     """Convolution + bias + add + LeakyReLU, which oneDNN fuses as if the slope were 0.2."""
 
-    def __init__(self, slope, **kwargs):
+    def __init__(self, slope=0.2, image_shape=(32, 32, 3), **kwargs):
         super().__init__(**kwargs)
         self.slope = slope
-        self.image_shape = (32, 32, 3)
+        self.image_shape = tuple(image_shape)
         images = keras.Input(self.image_shape)
         low = keras.initializers.Constant(-2.0)
         x = keras.layers.Conv2D(3, 3, padding="same", bias_initializer=low)(images)
@@ -34,9 +34,6 @@ class FusedModel(AnomalyModel):
         images, _ = unpack_inputs(inputs)
         restored = self.network(images)
         return {"images": images, "reconstruction": restored, "attention_map": images[..., :1]}
-
-    def get_config(self):
-        return {**super().get_config(), "slope": self.slope}
 
 
 @pytest.fixture

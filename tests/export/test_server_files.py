@@ -98,6 +98,6 @@ def test_both_signatures_are_warmed_up_at_every_batch_size(tmp_path):
 
 def test_without_the_extra_an_export_says_what_to_install(served, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
-    with pytest.raises(InputError, match=r'pip install "kerasad\[serving\]".*--no-warmup'):
+    with pytest.raises(InputError, match=r'pip install "\.\[serving\]".*--no-warmup'):
         export_saved_model(served("plain").detector, tmp_path / "plates")
     assert not (tmp_path / "plates").exists()

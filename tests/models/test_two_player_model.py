@@ -49,7 +49,7 @@ class Game(TwoPlayerModel):
         return self.track({**losses, "mood": keras.ops.max(x)})
 
     def get_config(self):
-        return {**super().get_config(), "start": self.start}
+        return {**keras.Model.get_config(self), "start": self.start}
 
 
 ONES = np.ones((6, 1), "float32")
