@@ -35,10 +35,6 @@ def evaluate(
     dataset,
     *,
     records: Sequence | None = None,
-    seed: int | None = None,
-    train_seconds: float | None = None,
-    peak_memory_mb: float | None = None,
-    vanished_regions: int | None = None,
     fpr_limit: float = 0.3,
     timing_batches: int = 5,
     batch_size: int = 32,
@@ -59,10 +55,6 @@ def evaluate(
             `(n, height, width, 1)` of the detector's size (above 0 is a defect).
         records: sequence of ImageRecord that `targets["index"]` points into; names the defects and
             the files. Without it `per_defect` is empty.
-        seed: int. Seed of the run, copied to the result.
-        train_seconds: float. Duration of the training, copied to the result.
-        peak_memory_mb: float. Peak memory of the process, copied to the result.
-        vanished_regions: int. Regions of masks that resizing removed, copied to the result.
         fpr_limit: float in (0, 1]. Right end of AUPRO's area.
         timing_batches: int. How many times the first batch is run to find
             `milliseconds_per_image`, after one run for compiling; 0 leaves it out.
@@ -101,12 +93,8 @@ def evaluate(
         "defects_without_mask": without_mask,
         **_counts(groups),
         "image_size": [int(side) for side in detector.image_size],
-        "vanished_regions": vanished_regions,
-        "seed": seed,
         "milliseconds_per_image": _time_detector(detector, first_inputs, timing_batches),
         "milliseconds_batch_size": len(unpack_inputs(first_inputs)[0]),
-        "train_seconds": train_seconds,
-        "peak_memory_mb": peak_memory_mb,
     }
     for name, value in metrics.items():
         if value is None:

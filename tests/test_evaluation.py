@@ -17,8 +17,8 @@ CONTRACT = {
     *("image_auroc", "pixel_auroc", "aupro", "aupro_fpr_limit", "image_f1_max", "pixel_f1_max"),
     *("iou_oracle", "iou_pooled", "iou_per_image", "balanced_accuracy", "detection_rate"),
     "false_alarm_rate",
-    *("threshold", "pixel_threshold", "per_defect", "num_images", "image_size", "seed"),
-    *("milliseconds_per_image", "train_seconds", "peak_memory_mb", "notes"),
+    *("threshold", "pixel_threshold", "per_defect", "num_images", "image_size"),
+    *("milliseconds_per_image", "notes"),
 }
 
 
@@ -246,15 +246,6 @@ def test_missing_guarantee_is_null_with_the_calibration_s_reason(photos):
     assert metrics["false_alarm_rate"]["guaranteed"] is None
     reason = metrics["notes"]["false_alarm_rate.guaranteed"]
     assert reason == "calibrated on crops of one image"
-
-
-def test_handed_on_values_are_kept_and_others_explained(photos):
-    metrics = evaluate(
-        FakeDetector(), photos.dataset(), records=photos.records, seed=7, train_seconds=1.5
-    )
-    assert (metrics["seed"], metrics["train_seconds"]) == (7, 1.5)
-    assert metrics["peak_memory_mb"] is None
-    assert metrics["notes"]["peak_memory_mb"] == "not measured"
 
 
 def test_time_is_measured_on_batches_from_memory(photos):

@@ -130,12 +130,7 @@ def split_good(
     Raises:
         InputError: If there are fewer than two different images, or the fractions are invalid.
     """
-    shares = np.asarray(fractions, dtype=float)
-    if shares.shape != (3,) or not np.all(np.isfinite(shares)) or np.any(shares <= 0):
-        raise InputError(
-            "The shares of train, validation and calibration (`fractions`, or --split) must be "
-            f"three numbers above 0, such as 0.7,0.1,0.2. Received: {fractions!r}"
-        )
+    shares = _checked_shares(fractions)
     units = _make_units(records)
     if len(units) < 2:
         found = f"{len(records)} images" if len(records) != 1 else f"1 image ({records[0].path})"
@@ -153,24 +148,19 @@ def split_good(
         parts = _leave_one_out(units)
     elif crosswise and not trains:
         parts = GoodSplit(joined(units), (), (), crosswise=True)
-    elif crosswise:
-        _, num_calibration = _count_parts(len(units), shares / shares.sum())
-        num_calibration = max(num_calibration, 2)  # one alone has no others of its kind
-        parts = GoodSplit(
-            train=joined(units[num_calibration:]),
-            validation=(),
-            calibration=joined(without_copies(units[:num_calibration])),
-            crosswise=True,
-        )
     else:
-        num_validation, num_calibration = _count_parts(len(units), shares / shares.sum())
-        held_out = num_validation + num_calibration
-        parts = GoodSplit(
-            train=joined(units[held_out:]),
-            validation=joined(units[num_calibration:held_out]),
-            calibration=joined(without_copies(units[:num_calibration])),
-        )
+        parts = _hold_out(units, shares / shares.sum(), crosswise)
     return dataclasses.replace(parts, test=joined(test))
+
+
+def _checked_shares(fractions: Sequence[float]) -> np.ndarray:
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not np.all(np.isfinite(shares)) or np.any(shares <= 0):
+        raise InputError(
+            "The shares of train, validation and calibration (`fractions`, or --split) must be "
+            f"three numbers above 0, such as 0.7,0.1,0.2. Received: {fractions!r}"
+        )
+    return shares
 
 
 def _make_units(records: Sequence[ImageRecord]) -> list[list[ImageRecord]]:
@@ -229,6 +219,21 @@ def _keep_users_validation(units, own, shares) -> GoodSplit:
         validation=joined(rest[:num_validation]),
         calibration=joined(without_copies(kept)),
         note=note,
+    )
+
+
+def _hold_out(units, shares, crosswise: bool) -> GoodSplit:
+    """Sets units apart for the calibration and, unless crosswise, for the validation."""
+    num_validation, num_calibration = _count_parts(len(units), shares)
+    if crosswise:
+        # One image alone has no others of its kind.
+        num_validation, num_calibration = 0, max(num_calibration, 2)
+    held_out = num_validation + num_calibration
+    return GoodSplit(
+        train=joined(units[held_out:]),
+        validation=joined(units[num_calibration:held_out]),
+        calibration=joined(without_copies(units[:num_calibration])),
+        crosswise=crosswise,
     )
 
 

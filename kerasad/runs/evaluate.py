@@ -55,7 +55,6 @@ def evaluate_run(
 
 
 def _evaluate(run, reading, verbose, echo):
-    config = run.config
     train_seconds, reason = _train_seconds(run)
     detector = run.load_detector()
     write_summaries(detector, run.path)
@@ -69,22 +68,21 @@ def _evaluate(run, reading, verbose, echo):
             detector,
             category.test,
             records=category.index.test,
-            seed=config.training.seed,
-            train_seconds=train_seconds,
-            vanished_regions=category.count_vanished_regions(),
             verbose=verbose,
         )
-    metrics["labelled_left_out"] = len(category.labelled)
-    metrics["peak_memory_mb"] = peak_memory_mb()
-    if metrics["peak_memory_mb"] is not None:
-        metrics["notes"].pop("peak_memory_mb")
+        metrics["vanished_regions"] = category.count_vanished_regions()
     if reason is not None:
         metrics["notes"]["train_seconds"] = reason
-    metrics["data"] = full_path(reading.path)
-    if any(reading.folders.values()):
-        metrics["folders"] = reading.folders
-    metrics["mask_foreground"] = reading.mask_foreground
-    metrics["calibration_id"] = detector.decision.calibration_id
+    metrics |= {
+        "seed": run.config.training.seed,
+        "train_seconds": train_seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        "labelled_left_out": len(category.labelled),
+        "data": full_path(reading.path),
+        "folders": reading.folders,
+        "mask_foreground": reading.mask_foreground,
+        "calibration_id": detector.decision.calibration_id,
+    }
     write_metrics(run.path / METRICS, metrics)
     return metrics
 

@@ -54,37 +54,14 @@ def train_run(
         TrainingDivergedError: A loss became NaN or infinite.
     """
     with create_run(output, overwrite=overwrite) as work:
-        resolved = resolve_arguments(config.model, config.training.seed)
-        settings = resolve_training(config.model, config.training)
-        keras.utils.set_random_seed(settings.seed)
-        category = open_category(
-            config.data,
-            settings.seed,
-            calibrates_crosswise(config),
-            trains=find_recipe(config.model.name).steps > 0,
-        )
-        echo(category.split_table())
-        check_before_training(category, config)
-        epochs = choose_epochs(config.model, settings, category)
-        settings = dataclasses.replace(settings, epochs=epochs)
-        model = build_model(config.model, category.image_shape, settings.seed)
+        keras.utils.set_random_seed(config.training.seed)
+        category, config = _open_data(config, echo)
+        config.write(work / CONFIG)
+        model = build_model(config.model, category.image_shape, config.training.seed)
         if model.remark:
             echo(model.remark)
-        data = with_served_limit(config.data, category)
-        # As they are called in the data, whatever folder the next command is called in.
-        data = dataclasses.replace(data, exclude=category.index.excluded)
-        config = with_full_paths(RunConfig(data, resolved, settings))
-        config.write(work / CONFIG)
         with category.name_bad_files():
-            if epochs is None:
-                echo(
-                    f"{config.model.name} trains no network: it gathers statistics of "
-                    f"{len(category.split.train)} good images."
-                )
-                model.adapt(category.train_for_experts)
-            else:
-                compile_model(model, settings, epochs * category.steps_per_epoch)
-                fit(model, category, epochs, settings.seed, work / HISTORY, verbose)
+            _fit(model, category, config, work / HISTORY, echo, verbose)
             model.save(work / MODEL)
             detector, left_out = make_detector(model, category, config, verbose)
         summary = save_detector(detector, work)
@@ -99,6 +76,39 @@ def train_run(
         echo(f"Note: {summary['note']}")
     echo(f"The run is in {run.path}. Next: {_next_command(run, category)}")
     return run
+
+
+def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
+    """Opens the data; returns it and the configuration with every choice made."""
+    model = resolve_arguments(config.model, config.training.seed)
+    settings = resolve_training(config.model, config.training)
+    category = open_category(
+        config.data,
+        settings.seed,
+        calibrates_crosswise(config),
+        trains=find_recipe(model.name).steps > 0,
+    )
+    echo(category.split_table())
+    check_before_training(category, config)
+    settings = dataclasses.replace(settings, epochs=choose_epochs(model, settings, category))
+    data = with_served_limit(config.data, category)
+    # As they are called in the data, whatever folder the next command is called in.
+    data = dataclasses.replace(data, exclude=category.index.excluded)
+    return category, with_full_paths(RunConfig(data, model, settings))
+
+
+def _fit(model, category: Category, config: RunConfig, history: Path, echo, verbose) -> None:
+    """Trains the networks of a model, or measures its statistics where it has none."""
+    settings = config.training
+    if settings.epochs is None:
+        echo(
+            f"{config.model.name} trains no network: it gathers statistics of "
+            f"{len(category.split.train)} good images."
+        )
+        model.adapt(category.train_for_experts)
+        return
+    compile_model(model, settings, settings.epochs * category.steps_per_epoch)
+    fit(model, category, settings.epochs, settings.seed, history, verbose)
 
 
 def _next_command(run: Run, category: Category) -> str:

@@ -23,14 +23,6 @@ from kerasad.training.locations import resolve_data
 from kerasad.training.near_copies import copy_finder
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
-# Settings of the detector, of `decoding` and of the export.
-_NOT_OF_THE_CATEGORY = (
-    "overlap",
-    "max_value",
-    "pixel_limit",
-    "mask_foreground",
-    "served_pixel_limit",
-)
 _LEAST_SERVED_LIMIT = 4_000_000
 
 
@@ -45,18 +37,14 @@ def open_category(
         crosswise: bool, see `calibrates_crosswise`.
         trains: bool. Whether the model trains networks.
     """
-    options = dataclasses.asdict(config)
-    path = options.pop("path")
-    for name in _NOT_OF_THE_CATEGORY:
-        del options[name]
     return load_category(
-        resolve_data(path),
+        resolve_data(config.path),
         seed=seed,
         decoding=config.decoding,
         find_copies=copy_finder(config),
         crosswise=crosswise,
         trains=trains,
-        **options,
+        **config.settings_of(None),
     )
 
 

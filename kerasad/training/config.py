@@ -1,7 +1,7 @@
 """What a run is asked to do: frozen dataclasses with one loader.
 
-A field carries its help text and its limits. The command line makes its options from the fields,
-so one more setting is one more field here, and the code that uses it.
+A field carries its help text, its limits and who uses it. The command line makes its options from
+the fields, so one more setting is one more field here, and the code that uses it.
 """
 
 import dataclasses
@@ -26,16 +26,17 @@ FORMAT = 3
 Section = TypeVar("Section")
 
 
-def setting(default: Any, help: str, **limits: Any) -> Any:
+def setting(default: Any, help: str, *, user: str | None = None, **limits: Any) -> Any:
     """Returns a dataclass field for a setting.
 
     Args:
         default: any value.
         help: str. What the setting means, as `--help` shows it.
+        user: str or None. What uses it, see `DataConfig`.
         **limits: `choices`, a tuple of values; `at_least`, a number; `above` and `below`, numbers
             that are out of range themselves; `option`, another word for it on the command line.
     """
-    return field(default=default, metadata={"help": help, **limits})
+    return field(default=default, metadata={"help": help, "user": user, **limits})
 
 
 _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
@@ -65,9 +66,13 @@ class Checked:
 
 @dataclass(frozen=True)
 class DataConfig(Checked):
-    """Where the images are and how they are read."""
+    """Where the images are and how they are read.
 
-    path: str
+    A field without a `user` is an argument of `load_category`; one of the user `"decoding"` is a
+    field of `Decoding`.
+    """
+
+    path: str = field(metadata={"user": "locations"})
     image_size: str = setting("256", "HxW in pixels, height first; or 256 for 256 x 256 in area.")
     batch_size: int = setting(16, "Images, or crops, in a training step.", at_least=1)
     split: tuple[float, float, float] = setting(
@@ -76,24 +81,29 @@ class DataConfig(Checked):
     crop_size: str | None = setting(
         None, "Train on crops of this size and predict in tiles of it.", option="--tile"
     )
-    overlap: int = setting(32, "Pixels that neighbouring tiles share.", at_least=0)
-    max_value: int | None = setting(None, "White in 16-bit files: 4095 for 12-bit cameras.")
+    overlap: int = setting(32, "Pixels that neighbouring tiles share.", user="detector", at_least=0)
+    max_value: int | None = setting(
+        None, "White in 16-bit files: 4095 for 12-bit cameras.", user="decoding"
+    )
     cache_megabytes: int = setting(1024, "Memory for decoded images.", at_least=0)
     pixel_limit: int = setting(
         50_000_000,
         "Files with more pixels are refused before decoding; those of 16 bits count twice.",
+        user="decoding",
         at_least=1,
     )
     served_pixel_limit: int | None = setting(
         None,
         "The same for the exported model. [default: 4 times the largest file of the data, at least "
         "4 megapixels]",
+        user="export",
         at_least=1,
     )
     mask_foreground: str = setting(
         "auto",
         "Which pixels of a mask are defects: nonzero, bright, dark, not-white, alpha, "
         "transparent, or values such as 1,3 or #2ca02c. auto leaves out masks that are not clear.",
+        user="decoding",
     )
     on_bad: str = setting("skip", "Files that cannot be read.", choices=("skip", "raise"))
     good: tuple[str, ...] = setting(
@@ -132,10 +142,15 @@ class DataConfig(Checked):
 
     @property
     def decoding(self) -> "Decoding":
-        """`max_value`, `pixel_limit` and `mask_foreground` as one object."""
+        """The settings of decoding as one object."""
         from kerasad.data.decoding import Decoding
 
-        return Decoding(self.max_value, self.pixel_limit, self.mask_foreground)
+        return Decoding(**self.settings_of("decoding"))
+
+    def settings_of(self, user: str | None) -> dict[str, Any]:
+        """Returns the fields of a user by name."""
+        fields = [each for each in dataclasses.fields(self) if each.metadata["user"] == user]
+        return {each.name: getattr(self, each.name) for each in fields}
 
 
 @dataclass(frozen=True)
