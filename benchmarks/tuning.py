@@ -130,9 +130,10 @@ def measure(arguments, values, seed):
 
     from kerasad import evaluate
     from kerasad.training.building import build_model, compile_model, make_detector, open_category
-    from kerasad.training.config import RunConfig, merge
+    from kerasad.training.config import RunConfig
     from kerasad.training.fitting import fit
     from kerasad.training.recipes import resolve_training
+    from kerasad.training.settings import merge
     from kerasad.tuning import synthetic_localization
 
     config = RunConfig.from_mapping(

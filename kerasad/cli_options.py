@@ -13,15 +13,9 @@ import click
 
 from kerasad.errors import InputError
 from kerasad.files import read_json
-from kerasad.training.config import (
-    DataConfig,
-    ModelConfig,
-    RunConfig,
-    TrainingConfig,
-    base_type,
-    merge,
-)
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.recipes import RECIPES
+from kerasad.training.settings import base_type, merge
 
 FOLDER = click.Path(file_okay=False)
 ADACOS_CHOICES = ("pretext", "critic", "cluster", "instance", "weak", "none")
@@ -44,7 +38,7 @@ def section_options(section: type, *names: str) -> Callable:
     """Returns the options of a section of the configuration.
 
     Args:
-        section: dataclass with fields made by `kerasad.training.config.setting`.
+        section: dataclass with fields made by `kerasad.training.settings.setting`.
         *names: The fields to take; none stands for all that have a help text.
     """
     types = typing.get_type_hints(section)

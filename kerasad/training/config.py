@@ -1,67 +1,25 @@
 """What a run is asked to do: frozen dataclasses with one loader.
 
-A field carries its help text, its limits and who uses it. The command line makes its options from
-the fields, so one more setting is one more field here, and the code that uses it.
+A field carries its help text, its limits and who uses it, see `setting`. The command line makes its
+options from the fields, so one more setting is one more field here, and the code that uses it.
 """
 
 import dataclasses
-import difflib
-import operator
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from kerasad.errors import InputError
 from kerasad.files import read_json, write_json
+from kerasad.training.settings import Checked, build_section, refuse_unknown, setting
 
 if TYPE_CHECKING:
     from kerasad.data.decoding import Decoding
 
 FORMAT = 3
 """Version of `config.json`; raised when old files would be misread."""
-
-Section = TypeVar("Section")
-
-
-def setting(default: Any, help: str, *, user: str | None = None, **limits: Any) -> Any:
-    """Returns a dataclass field for a setting.
-
-    Args:
-        default: any value.
-        help: str. What the setting means, as `--help` shows it.
-        user: str or None. What uses it, see `DataConfig`.
-        **limits: `choices`, a tuple of values; `at_least`, a number; `above` and `below`, numbers
-            that are out of range themselves; `option`, another word for it on the command line.
-    """
-    return field(default=default, metadata={"help": help, "user": user, **limits})
-
-
-_LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "choices": ("one of", lambda value, limit: value in limit),
-    "at_least": ("at least", operator.ge),
-    "above": ("above", operator.gt),
-    "below": ("below", operator.lt),
-}
-
-
-class Checked:
-    """Base class of the sections: their values are checked whenever one is made."""
-
-    def __post_init__(self):
-        """Refuses a value outside the limits of its field."""
-        for entry in dataclasses.fields(self):
-            value, limits = getattr(self, entry.name), entry.metadata
-            if value is None:  # left to a default elsewhere
-                continue
-            for limit, (words, holds) in _LIMITS.items():
-                if limit in limits and not holds(value, limits[limit]):
-                    raise InputError(
-                        f"`{SECTIONS[type(self)]}.{entry.name}` must be {words} {limits[limit]}, "
-                        f"found {value!r}."
-                    )
 
 
 @dataclass(frozen=True)
@@ -71,6 +29,8 @@ class DataConfig(Checked):
     A field without a `user` is an argument of `load_category`; one of the user `"decoding"` is a
     field of `Decoding`.
     """
+
+    section = "data"
 
     path: str = field(metadata={"user": "locations"})
     image_size: str = setting("256", "HxW in pixels, height first; or 256 for 256 x 256 in area.")
@@ -168,6 +128,8 @@ class TrainingConfig(Checked):
     `None` in `epochs`, the learning rates and `decay` leaves the choice to the recipe.
     """
 
+    section = "training"
+
     epochs: int | None = setting(
         None, "Passes over the training images. [default: 300 to 600 steps]", at_least=1
     )
@@ -214,9 +176,6 @@ class TrainingConfig(Checked):
             )
 
 
-SECTIONS = {DataConfig: "data", ModelConfig: "model", TrainingConfig: "training"}
-
-
 @dataclass(frozen=True)
 class RunConfig:
     """The whole of `config.json`."""
@@ -252,14 +211,14 @@ class RunConfig:
                 f"{source} has format {found!r}, and this version of kerasad reads {FORMAT}: "
                 "train again, or use the version that wrote it."
             )
-        _refuse_unknown(values, cls, source, "")
+        refuse_unknown(values, cls, source, "")
         data = values.setdefault("data", {})
         if isinstance(data, Mapping) and "path" not in data:
             raise InputError(f"{source} does not say where the images are: set `data.path`.")
         return cls(
             **{
-                name: _build(section, values[name], source, f"{name}.")
-                for section, name in SECTIONS.items()
+                name: build_section(section, values[name], source, f"{name}.")
+                for name, section in typing.get_type_hints(cls).items()
                 if name in values
             }
         )
@@ -272,89 +231,3 @@ def load_config(path: str | Path) -> RunConfig:
         InputError: The file is missing, or its content is not a configuration.
     """
     return RunConfig.from_mapping(read_json(path, keys=()), str(path))
-
-
-def merge(
-    base: Mapping[str, Any],
-    changes: Mapping[str, Any],
-    source: str = "the configuration",
-    prefix: str = "",
-) -> dict[str, Any]:
-    """Returns `base` with the leaves of `changes` put over it; nested dictionaries are merged.
-
-    `None` in `changes` means "not given" and changes nothing.
-
-    Args:
-        base: mapping.
-        changes: mapping.
-        source: str. What to call `base` in error messages.
-        prefix: str. Keys that lead to `base`, as in `"model."`.
-
-    Raises:
-        InputError: `base` has a value where `changes` has a mapping.
-    """
-    merged = dict(base)
-    for key, value in changes.items():
-        if isinstance(value, Mapping):
-            inner = merged.get(key)
-            if not isinstance(inner, Mapping | None):
-                raise InputError(f"`{prefix}{key}` in {source} must be an object, found {inner!r}.")
-            merged[key] = merge(inner or {}, value, source, f"{prefix}{key}.")
-        elif value is not None:
-            merged[key] = value
-    return merged
-
-
-def _build(section: type[Section], values: Any, source: str, prefix: str) -> Section:
-    if not isinstance(values, Mapping):
-        raise InputError(f"`{prefix[:-1]}` in {source} must be an object, found {values!r}.")
-    _refuse_unknown(values, section, source, prefix)
-    expected = typing.get_type_hints(section)
-    return section(
-        **{
-            key: _convert(value, expected[key], f"`{prefix}{key}` in {source}")
-            for key, value in values.items()
-        }
-    )
-
-
-def _refuse_unknown(values: Mapping, section: type, source: str, prefix: str) -> None:
-    known = [entry.name for entry in dataclasses.fields(section)]
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean `{prefix}{near[0]}`?" if near else f"known: {', '.join(known)}."
-            raise InputError(f"`{prefix}{key}` in {source} is not a setting; {hint}")
-
-
-def base_type(expected: Any) -> Any:
-    """Returns the type that is meant by `X`, `X | None`, `dict[...]` or `tuple[...]`."""
-    if isinstance(expected, types.UnionType):
-        expected = next(kind for kind in typing.get_args(expected) if kind is not type(None))
-    return typing.get_origin(expected) or expected
-
-
-def _convert(value: Any, expected: Any, name: str) -> Any:
-    """Returns `value` in the type of its field, or raises an error that names the field."""
-    if value is None and isinstance(expected, types.UnionType):
-        return None
-    kind = base_type(expected)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is tuple:
-        if typing.get_args(expected)[-1] is ...:
-            return _convert_texts(value, name)
-        length = len(typing.get_args(expected))
-        if not isinstance(value, list | tuple) or len(value) != length:
-            raise InputError(f"{name} must be a list of {length} numbers, found {value!r}.")
-        return tuple(_convert(entry, float, name) for entry in value)
-    if is_number and kind in (float, str):  # `"image_size": 256` is as good as "256"
-        return kind(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{name} must be of type {kind.__name__}, found {value!r}.")
-    return value
-
-
-def _convert_texts(value: Any, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
-        raise InputError(f"{name} must be a list of texts, found {value!r}.")
-    return tuple(value)

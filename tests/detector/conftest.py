@@ -16,7 +16,8 @@ class GreyModel(AnomalyModel):
     def __init__(self, image_shape, level=0.5, **kwargs):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
-        self.level = self.add_weight((), keras.initializers.Constant(level), name="level")
+        self.level = level
+        self.grey = self.add_weight((), keras.initializers.Constant(level), name="grey")
         self.built = True
 
     def tensors(self, images):
@@ -25,7 +26,7 @@ class GreyModel(AnomalyModel):
         cells = ops.average_pool(images, 4, strides=4, padding="same")
         return {
             "images": images,
-            "reconstruction": ops.broadcast_to(self.level, shape),
+            "reconstruction": ops.broadcast_to(self.grey, shape),
             "features": cells[..., :2],
             "attention_map": cells[..., 2:],
         }

@@ -482,7 +482,7 @@ def test_changing_the_model_afterwards_does_not_change_the_detector(
     model = make_model(SHAPE)
     detector = adapted(model, good_images(16, *SHAPE[:2]), batched)
     before = detector.score_on_batch(good_images(2, *SHAPE[:2]))
-    model.level.assign(0.9)
+    model.grey.assign(0.9)
     assert_equal(before, detector.score_on_batch(good_images(2, *SHAPE[:2])))
 
 

@@ -3,7 +3,8 @@ import inspect
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.training.config import DataConfig, RunConfig, load_config, merge
+from kerasad.training.config import DataConfig, RunConfig, load_config
+from kerasad.training.settings import merge
 
 FULL = {
     "data": {"path": "photos", "image_size": 96, "split": [0.5, 0.25, 0.25], "max_value": 4095},
