@@ -235,7 +235,7 @@ def calibrate(
         click.echo(f"Note: {summary['note']}")
     click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
     if (opened.path / METRICS).is_file():
-        click.echo(f"{METRICS} belongs to the thresholds before: run `kerasad evaluate` again.")
+        click.echo(f"{METRICS} belongs to the former thresholds: run `kerasad evaluate` again.")
 
 
 @main.command()

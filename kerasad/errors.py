@@ -1,11 +1,12 @@
 """Errors that the command line turns into one sentence, and checks of arguments."""
 
+import difflib
 import errno
 import math
 import numbers
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 OUT_OF_MEMORY = (
     "Memory ran out: train with a smaller --image-size or --batch-size, or on crops (--tile)."
@@ -99,6 +100,27 @@ def _describe_refused_file(name: str, reason: str) -> str:
         f"{name} cannot be read or written ({reason}): make room and check its permissions, or "
         "name another folder."
     )
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Returns a message about an unknown name, with the nearest known ones.
+
+    Args:
+        kind: str. What the name is one of, such as `"backbone"`.
+        name: The name that was given.
+        known: All names.
+    """
+    known = list(known)
+    lower = {}
+    for other in known:
+        lower.setdefault(other.lower(), other)
+    near = [lower[key] for key in difflib.get_close_matches(str(name).lower(), lower, n=3)]
+    if near:
+        hint = f"did you mean {' or '.join(repr(other) for other in near)}?"
+    else:
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+        hint = f"known: {', '.join(known[:20])}{more}."
+    return f"Unknown {kind} {name!r}; {hint}"
 
 
 def check_choice(name: str, value, choices) -> None:

@@ -22,7 +22,7 @@ def replace_file(path: str | Path, alone: bool = False) -> Iterator[Path]:
     Args:
         path: str or Path.
         alone: bool. Whether the temporary path is in a folder of its own, for a writer that puts
-            other files beside it, as Keras does when memory is short.
+            other files next to it, as Keras does when memory is short.
 
     Raises:
         OSError: The disk or the folder refuses; it names `path`, not the temporary name.

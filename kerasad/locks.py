@@ -50,7 +50,7 @@ def lock_folder(folder: str | Path, wait: float = 0.0) -> int | None:
 
 
 def unlock(handle: int | None) -> None:
-    """Ends a lock; None is no lock."""
+    """Ends a lock; does nothing for None."""
     if handle is not None:
         os.close(handle)
 
@@ -134,7 +134,7 @@ def _flock(folder):
 def _create_lock_file(folder):
     """Locks where there is no `flock`: Windows deletes such a file when its process ends.
 
-    It lies beside the folder, which could not be renamed with an open file in it.
+    It lies next to the folder, which could not be renamed with an open file in it.
     """
     path = Path(os.path.abspath(folder))
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_TEMPORARY

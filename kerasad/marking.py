@@ -12,14 +12,14 @@ def mark_pixels(anomaly_map, threshold: float, is_defective, needs_review=False)
 
     - Called defective: those strictly above the threshold; if there are none, `peak_region`, so
       that no such image is without a region.
-    - To be looked at: those strictly above the threshold, if any.
+    - To be reviewed: those strictly above the threshold, if any.
     - Called good: none. Pixels above the threshold are then not a finding.
 
     Args:
         anomaly_map: float32 tensor (height, width).
         threshold: float. The detector's `pixel_threshold`.
         is_defective: bool or bool tensor. Whether the image is called defective.
-        needs_review: bool or bool tensor. Whether it is to be looked at.
+        needs_review: bool or bool tensor. Whether it is to be reviewed.
 
     Returns:
         bool tensor (height, width).

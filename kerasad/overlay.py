@@ -84,7 +84,7 @@ def draw_overlay(
         scale: ColourScale.
         factor: int or int tensor. Pixels of the overlay for each pixel of the image, per side.
         is_defective: bool or bool tensor. Whether the image is called defective.
-        needs_review: bool or bool tensor. Whether it is to be looked at. One that is called good
+        needs_review: bool or bool tensor. Whether it is to be reviewed. One that is called good
             gets no outline.
 
     Returns:

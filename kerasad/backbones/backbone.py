@@ -16,8 +16,8 @@ from kerasad.backbones.keras_application import (
     last_at_strides,
 )
 from kerasad.backbones.resnet18 import build_resnet18
-from kerasad.backbones.taps import select_taps, unknown_name
-from kerasad.errors import InputError, checked_image_shape
+from kerasad.backbones.taps import select_taps
+from kerasad.errors import InputError, checked_image_shape, unknown_name
 from kerasad.precision import dtype_policy_scope
 
 DEFAULT_TAPS = {
@@ -72,7 +72,7 @@ def build_backbone(
     known = [*DEFAULT_TAPS, *HUB_EXAMPLES, *application_names()]
     of_hub = architecture is not None or is_of_hub(name)
     if name not in known and not of_hub:
-        raise InputError(unknown_name("There is no backbone", name, known))
+        raise InputError(unknown_name("backbone", name, known))
     image_shape = checked_image_shape(image_shape)
     with dtype_policy_scope("float32"):
         if of_hub:

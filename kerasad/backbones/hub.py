@@ -14,8 +14,7 @@ from kerasad.backbones.patch_tokens import (
     architecture_of,
     import_keras_hub,
 )
-from kerasad.backbones.taps import unknown_name
-from kerasad.errors import InputError
+from kerasad.errors import InputError, unknown_name
 from kerasad.files import read_json
 
 HUB_EXAMPLES = ("dinov2_small", "dinov2_base", "dinov3_vit_small_lvd1689m")
@@ -97,7 +96,7 @@ def _load(name, load_weights) -> tuple[keras.Model, dict[str, Any]]:
     in_folder = is_network_folder(name)
     model_type = _check_folder(Path(name)) if in_folder else None
     if not in_folder and name not in presets:
-        raise InputError(unknown_name("keras-hub has no DINO preset", name, presets))
+        raise InputError(unknown_name("DINO preset of keras-hub", name, presets))
     try:
         network = hub.models.Backbone.from_preset(
             str(name), load_weights=load_weights, dtype="float32"

@@ -1,11 +1,10 @@
 """Selects the tensors of a backbone by name."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, unknown_name
 
 
 def select_taps(
@@ -50,26 +49,5 @@ def check_taps(network: str, taps: Sequence[str], known: Iterable[str]) -> list[
     known = list(known)
     for name in names:
         if name not in known:
-            raise InputError(f"`taps`: {unknown_name(f'{network} has no', name, known)}")
+            raise InputError(f"`taps`: {unknown_name(f'tap of {network}', name, known)}")
     return names
-
-
-def unknown_name(sentence: str, name: str, known: Iterable[str]) -> str:
-    """Returns a message about an unknown name, with the nearest known ones.
-
-    Args:
-        sentence: str. Its beginning, such as `"There is no backbone"`.
-        name: The name that was given.
-        known: All names.
-    """
-    known = list(known)
-    lower = {}
-    for other in known:
-        lower.setdefault(other.lower(), other)
-    near = [lower[key] for key in difflib.get_close_matches(str(name).lower(), lower, n=3)]
-    if near:
-        hint = f"did you mean {' or '.join(repr(other) for other in near)}?"
-    else:
-        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-        hint = f"there is {', '.join(known[:20])}{more}."
-    return f"{sentence} {name!r}; {hint}"

@@ -179,7 +179,7 @@ def _allowed(name: str) -> _Name:
 
 def _call(name: str, arguments: tuple) -> Any:
     if name not in _CALLS:
-        raise ValueError(f"its pickle calls `{name}`, which is no function")
+        raise ValueError(f"its pickle calls `{name}`, which is not a function")
     try:
         return _CALLS[name](*arguments)
     except TypeError as error:

@@ -77,7 +77,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
         raise InputError(f"{path} cannot be read: {error}.") from error
     if len(content) > max_bytes:
         raise InputError(
-            f"{path} is larger than {max_bytes / 2**20:.4g} MB, and so no file of a backbone; "
+            f"{path} is larger than {max_bytes / 2**20:.4g} MB, more than a backbone has; "
             "pass another one."
         )
     return content
@@ -141,7 +141,7 @@ def _read_sequence(content: bytes) -> tuple[Mapping, Mapping]:
     try:
         magic = read_tensor_pickle(file)
     except ValueError as error:
-        raise ValueError(f"it is no zip archive, and {error}") from error
+        raise ValueError(f"it is not a zip archive, and {error}") from error
     if magic != _SEQUENTIAL_MAGIC:
         raise ValueError("it begins like neither of the two formats of `torch.save`")
     version, system = read_tensor_pickle(file), read_tensor_pickle(file)

@@ -71,11 +71,11 @@ def _find(name: str, images: Sequence[FoundImage], root: Path) -> FoundImage:
         return good[ways[0]]
     if ways:
         raise InputError(
-            f"`exclude` names {name}, and {len(ways)} good images are called so, such as {ways[0]} "
-            f"and {ways[1]}: name the folder, too."
+            f"`exclude` names {name}, and {len(ways)} good images have this name, such as "
+            f"{ways[0]} and {ways[1]}: name the folder, too."
         )
     raise InputError(
-        f"`exclude` names {name}, and none of the {len(good)} good images in {root} is called so"
+        f"`exclude` names {name}, and none of the {len(good)} good images in {root} has this name"
         + _describe_nearest(name, list(good))
     )
 

@@ -43,7 +43,7 @@ def fold_by_group(groups: np.ndarray, folds: int | None = None) -> np.ndarray:
     )
     if len(first) < 2:
         raise InputError(
-            f"Crosswise calibration needs two groups of images at least. Received: {len(first)}"
+            f"Crosswise calibration needs at least two groups of images. Received: {len(first)}"
         )
     folds = choose_folds(len(first)) if folds is None else folds
     check_whole("folds", folds, 2)

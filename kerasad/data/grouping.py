@@ -34,7 +34,7 @@ def compile_pattern(group_by: str) -> re.Pattern | None:
         pattern = re.compile(group_by)
     except (re.error, RecursionError, OverflowError) as error:
         raise InputError(
-            f"group_by={group_by!r} is no regular expression ({error}). {remedy}"
+            f"group_by={group_by!r} is not a regular expression ({error}). {remedy}"
         ) from error
     if pattern.groups != 1:
         raise InputError(

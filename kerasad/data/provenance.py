@@ -243,7 +243,9 @@ def read_provenance(path: str | os.PathLike) -> Provenance:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); {_REMEDY}.") from error
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError) as error:
-        raise InputError(f"{path} is no detector, or damaged ({error}): {_REMEDY}.") from error
+        raise InputError(
+            f"{path} is not a detector, or is damaged ({error}): {_REMEDY}."
+        ) from error
     return Provenance.from_dict(values, path)
 
 

@@ -208,7 +208,7 @@ def _keep_users_validation(units, own, shares) -> GoodSplit:
         )
     if len(rest) < 2:
         raise InputError(
-            "At least two different good images are needed beside the validation images of your "
+            "At least two different good images are needed besides the validation images of your "
             f"own split, which never train; found {len(rest)}; add good images to train."
             + (f" {note}" if note else "")
         )

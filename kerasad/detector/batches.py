@@ -123,7 +123,7 @@ def check_inputs(inputs, name: str, check_values: bool = True):
     """Returns a batch of inputs with floats in float32.
 
     Raises:
-        InputError: The images are no batch of floats in [0, 1] with three channels, or `valid`
+        InputError: The images are not a batch of floats in [0, 1] with three channels, or `valid`
             does not fit them.
     """
     images, valid = unpack_named(inputs, name)

@@ -89,8 +89,8 @@ def update_crosswise(
     count = len(np.unique(groups))
     if count < MIN_GROUPS_OF_UPDATE:
         raise InputError(
-            f"An update needs {MIN_GROUPS_OF_UPDATE} new good images at least (near-copies count "
-            f"once), to set thresholds by. Received: {count}"
+            f"An update needs at least {MIN_GROUPS_OF_UPDATE} new good images to set thresholds "
+            f"(near-copies count once). Received: {count}"
         )
     every = np.ones(len(groups), bool)
     _fit(detector, images, groups, every, folds, rates, verbose, resume=True)

@@ -1,4 +1,4 @@
-"""Who is given decisions, and who is given scores alone: a model that may not be calibrated yet."""
+"""A model that decides only after its calibration; scores are always available."""
 
 import keras
 import numpy as np
@@ -12,11 +12,11 @@ from kerasad.models.health import name_failed_checks
 from kerasad.tracing import for_any_batch
 
 SCORES = ("anomaly_map", "anomaly_score")
-"""Outputs that depend on no calibration."""
+"""Outputs that do not depend on the calibration."""
 
 
 class DecidingModel(keras.Model):
-    """A model whose `call` and `predict` refuse to decide before its calibration.
+    """A model whose `call` and `predict` raise an error before its calibration.
 
     A subclass has a `decision` and defines `answer`. Calibrated or not, `score_on_batch` and
     `score_stream` run the graph of `predict`, so that an image has the same score everywhere.
@@ -67,7 +67,7 @@ class DecidingModel(keras.Model):
         return self.predict_function
 
     def predict_step(self, data):
-        """Returns the outputs for a batch; its callers have looked for a calibration."""
+        """Returns the outputs for a batch; its callers have checked the calibration."""
         return self.answer(keras.utils.unpack_x_y_sample_weight(data)[0])
 
     def predict_stream(self, dataset, verbose: int = 0, title: str = "scoring"):
@@ -98,7 +98,7 @@ class DecidingModel(keras.Model):
     def call_eagerly(self, inputs) -> dict:
         """Returns `call`'s outputs as NumPy arrays, computed operation by operation.
 
-        It is slow, and free of what a graph optimizer may get wrong.
+        It is slow, but no graph optimizer can get it wrong.
         """
         outputs = self(keras.tree.map_structure(tf.convert_to_tensor, inputs))
         return {name: np.asarray(value) for name, value in outputs.items()}

@@ -109,7 +109,7 @@ class ConformalDecision(keras.layers.Layer):
                 theirs by the same rule: no more good images than that have a pixel above it.
                 Without them, no pixel ever is.
             num_images: int or None. Images that the scores stand for; None: one each.
-            updated: bool. Whether they are images of an update, beside which others were learnt.
+            updated: bool. Whether they are images of an update: statistics hold former images too.
         """
         num_groups = len(scores)
         scores, peaks = self.thin(scores), self.thin(() if peaks is None else peaks)

@@ -96,8 +96,8 @@ def compare_images(
     total, new = len(descriptors) + len(new_descriptors), len(new_descriptors)
     if 2 / math.comb(total, new) > level / 2:
         raise InputError(
-            f"{new} new images beside {len(descriptors)} calibration images can show no drift at a "
-            f"level of {level}; give more images or a higher level."
+            f"{new} new images compared with {len(descriptors)} calibration images cannot show "
+            f"drift at a level of {level}; give more images or a higher level."
         )
     by_score = stats.ks_2samp(new_scores, scores)
     distance, p_value = energy_test(descriptors, new_descriptors, permutations)
@@ -218,6 +218,6 @@ def check_level(level: float) -> None:
 def _check_count(count, kind):
     if count < MIN_IMAGES:
         raise InputError(
-            f"There are {count} {kind} images, and of fewer than {MIN_IMAGES} nothing can be told; "
-            "give more good images."
+            f"There are {count} {kind} images, and fewer than {MIN_IMAGES} tell nothing; give more "
+            "good images."
         )

@@ -241,8 +241,8 @@ def check_count(agrees: bool, fold_of) -> None:
     """Refuses another number of images than `groups` has."""
     if not agrees:
         raise InputError(
-            f"`groups` must have a number for each image, it has {len(fold_of)}, and there are "
-            "more or fewer images."
+            f"`groups` must have a number for each image; it has {len(fold_of)}, and the number of "
+            "images is another."
         )
 
 

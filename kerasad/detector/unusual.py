@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SHOWN = 5
-"""The most unusual images that are worth a look."""
+"""How many of the most unusual images are shown."""
 CHANCE = 0.05
 """Probability that one of the good images stands out though nothing is wrong with any."""
 
@@ -34,7 +34,7 @@ class LeftOutScores:
     def p_value(self, position: int) -> float:
         """Returns the share of the scores that are as high as that of an image, its own included.
 
-        It is the conformal p-value of the image beside all others.
+        It is the conformal p-value of the image among all others.
         """
         return float(np.mean(self.scores >= self.scores[position]))
 

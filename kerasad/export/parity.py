@@ -93,7 +93,7 @@ def check_parity(
                 differences = compare_outputs(detector, expected, found, valid, scale, where)
                 if number == 0:
                     first = {output: values[:1] for output, values in found.items()}
-                    where = f"{where}, beside eager mode"
+                    where = f"{where}, compared with eager mode"
                     compare_outputs(
                         detector,
                         eager[signature][0],

@@ -59,7 +59,7 @@ def list_versions(base: str | Path) -> list[int]:
 
 @contextlib.contextmanager
 def draft_version(base: str | Path) -> Iterator[Draft]:
-    """Makes a draft beside the versions of a model, under a name that TensorFlow Serving ignores.
+    """Makes a draft next to the versions of a model, under a name that TensorFlow Serving ignores.
 
     Drafts of killed exports are removed first; a draft in the making is locked. Where the file
     system has no locks, such drafts stay, which does no harm.

@@ -64,7 +64,7 @@ def export_saved_model(
     The version has the signatures of `build_served`, warm-up requests and `model_card.json`. It
     is written under a name that TensorFlow Serving ignores, run in a fresh process, compared with
     the detector (`check_parity`) and only then renamed. `models.config` and `batching.config` are
-    written beside the versions unless they exist.
+    written next to the versions unless they exist.
 
     Args:
         detector: a calibrated `AnomalyDetector`.

@@ -34,7 +34,7 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
     defects, and the discriminator rates single cells by their features and by what is not restored
     of them; in training it looks at some of each image (see `SampledCells`). `R` is
     `FeatureReconstructionLoss`, and `KL` is in nats per value of the features. An image head learns
-    beside them to draw a small picture of the code (at most 64 pixels a side), for people to look
+    with them to draw a small picture of the code (at most 64 pixels a side), for people to look
     at; no gradient leaves it.
 
     `fit` first measures mean and deviation of each channel, unless `adapt` or `precompute` has.

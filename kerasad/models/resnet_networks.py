@@ -52,7 +52,7 @@ def build_residual_decoder(
     """Builds the network from a latent code to an image, of residual blocks.
 
     Each block doubles the resolution: batch normalization, ReLU, upsampling, 3x3 convolution,
-    batch normalization, ReLU, 3x3 convolution, beside an upsampled 1x1 convolution.
+    batch normalization, ReLU, 3x3 convolution, in parallel with an upsampled 1x1 convolution.
 
     Args:
         image_shape: `(height, width, channels)`.

@@ -97,7 +97,7 @@ class VAEGAN(VAEGANOutputs):
     AdaCos as the learned similarity, and the adversarial gradient also reaches the encoder.
 
     A subclass with auxiliary losses names them in `auxiliary_loss_names` and returns them from
-    `auxiliary_losses`, beside those of its parent; `docs/custom_losses.md` has an example. It makes
+    `auxiliary_losses`, together with its parent's; `docs/custom_losses.md` has an example. It makes
     its own networks in `build_networks`.
     """
 

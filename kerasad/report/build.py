@@ -29,7 +29,7 @@ from kerasad.version import __version__
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report says of a run besides its images.
+    """What a report says of a run apart from its images.
 
     Args:
         name: str. Name of the run's folder.
@@ -99,7 +99,7 @@ def _check_image_size(title: str, model, detector) -> None:
         raise InputError(
             f"{title} works on images of {tuple(model.image_shape[:2])}, and this run's detector "
             f"on images of {tuple(detector.image_size)} in parts of "
-            f"{tuple(detector.model.image_shape[:2])}: latent spaces are shown beside each other "
+            f"{tuple(detector.model.image_shape[:2])}: latent spaces are shown side by side "
             "only where both models see the same whole images."
         )
 

@@ -214,7 +214,7 @@ def _read_rows(path: Path) -> dict[Key, Row]:
             rows[row["category"], row["model"], row["seed"]] = {"status": row["status"], **row}
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(
-                f"{path}, line {number}: this is no row of a benchmark ({error}): restore the file "
+                f"{path}, line {number}: this is not a benchmark row ({error}): restore the file "
                 "from a copy, or pass --overwrite."
             ) from error
     return rows

@@ -124,7 +124,7 @@ def describe_calibration(summary: dict[str, Any]) -> str:
     )
     if summary["review_rate"] is not None:
         text += (
-            f" To be looked at above {summary['review_threshold']:.4g}, review rate "
+            f" To be reviewed above {summary['review_threshold']:.4g}, review rate "
             f"{describe_rate(summary['review_rate'])}."
         )
     return text

@@ -15,14 +15,14 @@ BESIDE = (64, 64, 64)
 
 COLOURS = {
     "good": ((27, 120, 55), (255, 255, 255)),
-    "look": ((255, 190, 40), (0, 0, 0)),
+    "review": ((255, 190, 40), (0, 0, 0)),
     "defective": ((178, 24, 43), (255, 255, 255)),
 }
-"""Of the strip and of its text, by decision. The words say it all; the colours are for a glance."""
+"""Of the strip and of its text, by decision. The words say everything; colours help at a glance."""
 
 
 def describe(prediction: Mapping[str, Any]) -> list[str]:
-    """Returns the parts of the caption: the verdict, and the score beside its threshold.
+    """Returns the parts of the caption: the decision, and the score with its threshold.
 
     Args:
         prediction: Mapping with `decision`, `anomaly_score`, `threshold` and `review_threshold`.
@@ -31,11 +31,11 @@ def describe(prediction: Mapping[str, Any]) -> list[str]:
     decision = prediction["decision"]
     upper, lower = prediction["threshold"], prediction["review_threshold"]
     values = (score, upper) if decision == "defective" else (score, lower)
-    if decision == "look":
+    if decision == "review":
         values = (*values, upper)
     score, *limits = _with_enough_digits(values)
-    if decision == "look":
-        return ["LOOK", f"score {score}", f"above {limits[0]},", f"not above {limits[1]}"]
+    if decision == "review":
+        return ["REVIEW", f"score {score}", f"above {limits[0]},", f"not above {limits[1]}"]
     relation = "above" if decision == "defective" else "not above"
     return [decision.upper(), f"score {score}", f"{relation} {limits[0]}"]
 

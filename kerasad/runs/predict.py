@@ -35,7 +35,7 @@ class PredictionCount:
     Args:
         scored: int. Files with a score.
         defective: int. Those of them that are called defective.
-        look: int. Those of them that are to be looked at; none without a review band.
+        review: int. Those of them that need review; none without a review band.
         failed: int. Files that could not be used; `predictions.jsonl` says why.
         earlier: int. Overlays of earlier predictions, which were not read.
         masks: tuple of str. Masks of data sets, which were not read.
@@ -43,7 +43,7 @@ class PredictionCount:
 
     scored: int = 0
     defective: int = 0
-    look: int = 0
+    review: int = 0
     failed: int = 0
     earlier: int = 0
     masks: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class PredictionCount:
         """Counts one image with a score."""
         self.scored += 1
         self.defective += decision == "defective"
-        self.look += decision == "look"
+        self.review += decision == "review"
 
 
 def predict_files(
@@ -62,7 +62,7 @@ def predict_files(
 
     Each line of the first is an object with `path`, `anomaly_score`, `threshold`,
     `review_threshold` (the threshold again without a review band), `p_value`, `is_anomalous`,
-    `decision` ("good", "look" or "defective"), `defect_area` and `boxes` (see `find_regions`; 0
+    `decision` ("good", "review" or "defective"), `defect_area` and `boxes` (see `find_regions`; 0
     and none for "good", at least one for "defective"),
     `image_size` (height and width of the image as the model sees it, the pixels of areas and
     boxes), `file_size` (height and width of the photo, EXIF orientation applied) and `overlay` (a
@@ -109,8 +109,8 @@ def predict_files(
 
 def describe_results(count: PredictionCount, output: str | Path) -> str:
     """Returns what was decided and where the results are, in a few lines."""
-    look = f", {count.look} to be looked at" if count.look else ""
-    lines = [f"{count.scored} images scored, {count.defective} called defective{look}."]
+    review = f", {count.review} to be reviewed" if count.review else ""
+    lines = [f"{count.scored} images scored, {count.defective} called defective{review}."]
     if count.earlier:
         lines.append(f"Overlays of earlier predictions that were not read: {count.earlier}.")
     if count.masks:
@@ -148,7 +148,7 @@ def _describe_nothing(earlier: int) -> str:
     if earlier:
         return (
             f"There are only overlays of earlier predictions at the given paths ({earlier}), and "
-            "they are no photos: name images."
+            "they are not photos: name images."
         )
     return "No image was found at the given paths: name images, or folders with images in them."
 
@@ -182,7 +182,7 @@ class _Predictor:
         try:
             image, prediction = read_prediction(outputs, inputs, row)
             anomaly_map = prediction.pop("anomaly_map")[..., None]
-            decided = (prediction["decision"] == name for name in ("defective", "look"))
+            decided = (prediction["decision"] == name for name in ("defective", "review"))
             picture = draw_enlarged(image, anomaly_map, self.scale, *decided).numpy()
             self.files.add_overlay(self.names[index], encode_with_caption(picture, prediction))
         except InputError as error:

@@ -40,7 +40,7 @@ def read_prediction(outputs: dict, inputs: Any, row: int) -> tuple[np.ndarray, d
     threshold = float(outputs["pixel_threshold"][row])
     marked = mark_pixels(anomaly_map, threshold, is_anomalous, needs_review)
     boxes = find_regions(anomaly_map, marked.numpy())
-    not_defective = "look" if needs_review else "good"
+    not_defective = "review" if needs_review else "good"
     return image, {
         "anomaly_map": anomaly_map,
         "anomaly_score": score,

@@ -52,7 +52,7 @@ def draw_unusual(
             rank = f"{number} of {len(left_out.scores)}"
             picture = _draw(record, left_out.maps[position], scale, category)
             parts = [STANDS_OUT.upper() if is_out else "GOOD PHOTO", rank, f"score {score:.3g}"]
-            colours = COLOURS["look"] if is_out else _PLAIN
+            colours = COLOURS["review"] if is_out else _PLAIN
             files.add_overlay(name, encode_with_strip(picture, parts, colours))
             values = {"path": record.path, "anomaly_score": score, "p_value": p_value}
             files.add({**values, "stands_out": is_out, "overlay": str(name)})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, unknown_name
 from kerasad.files import read_json, write_json
 from kerasad.synthetic.demo_defects import DEFECTS, draw_demo_defect
 
@@ -78,9 +78,7 @@ def write_demo(name: str, directory: str | Path | None = None, seed: int = 0) ->
             complete demo, or a folder that cannot be written.
     """
     if name not in DEMOS:
-        raise InputError(
-            f"There is no demo {name!r}: choose one of {', '.join('demo/' + d for d in DEMOS)}."
-        )
+        raise InputError(unknown_name("demo", name, DEMOS))
     directory = (demo_directory() if directory is None else Path(directory)).absolute()
     folder = directory / (name if seed == 0 else f"{name}_{seed}")
     if _is_complete(folder, name, seed):

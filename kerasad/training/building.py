@@ -49,7 +49,7 @@ def open_category(
 
 
 def calibrates_crosswise(config: RunConfig) -> bool:
-    """Returns whether statistics shall learn from all good images, each left out once.
+    """Returns whether statistics learn from all good images, and each is left out once.
 
     Crops do not say which image they are of, so only statistics of whole images can be left out.
     Networks have seen the images that train them: a recipe with both is calibrated with the others.

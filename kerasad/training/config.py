@@ -147,7 +147,10 @@ class TrainingConfig(Checked):
         0.05, "Share of good images that may be called defective.", above=0, below=1
     )
     review_rate: float | None = setting(
-        None, "Share of good images that may be defective or to be looked at.", above=0, below=1
+        None,
+        "Share of good images that may be called defective or to be reviewed.",
+        above=0,
+        below=1,
     )
     strict: bool = setting(False, "Refuse a rate that is not guaranteed.")
     calibration: str | None = setting(

@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kerasad.errors import InputError
+from kerasad.errors import InputError, unknown_name
 from kerasad.training.config import ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Recipe:
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
         steps: int. About how many training steps are made if no number of epochs is given; 0 if
             the model has nothing to train.
-        statistics: bool. Whether its experts are statistics, which can be left out of an image,
-            beside what its networks say.
+        statistics: bool. Whether it has experts that gather statistics, from which an image can be
+            left out; others may read what its networks compute.
     """
 
     model: str
@@ -108,10 +108,10 @@ def find_recipe(name: str) -> Recipe:
     """Returns the recipe of a name.
 
     Raises:
-        InputError: There is no such recipe.
+        InputError: The name is unknown.
     """
     if name not in RECIPES:
-        raise InputError(f"There is no model {name!r}; there is {', '.join(RECIPES)}.")
+        raise InputError(unknown_name("model", name, RECIPES))
     return RECIPES[name]
 
 

@@ -114,7 +114,7 @@ def build_section(section: type[Section], values: Any, source: str, prefix: str)
 
 
 def refuse_unknown(values: Mapping, section: type, source: str, prefix: str) -> None:
-    """Refuses a key that is no field of a section, and names the nearest one."""
+    """Refuses a key that is not a field of a section, and names the nearest one."""
     known = [entry.name for entry in dataclasses.fields(section)]
     for key in values:
         if key not in known:

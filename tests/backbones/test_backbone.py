@@ -131,18 +131,18 @@ def test_backbones_load_in_a_fresh_process_without_kerasad_under_any_policy(back
         ("resnet-18", "did you mean 'resnet18'"),
         (
             "?",
-            r"there is efficientnet_lite0, efficientnet_lite2, resnet18, .* and \d+ more",
+            r"known: efficientnet_lite0, efficientnet_lite2, resnet18, .* and \d+ more",
         ),
     ],
 )
 def test_an_unknown_backbone_is_told_with_the_nearest(name, hint):
-    with pytest.raises(InputError, match=rf"There is no backbone '{re.escape(name)}'; {hint}"):
+    with pytest.raises(InputError, match=rf"Unknown backbone '{re.escape(name)}'; {hint}"):
         build_backbone(name, (32, 32, 3))
 
 
 def test_an_unknown_tap_is_told_with_the_nearest():
     with pytest.raises(
-        InputError, match="VGG16 has no 'Block2_conv_2'; did you mean 'block2_conv2'"
+        InputError, match="Unknown tap of VGG16 'Block2_conv_2'; did you mean 'block2_conv2'"
     ):
         build_backbone("VGG16", (32, 32, 3), ["Block2_conv_2"], weights=None)
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasad.backbones.taps import select_taps, unknown_name
-from kerasad.errors import InputError
+from kerasad.backbones.taps import select_taps
+from kerasad.errors import InputError, unknown_name
 
 
 @pytest.fixture
@@ -37,16 +37,16 @@ def test_taps_are_different_names_in_a_list(network, taps):
     ("tap", "hint"),
     [
         ("Block2", "did you mean 'block_2'"),
-        ("layer", r"there is block_0, block_1, block_2\."),
-        (2, r"there is block_0, block_1, block_2\."),
+        ("layer", r"known: block_0, block_1, block_2\."),
+        (2, r"known: block_0, block_1, block_2\."),
     ],
 )
 def test_an_unknown_tap_is_told_with_the_nearest(network, tap, hint):
-    with pytest.raises(InputError, match=rf"`taps`: steps has no {tap!r}; {hint}"):
+    with pytest.raises(InputError, match=rf"`taps`: Unknown tap of steps {tap!r}; {hint}"):
         select_taps(network, network.output, [tap])
 
 
 def test_a_long_list_is_cut_short():
-    sentence = unknown_name("There is no step", "?", [f"step_{index}" for index in range(30)])
-    assert sentence.startswith("There is no step '?'; there is step_0, step_1, ")
+    sentence = unknown_name("step", "?", [f"step_{index}" for index in range(30)])
+    assert sentence.startswith("Unknown step '?'; known: step_0, step_1, ")
     assert sentence.endswith("step_19 and 10 more.")

@@ -65,7 +65,7 @@ def test_a_broken_file_that_is_left_out_breaks_nothing(category):
     ("name", "said"),
     [
         ("train/good/02.png", "none of the 6 good images in .* the nearest is train/good/002.png"),
-        ("elsewhere/0022.png", r"called so; the nearest is train/good/002\.png"),
+        ("elsewhere/0022.png", r"has this name; the nearest is train/good/002\.png"),
         ("zzz", "name a file that `inspect-data` shows"),
         ("test/scratch/008.png", "which is not among the good images and trains nothing"),
         ("test/good/006.png", "which is a test image and trains nothing"),
@@ -82,7 +82,7 @@ def test_a_name_that_two_images_have_is_refused(tmp_path, noise, encode):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1.png").write_bytes(encode(noise(seed=number)))
     with pytest.raises(
-        InputError, match=r"2 good images are called so, such as monday/1\.png and tuesday/1"
+        InputError, match=r"2 good images have this name, such as monday/1\.png and tuesday/1"
     ):
         read_category(tmp_path, exclude=["1.png"])
     assert names(read_category(tmp_path, exclude=["monday/1.png"]).good) == ["tuesday/1.png"]

@@ -51,7 +51,7 @@ def test_auto_takes_what_the_data_set_states_before_looks():
 @pytest.mark.parametrize(
     ("group_by", "message"),
     [
-        ("(s", r"group_by='\(s' is no regular expression"),
+        ("(s", r"group_by='\(s' is not a regular expression"),
         ("scene", "has 0 groups in parentheses"),
         ("(a)(b)", "has 2 groups in parentheses"),
         ("(kos)", "matches no image, such as a/s1_0.png"),

@@ -125,7 +125,7 @@ def test_archives_without_a_record_are_refused(config, tmp_path):
     with pytest.raises(InputError, match=r"detector\.keras"):
         read_provenance(path)
     path.write_bytes(b"no archive")
-    with pytest.raises(InputError, match=r"detector\.keras is no detector, or damaged"):
+    with pytest.raises(InputError, match=r"detector\.keras is not a detector, or is damaged"):
         read_provenance(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_provenance(tmp_path / "none.keras")

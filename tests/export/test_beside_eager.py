@@ -65,7 +65,7 @@ def fused_wrongly(images):
 def test_a_graph_that_differs_from_eager_mode_is_refused(check, images):
     if not fused_wrongly(images(1, 32, 32)):
         pytest.skip("this TensorFlow computes the slope as it is")
-    with pytest.raises(ParityError, match=r"beside eager mode.*nothing was published"):
+    with pytest.raises(ParityError, match=r"compared with eager mode.*nothing was published"):
         check(0.1)
 
 

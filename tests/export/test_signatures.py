@@ -176,7 +176,7 @@ def test_the_overlay_is_the_picture_that_predict_draws_for_the_same_map(
     _, inputs = as_predicted(model.detector, file)
     image, prediction = read_prediction(outputs, inputs, 0)
     anomaly_map = prediction["anomaly_map"][..., None]
-    decided = (prediction["decision"] == name for name in ("defective", "look"))
+    decided = (prediction["decision"] == name for name in ("defective", "review"))
     drawn = draw_enlarged(image, anomaly_map, scale, *decided)
     np.testing.assert_array_equal(tf.io.decode_png(outputs["overlay_bytes"][0]), drawn)
     assert np.any(anomaly_map > scale.threshold)

@@ -201,7 +201,7 @@ def test_a_damaged_row_is_named_by_its_line(damage, config, categories, trained,
 @pytest.mark.parametrize(
     ("models", "arguments", "part"),
     [
-        (["gan"], {}, "There is no model 'gan'"),
+        (["gan"], {}, "Unknown model 'gan'"),
         (["vae_gan"], {"latent_dims": 4}, "did you mean `latent_dim`"),
         (["vae_gan", "cavga_weak_d"], {}, "cavga_weak_d learns from .* set --labelled-share"),
     ],
@@ -285,7 +285,7 @@ def test_the_verb_prints_the_table_and_fails_at_the_end_if_a_row_has_failed(
     [
         (["--seeds", "0,one"], "--seeds 0,one is not numbers such as 0,1,2"),
         (["--seeds", "-1"], "`training.seed` must be at least 0"),
-        (["--models", "vae_gan,gan"], "There is no model 'gan'"),
+        (["--models", "vae_gan,gan"], "Unknown model 'gan'"),
         (["--image-size", "64"], "`settings.data.image_size` is '32x32' there, '64' here"),
         (["--epochs", "2"], "`settings.training.epochs` is 1 there, 2 here"),
         (["--latent-dim", "3"], "`settings.model.arguments.latent_dim` is 2 there, 3 here"),

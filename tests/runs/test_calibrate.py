@@ -29,7 +29,7 @@ def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
 def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
     before = read_calibration(run)
     output = must("calibrate", run, "--review-rate", 0.7).output
-    assert "To be looked at above" in output
+    assert "To be reviewed above" in output
     assert "review rate requested 70.0%, guaranteed 66.7%" in output
     must("calibrate", run, "--false-alarm-rate", 0.35)
     after = read_calibration(run)
@@ -40,11 +40,11 @@ def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
     output = must("predict", run, data / "test", "--output", results).output
     lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
     for line in lines:
-        assert (line["decision"] == "look") == (
+        assert (line["decision"] == "review") == (
             line["review_threshold"] < line["anomaly_score"] <= line["threshold"]
         )
-    looks = sum(line["decision"] == "look" for line in lines)
-    assert f"called defective, {looks} to be looked at." in output
+    reviews = sum(line["decision"] == "review" for line in lines)
+    assert f"called defective, {reviews} to be reviewed." in output
 
     assert "--review-rate must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
     must("calibrate", run, "--review-rate", 0)

@@ -19,8 +19,8 @@ def prediction(decision, score=3.0, threshold=2.5, review_threshold=2.0):
 def test_the_caption_says_the_verdict_and_the_score_beside_its_threshold():
     assert describe(prediction("defective")) == ["DEFECTIVE", "score 3", "above 2.5"]
     assert describe(prediction("good", 1.23456)) == ["GOOD", "score 1.23", "not above 2"]
-    assert describe(prediction("look", 2.25)) == [
-        "LOOK",
+    assert describe(prediction("review", 2.25)) == [
+        "REVIEW",
         "score 2.25",
         "above 2,",
         "not above 2.5",

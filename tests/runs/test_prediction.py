@@ -37,7 +37,7 @@ def decided(decision, anomaly_map, pixel_threshold):
         **{name: np.ones(1) for name in ("anomaly_score", "threshold", "review_threshold")},
         "p_value": np.ones(1),
         "is_anomalous": np.array([decision == "defective"]),
-        "needs_review": np.array([decision == "look"]),
+        "needs_review": np.array([decision == "review"]),
     }
     images = np.zeros((1, *np.shape(anomaly_map), 3), "float32")
     return read_prediction(outputs, images, 0)[1]
@@ -50,8 +50,8 @@ SPOT = [[0, 0, 0, 0], [0, 3, 4, 0], [0, 0, 1, 0]]
     ("decision", "threshold", "areas"),
     [
         ("good", 0.5, []),
-        ("look", 0.5, [3]),
-        ("look", 5.0, []),
+        ("review", 0.5, [3]),
+        ("review", 5.0, []),
         ("defective", 0.5, [3]),
         ("defective", 5.0, [2]),  # half way to the peak of 4
     ],
@@ -86,7 +86,7 @@ def test_padding_is_no_part_of_a_prediction():
         "x": 0, "y": 0, "width": 5, "height": 4, "area": 20, "peak": 0
     }  # fmt: skip
     assert prediction["is_anomalous"] is False
-    assert (prediction["decision"], prediction["review_threshold"]) == ("look", 2.5)
+    assert (prediction["decision"], prediction["review_threshold"]) == ("review", 2.5)
     other = read_prediction(outputs, images, 1)[1]
     assert (other["defect_area"], other["decision"]) == (48, "defective")
 

@@ -81,7 +81,7 @@ def test_an_existing_run_is_refused(trained, data, config):
         (["{data}", "--output", "out", "--config", "missing.json"], "missing.json cannot be read"),
         (["{data}", "--output", "out", "--false-alarm-rate", "2"], "--false-alarm-rate must be"),
         (["{data}", "--output", "out", "--epochs", "0"], "--epochs must be"),
-        (["demo/wood", "--output", "out"], "demo/brick"),
+        (["demo/wood", "--output", "out"], "known: brick, grass, gravel"),
         (["{data}", "--output", "out", "--split", "0.7,0.3,0"], "--split"),
         (["{data}", "--output", "out", "--tile", "4"], "size of 4 is below 32"),
         (["{data}", "--output", "out", "--image-size", "4x4"], "--image-size"),
@@ -103,7 +103,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp
             {"model": {"name": "vae_gan", "arguments": {"latent_dims": 4}}},
             "did you mean `latent_dim`?",
         ),
-        ({"model": {"name": "vae"}}, "There is no model 'vae'"),
+        ({"model": {"name": "vae"}}, "Unknown model 'vae'"),
         ({"data": {"crop": 32}}, "`data.crop`"),
         ({"model": 5}, "`model` in "),
         (

@@ -101,7 +101,7 @@ def find_images(
 def find_in_layout(
     layout: Layout, root: Path, reader: ImageReader, walk: Walk | None = None
 ) -> list[FoundImage]:
-    """Lists the images of one category as a layout reads it, without what is no photo.
+    """Lists the images of one category as a layout reads it, without what is not a photo.
 
     Args:
         layout: `Layout`.

@@ -81,7 +81,7 @@ class ByHand(Layout):
         """
         if not root.is_dir():
             raise InputError(
-                f"{root}: it is no folder, so --good, --bad and --masks can name nothing in it; "
+                f"{root}: not a folder, so --good, --bad and --masks cannot name folders in it; "
                 "give a folder, or leave these options out."
             )
         roles = self.named.resolve(root)

@@ -1,4 +1,4 @@
-"""Layouts of no data set: the names of folders, in any case and language, say what they hold."""
+"""Layouts that folder names decide, in any case and several languages."""
 
 import abc
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from kerasad.data.problems import Problem
 
 @dataclass(frozen=True)
 class Walk:
-    """What a walk over a tree has found: one is enough to ask several layouts.
+    """What a walk through a tree has found; several layouts can be asked about one walk.
 
     Args:
         found: `Found`.
@@ -38,7 +38,7 @@ def walk_through(root: Path) -> Walk:
 
 
 class LayoutByNames(Layout):
-    """A layout that the names of the folders in a tree decide."""
+    """A layout that folder names decide."""
 
     @abc.abstractmethod
     def fits(self, found: Found) -> bool:
@@ -49,14 +49,14 @@ class LayoutByNames(Layout):
         """
 
     def recognizes(self, root: Path) -> bool:
-        """Returns whether it is a folder whose inner folders are called as this layout has them."""
+        """Returns whether the names of the folders inside have this layout."""
         return root.is_dir() and self.fits(walk_through(root).found)
 
     def find(self, root: Path, reader: ImageReader) -> list[FoundImage]:
         """Lists the images of all folders.
 
         Raises:
-            InputError: If it is not certain what a folder holds.
+            InputError: If the content of a folder is not certain.
         """
         return list_walk(root, reader, walk_through(root))
 
@@ -70,7 +70,7 @@ def list_walk(root: Path, reader: ImageReader, walk: Walk) -> list[FoundImage]:
         walk: `Walk`.
 
     Raises:
-        InputError: If it is not certain what a folder holds.
+        InputError: If the content of a folder is not certain.
     """
     reader.problems += walk.problems
     return list_found(root, reader, walk.found)

@@ -73,11 +73,9 @@ def _read_header(manifest: Path, number: int, cells: list[str]) -> list[str]:
     wanted = "the first line names the columns: path,label and, if there are any, mask,split,group"
     for position, column in enumerate(columns):
         if column not in _COLUMNS:
-            raise refusal(
-                manifest, number, f"the column {cells[position]!r} is not known; {wanted}"
-            )
+            raise refusal(manifest, number, f"unknown column {cells[position]!r}; {wanted}")
         if column in columns[:position]:
-            raise refusal(manifest, number, f"the column {column!r} is there twice; {wanted}")
+            raise refusal(manifest, number, f"the column {column!r} appears twice; {wanted}")
     for column in _REQUIRED:
         if column not in columns:
             raise refusal(manifest, number, f"there is no column {column!r}; {wanted}")

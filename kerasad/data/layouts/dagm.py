@@ -5,7 +5,7 @@
 - `Label/Labels.txt`: a line an image: a number, 0 or 1 for a defect, the image, a number, its mask.
 
 An image is defective if it has a mask or the list says so, and good if neither does. The defective
-images of `Train` are left out: they must not train, and they are no test images. The masks are
+images of `Train` are left out: they must not train, and they are not test images. The masks are
 coarse ellipses.
 """
 

@@ -1,4 +1,4 @@
-"""What the names of the images in one folder say: some are good, others not."""
+"""Whether the names of images in one folder tell good from defective."""
 
 import functools
 import re
@@ -13,13 +13,13 @@ _HASH = re.compile(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def tell_apart(images: Sequence[Path]) -> str | None:
-    """Returns what names of images say that makes some of them differ in quality, if anything.
+    """Returns how the names of images tell some of them from others in quality, or None.
 
-    A word that all have is that of a product. Numbers behind a name count views, those before it
-    may be classes.
+    A word in all names is the product's. Numbers after a name count views; numbers before it may be
+    classes.
 
     Args:
-        images: The photos of one folder, which would all be taken as good.
+        images: The photos of one folder, which would all count as good.
     """
     roles = {path: _read_stem(path.stem) for path in images}
     for told, what in ((_BAD, "defective"), ((Role.GOOD,), "good, and the others do not")):
@@ -44,7 +44,7 @@ def _read_stem(stem: str) -> Role | None:
 
 @functools.lru_cache(maxsize=1024)
 def _read_words(words: str) -> Role | None:
-    """Names of photos differ in their numbers mostly, so there are few kinds of words."""
+    """Cached, since names of photos differ mostly in their numbers."""
     return read_name(words).role
 
 

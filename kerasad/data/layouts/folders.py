@@ -271,7 +271,7 @@ class Walker:
     def _has_images(self, folder: Path) -> bool:
         """Returns whether there is an image inside, one of an unsupported type included.
 
-        The pictures in a RUN are none: a RUN in the data is no reason to ask.
+        The pictures in a RUN are none: a RUN in the data is not a reason to ask.
         """
         try:
             return self.reader.holds_image(folder, is_picture_of_run)

@@ -53,7 +53,7 @@ def read_objects(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         except ValueError as error:
             raise refusal(manifest, number, f"the line is not JSON ({error})") from error
         if not isinstance(values, dict):
-            raise refusal(manifest, number, 'the line is no object such as {"path": ...}')
+            raise refusal(manifest, number, 'the line is not an object such as {"path": ...}')
         is_empty = False
         yield number, values
     if is_empty:
@@ -67,8 +67,8 @@ def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
             raise refusal(
                 manifest,
                 number,
-                f"the key {unknown[0]!r} is not known; the keys are path, label and, if there are "
-                "any, mask, split, group",
+                f"unknown key {unknown[0]!r}; known: path, label and, if there are any, mask, "
+                "split, group",
             )
         masks = values.pop("mask", None)
         masks = masks if isinstance(masks, list) else [masks]
@@ -89,4 +89,4 @@ def _as_text(manifest: Path, number: int, key: str, value: Any) -> str:
         return ""
     if isinstance(value, str | int | float):  # a label may be a number, or true, which is unclear
         return str(value)
-    raise refusal(manifest, number, f"the value of {key!r} is no text")
+    raise refusal(manifest, number, f"the value of {key!r} is not text")

@@ -3,7 +3,7 @@
 - `train/N.png`, `test/N.png`: the images.
 - `train/N_GT.png`, `test/N_GT.png`: the mask of each image; that of a good one is empty.
 
-The defective images of `train` are left out: they must not train, and they are no test images.
+The defective images of `train` are left out: they must not train, and they are not test images.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Lists of labels in or beside a folder of images, which then is no plain folder of good images."""
+"""Lists of labels in or next to a folder of images, which then is not a folder of good images."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,23 @@ from kerasad.data.layouts.label_texts import SUFFIXES, ImageNames, tells_labels
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.errors import InputError
 
-# The results of this package are refused, or left out, for what they are.
+# Results of this package are handled elsewhere.
 _RESULTS = "predictions"
 _RUN = "detector.keras"
-# A folder of downloads may hold many files beside the one of the images.
+# A folder of downloads may hold many files that have nothing to do with the images.
 _MAX_FILES_BESIDE = 200
 
 
 def refuse_label_lists(root: Path, images: Sequence[FoundImage]) -> None:
-    """Refuses to read images as good while a list tells their labels.
+    """Refuses to take all images as good if a file seems to list their labels.
 
     Args:
         root: The folder that is read.
         images: What was found in it.
 
     Raises:
-        InputError: If images are taken as good only since no name says otherwise, and a file inside
-            the folder, or one beside it that names these images, seems to tell their labels.
+        InputError: If images count as good only because no name says otherwise, and a file in the
+            folder, or one next to it that names these images, seems to list their labels.
     """
     assumed = [image.path for image in images if image.is_assumed and image.defect == "good"]
     if not assumed:
@@ -36,7 +36,7 @@ def refuse_label_lists(root: Path, images: Sequence[FoundImage]) -> None:
     path = next(inside, None) or next(beside, None)
     if path is not None:
         raise InputError(
-            f"{path}: it seems to tell which images are good, and all images would count as good: "
+            f"{path}: it seems to list which images are good, but all images would count as good: "
             "give a CSV file with the columns path,label instead of the folder, or name the folder "
             "of good images with --good (--good . if all are good; the dot is this folder)."
         )
@@ -50,7 +50,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _files_beside(root: Path) -> Iterator[Path]:
-    """Yields files in the folder around, and in folders of annotations there or one level above."""
+    """Yields files of the parent folder, and of annotation folders there or one level above."""
     for folder in dict.fromkeys((root, root.parent)):
         try:
             entries = sorted(os.scandir(folder.parent), key=lambda entry: entry.name)

@@ -198,7 +198,7 @@ def _split_line(line: str) -> list[str]:
     if len(cells) == 1:
         match = re.fullmatch(rf"(.+?{_IMAGE})\W+(.+)", cells[0], re.IGNORECASE)
         cells = list(match.groups()) if match else cells[0].split(maxsplit=1)
-    # A sentence is no label.
+    # A sentence is not a label.
     return [cell for cell in cells if cell and cell.count(" ") < 3]
 
 

@@ -1,4 +1,4 @@
-"""Manifests: files whose lines list images. What their lines mean, whatever the format."""
+"""Manifests: files that list images, one per line. What a line means in any format."""
 
 import abc
 import os
@@ -13,7 +13,7 @@ from kerasad.errors import InputError
 
 _GOOD_NUMBERS = frozenset(("0", "0.0"))
 _BAD_NUMBERS = frozenset(("1", "1.0"))
-# Either nobody has looked at the image, or one person's yes is another's no.
+# Unlabelled, or ambiguous: one person's yes is another's no.
 _UNCLEAR_LABELS = frozenset(
     ("", "-", "-1", "?", "na", "n/a", "nan", "none", "null", "true", "false", "yes", "no")
 )
@@ -31,16 +31,16 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class ManifestLine:
-    """What one line of a manifest says, as it is written there.
+    """One line of a manifest, as it is written there.
 
     Args:
         number: int. The line, from 1.
         path: str. The image file, in full or from the manifest's folder.
-        label: str or None. `"good"` or a word for it, or the kind of defect. None if the format has
-            a way to say that nobody has labelled the image.
+        label: str or None. `"good"` or a synonym, or the kind of defect. None if the format marks
+            the image as unlabelled.
         masks: tuple of str. Mask files, written as `path` is.
         split: str. `"train"`, `"val"`, `"validation"`, `"test"`, or empty.
-        group: str. Images of one group stay in one part; may be empty.
+        group: str. Images of one group stay in one part of a split; may be empty.
     """
 
     number: int
@@ -89,8 +89,7 @@ def find_images(
     Args:
         manifest: The file.
         lines: Its lines.
-        reader: `ImageReader`. If it verifies, the masks of good images are decoded: they have to be
-            empty.
+        reader: `ImageReader`. If it verifies, masks of good images are decoded and must be empty.
 
     Raises:
         InputError: If a file is missing or listed twice, a mask belongs to two images, or a label
@@ -170,7 +169,7 @@ def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
         raise refusal(
             manifest,
             line.number,
-            f"the split {split!r} is not known; write train, val or test, or leave it empty",
+            f"unknown split {split!r}; write train, val or test, or leave it empty",
         )
     return FoundImage(
         path,
@@ -182,7 +181,7 @@ def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
 
 
 def _report_ones(manifest: Path, images: list[FoundImage], reader: ImageReader) -> None:
-    """Inspectors find few defects; if most labels are 1, somebody may have meant good by it."""
+    """Remarks on many labels of 1: defects are rare, so 1 may have been meant as good."""
     count = sum(image.defect in _BAD_NUMBERS for image in images)
     if 2 * count > len(images):
         message = (
@@ -205,10 +204,12 @@ def _is_unclear(label: str) -> bool:
 
 
 def _find_file(manifest: Path, number: int, name: str, kind: str) -> Path:
-    """Returns the file that a line names. Backslashes of Windows are read as slashes."""
+    """Returns the file that a line names. Backslashes of Windows count as slashes."""
     name = name.strip()
     if not name:
-        raise refusal(manifest, number, f"no path of the {kind}; write it, or remove the line")
+        raise refusal(
+            manifest, number, f"the path of the {kind} is missing; add it or remove the line"
+        )
     for spelling in (name, name.replace("\\", "/")):
         path = Path(os.path.abspath(manifest.parent / spelling))
         if path.is_file():
@@ -216,13 +217,13 @@ def _find_file(manifest: Path, number: int, name: str, kind: str) -> Path:
     raise refusal(
         manifest,
         number,
-        f"there is no {kind} {path}; correct the path, which starts from the folder of the list, "
-        "or remove the line",
+        f"the {kind} {path} does not exist; correct the path, which is relative to the folder of "
+        "the list, or remove the line",
     )
 
 
 def _refuse_marked_mask(manifest, line, masks, reader):
-    """A data set may give each image a mask; that of a good one is empty."""
+    """A data set may have a mask for every image; the mask of a good image must be empty."""
     for mask in masks:
         if reader.verify and not reader.is_mask_empty(mask):
             raise refusal(

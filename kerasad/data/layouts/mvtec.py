@@ -23,7 +23,7 @@ class MVTec(Layout):
     def recognizes(self, root: Path) -> bool:
         """Returns whether there is a folder `train/good`, and names are as MVTec has them.
 
-        A folder `test/ok` holds no defects, and `validation` is no part of this layout: such a
+        A folder `test/ok` holds no defects, and `validation` is not part of this layout: such a
         folder is split by its user.
         """
         if not (root / "train" / "good").is_dir():

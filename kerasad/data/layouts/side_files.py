@@ -55,7 +55,7 @@ def _find_overlays(paths: Sequence[Path], earlier: EarlierResults) -> set[Path]:
 def _report(folder, found, reader) -> None:
     count = sum(map(len, found.masks.values()))
     if count:
-        reader.remark(folder, f"masks beside their images, which are no photos: {count}.")
+        reader.remark(folder, f"masks next to their images, which are not photos: {count}.")
     if found.alone:
         message = f"{len(found.alone)} images not read: named like masks, and no image belongs to"
         reader.remark(folder, f"{message} them.")

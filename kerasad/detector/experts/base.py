@@ -12,17 +12,16 @@ from kerasad.errors import InputError
 class Expert(keras.layers.Layer):
     """Turns named tensors of a model into a map, larger = more anomalous.
 
-    An expert declares in `requires` the tensors that it reads, never which model made them. One
-    that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
-    `forget`. `update` sees each batch once, and what it keeps has a size that does not depend on
-    the number of images. Crosswise calibration gathers parts of the images apart: with `resume`, an
-    expert of one pass goes on with any of the parts, and with `absorb` it takes in several. With
-    `recall` it goes on from what it has learnt, which an update needs. Every argument of `__init__`
-    must be an attribute of the same name.
+    An expert declares in `requires` the tensors that it reads and does not know the model. An
+    expert that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
+    `forget`. `update` sees each batch once and keeps state of a fixed size. Crosswise calibration
+    gathers from parts of the images separately: `resume` continues with one part, and `absorb`
+    merges several. An update continues from the learnt state by `recall`. Every argument of
+    `__init__` must be an attribute of the same name.
 
     Args:
-        position_free: bool. Whether the same place of two images may show different things
-            (crops, tiles, padded images), so that nothing may be learnt by position.
+        position_free: bool. Whether one position shows different things in different images (crops,
+            tiles, padded images), so that the expert must not learn by position.
 
     Call arguments:
         tensors: dict of float32 tensors, see `AnomalyModel.tensors`.
@@ -43,14 +42,14 @@ class Expert(keras.layers.Layer):
 
     @property
     def degrees(self) -> int:
-        """About how many independent values a distance sums up; 0 if unknown, see `fuse`."""
+        """Approximate number of independent values in a distance; 0 if unknown, see `fuse`."""
         return 0
 
     @property
     def rates_images(self) -> bool:
-        """Whether the largest value of a map says of itself if an image is defective, see `fuse`.
+        """Whether the maximum of a map alone tells if an image is defective, see `fuse`.
 
-        So it does of an expert whose network has learnt from damage.
+        It does if the expert's network has learnt from damage.
         """
         return False
 
@@ -63,12 +62,12 @@ class Expert(keras.layers.Layer):
 
         Args:
             pass_index: int, from 0.
-            stream: int. Different for parts that shall be absorbed together, so that random choices
-                are independent.
+            stream: int. Differs between parts that are absorbed together, so that their random
+                choices are independent.
         """
 
     def update(self, tensors: dict, weights, pass_index: int) -> None:
-        """Takes in a batch of good images.
+        """Learns from a batch of good images.
 
         Args:
             tensors: as in `call`.
@@ -78,11 +77,11 @@ class Expert(keras.layers.Layer):
         """
 
     def finish(self, pass_index: int) -> None:
-        """Turns what the pass collected into what `call` reads."""
+        """Turns what was gathered into the state that `call` reads."""
 
     @property
     def gathered(self) -> Any:
-        """What has been gathered since `start`; it grows with each `update`."""
+        """What was gathered since `start`; each `update` adds to it."""
         raise NotImplementedError
 
     def resume(self, gathered: Any) -> None:
@@ -90,18 +89,18 @@ class Expert(keras.layers.Layer):
         raise NotImplementedError
 
     def absorb(self, parts: Sequence[Any]) -> None:
-        """Adds what was `gathered` from other images, by experts of the same kind."""
+        """Merges what experts of the same kind `gathered` from other images."""
         raise NotImplementedError
 
     def recall(self) -> None:
-        """Begins to gather, instead of `start`, as if the images learnt from had just been given.
+        """Begins to gather from the learnt state, in place of `start`.
 
         Raises:
-            InputError: The expert keeps too little of them.
+            InputError: The expert keeps too little of the former images.
         """
         raise InputError(
-            f"The expert {self.name!r} cannot take up further images without the former ones: "
-            "train with all of them."
+            f"The expert {self.name!r} cannot learn from new images without the former ones: "
+            "train on all of them."
         )
 
     def forget(self) -> None:

@@ -227,7 +227,7 @@ class CellMemory(Expert):
         """
         if self.coreset != "random":
             raise InputError(
-                f"The expert {self.name!r} stores cells that are no random sample (coreset "
+                f"The expert {self.name!r} stores cells that are not a random sample (coreset "
                 f"{self.coreset!r}), so further ones cannot be weighed against them: train with "
                 "all images."
             )

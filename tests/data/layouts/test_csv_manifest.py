@@ -109,16 +109,19 @@ def test_defective_training_images_neither_train_nor_test(manifest, summary):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("images/9.png,good,,", "line 8: there is no image .*images/9.png; correct the path"),
-        ("images/6.png,dent,masks/9.png,", "line 8: there is no mask .*masks/9.png"),
+        (
+            "images/9.png,good,,",
+            "line 8: the image .*/9.png does not exist; correct",
+        ),
+        ("images/6.png,dent,masks/9.png,", "line 8: the mask .*masks/9.png does not exist"),
         ("images/0.png,good,,", "line 8: images/0.png is already in line 2; keep one"),
         ("images/../images/0.png,dent,,", "line 8: .* is already in line 2"),
         ("images/6.png,,,", "line 8: no label; write good or the kind of defect"),
         ("images/6.png", "line 8: no label"),
         ("images/6.png,unknown,,", "line 8: the label 'unknown' does not say"),
         ("images/6.png,-1,,", "line 8: the label '-1' does not say"),
-        (",good,,", "line 8: no path of the image"),
-        ("images/6.png,dent,,holdout", "line 8: the split 'holdout' is not known; write train"),
+        (",good,,", "line 8: the path of the image is missing"),
+        ("images/6.png,dent,,holdout", "line 8: unknown split 'holdout'; write train"),
         ("images/6.png,dent,,test,more", "line 8: 5 cells for 4 columns"),
         ('images/6.png,"dent,,', "line 8: the line is not CSV"),
         ("images/6.png,good,masks/6.png,", "line 8: the label is good, but the mask 6.png marks"),
@@ -144,11 +147,11 @@ def test_one_mask_never_belongs_to_two_images(manifest):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("path,label,mask,split,weight", "line 1: the column 'weight' is not known; the first"),
+        ("path,label,mask,split,weight", "line 1: unknown column 'weight'; the first"),
         ("path,mask", "line 1: there is no column 'label'"),
-        ("path,label,path", "line 1: the column 'path' is there twice"),
-        ("images/6.png,good", "line 1: the column 'images/6.png' is not known"),
-        ("path\tlabel", "line 1: the column .* is not known"),
+        ("path,label,path", "line 1: the column 'path' appears twice"),
+        ("images/6.png,good", "line 1: unknown column 'images/6.png'"),
+        ("path\tlabel", "line 1: unknown column "),
     ],
 )
 def test_a_header_that_cannot_be_used_is_named(header, message, manifest):

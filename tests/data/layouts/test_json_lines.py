@@ -45,12 +45,12 @@ def test_json_lines_list_images_labels_masks_and_the_split(manifest, summary):
     [
         ('{"path": ', "line 4: the line is not JSON"),
         ("[" * 100_000, "line 4: the line is not JSON .*nested"),
-        ('["images/4.png"]', "line 4: the line is no object"),
+        ('["images/4.png"]', "line 4: the line is not an object"),
         ({"path": "images/4.png"}, "line 4: no label"),
         ({"path": "images/4.png", "label": True}, "line 4: the label 'True' does not say"),
         ({"path": "images/4.png", "label": {"name": "dent"}}, "line 4: the value of 'label' is no"),
         ({"path": "images/0.png", "label": "dent"}, "line 4: images/0.png is already in line 1"),
-        ({"path": "x.png", "anomaly_score": 0.3}, "line 4: the key 'anomaly_score' is not known"),
+        ({"path": "x.png", "anomaly_score": 0.3}, "line 4: unknown key 'anomaly_score'"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(line, message, manifest):

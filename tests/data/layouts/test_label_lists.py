@@ -8,7 +8,7 @@ import pytest
 from kerasad.data import read_category
 from kerasad.errors import InputError
 
-SAYS = "it seems to tell which images are good"
+SAYS = "it seems to list which images are good"
 COCO = {"images": [{"id": 1, "file_name": "1.png"}], "annotations": [], "categories": []}
 LABELME = {"version": "5", "shapes": [], "imagePath": "..\\photos\\1.png"}
 VOC = "<annotation><filename>1.png</filename><object><name>dent</name></object></annotation>"
