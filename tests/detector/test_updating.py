@@ -95,7 +95,7 @@ def test_new_images_calibrate_an_updated_detector_as_any_other(saved, images, go
 def test_few_new_images_and_near_copies_of_few_are_refused(saved, images):
     detector = keras.saving.load_model(saved)
     before = detector.decision.calibration_id
-    with pytest.raises(InputError, match="needs 5 new good images"):
+    with pytest.raises(InputError, match="needs at least 5 new good images"):
         detector.update_crosswise(images[20:24], verbose=0)
     with pytest.raises(InputError, match="Received: 4"):
         detector.update_crosswise(images[20:], np.arange(12) // 3, verbose=0)

@@ -83,5 +83,5 @@ def test_an_update_is_a_new_run_that_knows_the_images_of_both(statistics, data, 
     for number in range(3):
         write_image(tmp_path / "few" / f"{number}.png", 900 + number)
     refused_words[1] = tmp_path / "few"
-    assert "needs 5 new good images" in refused("update", updated.path, *refused_words)
+    assert "needs at least 5 new good images" in refused("update", updated.path, *refused_words)
     assert not (tmp_path / "again").exists()

@@ -424,5 +424,5 @@ def test_a_full_memory_keeps_cells_of_former_and_further_images_in_proportion():
 
 def test_a_choice_that_is_no_random_sample_cannot_go_on():
     memory = adapt(keep_all(coreset="k_center"), draw_features())
-    with pytest.raises(InputError, match="no random sample"):
+    with pytest.raises(InputError, match="not a random sample"):
         memory.recall()
