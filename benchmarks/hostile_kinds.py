@@ -50,6 +50,8 @@ def png_kinds() -> dict[str, bytes]:
         "png_with_1_gb_behind_its_pixels.png": flat_png(128, 128, 8, 2, tail=1_000_000_000),
         "png_9_mp_with_20_gb_behind_its_pixels.png": png_with_a_tail(3000, 3000, 20_000),
         "png_9_mp_with_2_gb_behind_its_pixels.png": png_with_a_tail(3000, 3000, 2000),
+        "png_4_mp_with_5_gb_of_noise_and_zeros.png": png_with_hidden_zeros(2000, 2000, 5400),
+        "png_4_mp_with_noise_before_5_gb.png": png_with_hidden_zeros(2000, 2000, 4600, 3 * 10**6),
         "png_9_mp_of_2000000_chunks.png": png_with_a_tail(3000, 3000, 0, empty_chunks=2_000_000),
         "png_of_100_text_bombs.png": flat_png(128, 128, 8, 2, text * 100),
         "png_of_16_text_bombs.png": flat_png(128, 128, 8, 2, text * 16),
@@ -160,6 +162,24 @@ def png_with_a_tail(height, width, megabytes, empty_chunks=0):
     pixels = packer.compress(bytes((3 * width + 1) * height)) + packer.flush(zlib.Z_FULL_FLUSH)
     again = more.compress(bytes(10**7)) + more.flush(zlib.Z_FULL_FLUSH)
     chunks = chunk(b"IDAT", pixels + again * (megabytes // 10)) + chunk(b"IDAT", b"") * empty_chunks
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunks + chunk(b"IEND", b"")
+
+
+def png_with_hidden_zeros(height, width, megabytes, noise=0):
+    """Returns a PNG of zeros, and of some noise, with 64 bytes of noise before 60,000 zeros each.
+
+    The packed bytes behind the pixels look like pixels, and unpack to 500 times their size.
+    """
+    rng = np.random.default_rng(0)
+    rows = np.zeros((height, 3 * width + 1), "uint8")
+    rows[: noise // (3 * width), 1:] = rng.integers(0, 256, (noise // (3 * width), 3 * width))
+    packer, more = zlib.compressobj(9), zlib.compressobj(9, zlib.DEFLATED, -15)
+    pixels = packer.compress(rows.tobytes()) + packer.flush(zlib.Z_FULL_FLUSH)
+    tail = np.zeros((166, 60_064), "uint8")  # 10 MB
+    tail[:, :64] = rng.integers(0, 256, (166, 64))
+    again = more.compress(tail.tobytes()) + more.flush(zlib.Z_FULL_FLUSH)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IDAT", pixels + again * (megabytes // 10))
     return PNG_SIGNATURE + chunk(b"IHDR", header) + chunks + chunk(b"IEND", b"")
 
 

@@ -198,8 +198,10 @@ def name_bad_files(
 @functools.cache
 def _decoder(decoding, geometry):
     """Returns the decoder as a graph, traced once instead of once for each dataset."""
+    finish = _finisher(geometry)
     return compiled(
-        lambda data: decode_bytes_in_graph(data, decoding, finish=_finisher(geometry)),
+        # Files of another size than those in the index are refused before.
+        lambda data: decode_bytes_in_graph(data, decoding, finish=finish, is_checked=True),
         input_signature=[tf.TensorSpec((), tf.string)],
     )
 

@@ -5,7 +5,7 @@
 - `limits`: what else decoding may cost: bytes, scans, compressed texts, images at once.
 - `png_stream`: what follows on the pixels of a PNG, which no limit on its bytes bounds.
 - `graph`: the decoder in TensorFlow operations, which a SavedModel can hold; `graph_headers` and
-  `numbers` are its way to read headers.
+  `numbers` are its way to read headers, `graph_stream` does there what `png_stream` does.
 - `pillow`: the decoder for what TensorFlow cannot read; `tiff_kinds` says which TIFF files can be
   read, and `deep_tiff` reads those of 16-bit colours.
 - `files`: from a path to pixels; what the rest of the package calls.

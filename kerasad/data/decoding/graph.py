@@ -5,12 +5,14 @@ files: what is refused there is refused here, as INVALID_ARGUMENT. Only the few 
 for are copied out of a file.
 """
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from kerasad.data.decoding import limits
-from kerasad.data.decoding.graph_headers import is_monotonous, read_orientation, scan_jpeg, scan_png
+from kerasad.data.decoding.graph_headers import read_orientation, scan_jpeg, scan_png
+from kerasad.data.decoding.graph_stream import check_stream
 from kerasad.data.decoding.header import PNG_SIGNATURE
 from kerasad.data.decoding.numbers import big_endian, bytes_at, little_endian, size_of, zero
 from kerasad.data.decoding.settings import Decoding
@@ -21,6 +23,7 @@ def decode_bytes_in_graph(
     decoding: Decoding = Decoding(),
     position=None,
     finish: Callable | None = None,
+    is_checked: bool = False,
 ) -> tf.Tensor:
     """Decodes one PNG, JPEG or plain BMP (24 or 32 bits) file, Exif orientation included.
 
@@ -34,6 +37,8 @@ def decode_bytes_in_graph(
         finish: Function of integer pixels (height, width, 3) and the value that is white, such as
             `Geometry.resize`: a resize before the division needs a quarter of the memory. Defaults
             to `scale_pixels`.
+        is_checked: bool. Whether `check_content` has seen the file: then the stream of a PNG is not
+            unpacked once more, only to know what follows on the pixels.
 
     Returns:
         What `finish` returns: float32 (height, width, 3) in [0, 1] by default.
@@ -41,6 +46,7 @@ def decode_bytes_in_graph(
     Raises:
         tf.errors.InvalidArgumentError: If the file is of another kind, broken, animated or over
             a limit. Limits are checked before any pixel is decoded.
+        tf.errors.DataLossError: If the stream of a large PNG is broken.
     """
     image_bytes = tf.ensure_shape(tf.convert_to_tensor(image_bytes, tf.string), ())
     which = [] if position is None else ["Position in the batch:", position]
@@ -51,7 +57,8 @@ def decode_bytes_in_graph(
 
     starts = (PNG_SIGNATURE, b"\xff\xd8\xff", b"BM")
     kind = tf.argmax(tf.cast([starts_with(start) for start in starts] + [True], tf.int32))
-    checks = [_check_png, _check_jpeg, _check_bmp, _refuse]
+    check_png = functools.partial(_check_png, is_checked=is_checked)
+    checks = [check_png, _check_jpeg, _check_bmp, _refuse]
     start, length, deep = tf.switch_case(
         tf.cast(kind, tf.int32), [lambda check=check: check(*arguments) for check in checks]
     )
@@ -95,7 +102,7 @@ def scale_pixels(pixels, white: int) -> tf.Tensor:
 # whether its pixels have 16 bits.
 
 
-def _check_png(image_bytes, decoding, which):
+def _check_png(image_bytes, decoding, which, is_checked=False):
     fields = bytes_at(image_bytes, 16, 10)
     width, height = big_endian(fields[:4]), big_endian(fields[4:8])
     bits, colour = fields[8], fields[9]
@@ -111,7 +118,7 @@ def _check_png(image_bytes, decoding, which):
     ]
     with tf.control_dependencies(checks):  # so that no product overflows
         raw = tf.identity(height) * width * channels * weight
-    most = begin + raw + raw // 64 + height + width + limits.PNG_EXTRA_BYTES
+    most = begin + raw + raw // limits.PNG_GROWTH + height + width + limits.PNG_EXTRA_BYTES
     with tf.control_dependencies(_check_bytes(image_bytes, begin, most, which)):
         image_bytes = tf.identity(image_bytes)  # to count in a file of bounded size only
     found = [
@@ -119,11 +126,9 @@ def _check_png(image_bytes, decoding, which):
     ]
     message = f"The PNG has more than {limits.MAX_COMPRESSED_TEXTS} compressed texts."
     few = tf.reduce_max(found) <= limits.MAX_COMPRESSED_TEXTS
-    endless = is_monotonous(image_bytes, begin, raw)
-    checks = [
-        tf.debugging.Assert(few, [message, *which]),
-        tf.debugging.Assert(~endless, ["The stream of the PNG may go on for gigabytes.", *which]),
-    ]
+    checks = [tf.debugging.Assert(few, [message, *which])]
+    if not is_checked:
+        checks.append(check_stream(image_bytes, begin, raw + 2 * (height + width), which))
     with tf.control_dependencies(checks):
         return tf.identity(start), length, deep
 

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from kerasad.data.decoding import png_stream
 from kerasad.data.decoding.header import MAX_SEGMENTS, PROGRESSIVE
 from kerasad.data.decoding.numbers import big_endian, bytes_at, little_endian, size_of, zero
 from kerasad.data.decoding.tiff_header import MAX_EXIF_BYTES, ORIENTATION
@@ -39,38 +38,6 @@ def scan_png(image_bytes):
     )
     pixels_follow = is_chunk(fields, b"IDAT") & is_chunk(bytes_at(image_bytes, 8, 8), b"IHDR")
     return start, length, animated, pixels_follow, position
-
-
-def is_monotonous(
-    image_bytes, start, pixel_bytes, *, most_behind: int = png_stream.MOST_BEHIND_PIXELS
-) -> tf.Tensor:
-    """Returns whether the stream of a PNG may go on for gigabytes, see `png_stream`.
-
-    Args:
-        image_bytes: Scalar string tensor. The file.
-        start: Scalar int64 tensor. Where its first chunk of pixels begins.
-        pixel_bytes: Scalar int64 tensor. Bytes of its pixels, unpacked.
-        most_behind: int. Bytes that may follow on them, unpacked.
-    """
-    size = size_of(image_bytes) - start
-    most = pixel_bytes + most_behind
-    block = bytes_at(image_bytes, start + png_stream.FIRST_BLOCK, 1)[0]
-    is_stored = (size >= pixel_bytes) & tf.equal(block & png_stream.STORED_BITS, 0)
-
-    def count(place):
-        values = tf.sort(tf.cast(bytes_at(image_bytes, place, png_stream.SAMPLE_BYTES), tf.int32))
-        changes = tf.math.count_nonzero(values[1:] != values[:-1])
-        return tf.cast(changes < png_stream.FEW_VALUES, tf.int64)
-
-    def look():
-        samples = png_stream.LEAST_SAMPLES + size // png_stream.BYTES_PER_SAMPLE
-        room = size - png_stream.SAMPLE_BYTES
-        places = start + room * tf.range(samples) // (samples - 1)
-        found = tf.reduce_sum(tf.map_fn(count, places))
-        return found * size * png_stream.EXPANSION > samples * most
-
-    is_long = (size * png_stream.EXPANSION > most) & ~is_stored
-    return tf.cond(is_long, look, lambda: False)
 
 
 def scan_jpeg(image_bytes):

@@ -24,7 +24,8 @@ MAX_SCANS = 32
 MAX_COMPRESSED_TEXTS = 16
 # What cameras and editors write besides the pixels: previews, colour profiles, a short film.
 EXTRA_BYTES = 16 * 2**20
-# The pixels of a PNG never take more bytes than they have, but a stream may go on behind them.
+# Simple encoders of PNG make noise larger: their fixed code has 9 bits for most bytes.
+PNG_GROWTH = 8  # by one eighth
 PNG_EXTRA_BYTES = 2**18
 BMP_EXTRA_BYTES = 2**20  # a palette or a colour profile
 
@@ -107,12 +108,12 @@ def most_bytes_of_any(decoding: Decoding) -> int:
     """Returns the size that no file which is decoded can have, whatever its header says."""
     # Four channels of 8 bits, or of 16 that count twice; a PNG needs a little more, see below.
     largest = 4 * decoding.pixel_limit
-    return largest + largest // 64 + 4 * MAX_SIDE + PNG_EXTRA_BYTES + EXTRA_BYTES
+    return largest + largest // PNG_GROWTH + 4 * MAX_SIDE + PNG_EXTRA_BYTES + EXTRA_BYTES
 
 
 def _png_bytes(header: Header) -> int:
     raw = _raw_bytes(header)
-    return raw + raw // 64 + header.height + header.width + PNG_EXTRA_BYTES
+    return raw + raw // PNG_GROWTH + header.height + header.width + PNG_EXTRA_BYTES
 
 
 def _raw_bytes(header: Header) -> int:
@@ -151,7 +152,9 @@ def check_content(data: bytes, header: Header, name: str) -> None:
                 f"{name}: the PNG has {texts} compressed texts, and at most "
                 f"{MAX_COMPRESSED_TEXTS} are read; save the image again."
             )
-        if reason := describe_long_stream(data, header.start, _raw_bytes(header)):
+        # With a byte before each row, of which there are twice as many if they are interlaced.
+        unpacked = _raw_bytes(header) + 2 * (header.height + header.width)
+        if reason := describe_long_stream(data, header.start, unpacked):
             raise InputError(f"{name}: the PNG is not plausible: {reason}; save the image again.")
 
 

@@ -1,8 +1,9 @@
 """How far the compressed stream of a PNG goes: decoders unpack all of it, and use the pixels.
 
-In Python the stream is unpacked to know. A graph cannot do this without keeping all of it, so there
-samples of the packed bytes have to do: what unpacks to a thousand times its size looks monotonous.
-That finds the zeros of a plain bomb, and not one that is made to look like pixels.
+A file of 10 MB may hold 10 GB of zeros behind its pixels, which take half a minute. No encoder
+writes anything there. So all but the last part of a stream must not hold all pixels: what unpacks
+behind them is then bounded by what Deflate can make of that part. Only files that are larger than
+the part are unpacked to know; `graph_stream.py` does the same in TensorFlow.
 """
 
 import struct
@@ -11,71 +12,44 @@ from collections.abc import Iterator
 
 # What Deflate makes of one byte at most.
 EXPANSION = 1032
-# Unpacked in about three seconds.
-MOST_BEHIND_PIXELS = 10**9
-# Encoders write chunks of 8 KB or more: 20,000 for the largest image.
-MOST_CHUNKS = 2**18
-
-# One for a quarter of a megabyte, which unpacks to 270 MB at most, and some more.
-LEAST_SAMPLES, BYTES_PER_SAMPLE = 16, 2**18
-SAMPLE_BYTES = 256
-# Of 256 packed bytes of pixels, about 160 are different; at the largest expansion at most 16.
-FEW_VALUES = 48
-STORED_BITS = 6  # of the first block, at this place behind the chunk's start; 0 is not packed
-FIRST_BLOCK = 10
+# Bytes of the stream that may follow on the pixels: they unpack to 0.8 GB, in about three seconds.
+MOST_BEHIND_PIXELS = 3 * 2**18
+# Encoders write chunks of 8 KB or more; each costs time, even an empty one.
+LEAST_PER_CHUNK = 512
 
 _STEP = 2**18
 
 
-def describe_long_stream(
-    data: bytes,
-    start: int,
-    pixel_bytes: int,
-    *,
-    most_behind: int = MOST_BEHIND_PIXELS,
-    most_chunks: int = MOST_CHUNKS,
-) -> str | None:
+def describe_long_stream(data: bytes, start: int, most_unpacked: int) -> str | None:
     """Returns what is wrong if far more follows in the stream than the pixels, else None.
-
-    A file of 10 MB may hold 10 GB of zeros behind them, which take half a minute. Only files that
-    are large enough for it are unpacked here, and nothing is kept.
 
     Args:
         data: bytes. A PNG file.
         start: int. Where its first chunk of pixels begins.
-        pixel_bytes: int. Bytes of its pixels, unpacked.
-        most_behind: int. Bytes that may follow on them, unpacked.
-        most_chunks: int. Chunks that its pixels may be in.
+        most_unpacked: int. Bytes of its pixels, unpacked; more is allowed, and less is not.
     """
-    most = pixel_bytes + most_behind
-    if (len(data) - start) * EXPANSION <= most:
+    if len(data) - start <= MOST_BEHIND_PIXELS:
         return None
-    stream, count = zlib.decompressobj(), 0
-    for number, content in enumerate(_pixel_chunks(memoryview(data), start)):
-        if number >= most_chunks:
-            return f"its pixels are in more than {most_chunks} chunks"
-        for place in range(0, len(content), _STEP):
-            part = content[place : place + _STEP]
+    chunks = []
+    for content in _pixel_chunks(memoryview(data), start):
+        chunks.append(content)
+        if len(chunks) > (len(data) - start) // LEAST_PER_CHUNK:
+            return f"its pixels are in chunks of less than {LEAST_PER_CHUNK} bytes"
+    left, count = sum(map(len, chunks)) - MOST_BEHIND_PIXELS, 0
+    stream = zlib.decompressobj()
+    for content in chunks:
+        for place in range(0, min(len(content), max(left, 0)), _STEP):
+            part = content[place : min(place + _STEP, left)]
             while part and not stream.eof:
                 try:
                     count += len(stream.decompress(part, _STEP))
                 except zlib.error:  # broken: the decoder stops here too, and says so
                     return None
-                if count > most:
-                    return f"more than {most / 1e9:.2g} GB follow on its pixels, compressed"
+                if count >= most_unpacked:
+                    return f"more than {MOST_BEHIND_PIXELS} bytes follow on its pixels, compressed"
                 part = stream.unconsumed_tail
-    return "its stream looks endless" if _is_monotonous(data, start, pixel_bytes, most) else None
-
-
-def _is_monotonous(data: bytes, start: int, pixel_bytes: int, most: int) -> bool:
-    """Returns what `graph_headers.is_monotonous` finds, so that both refuse the same files."""
-    size = len(data) - start
-    if size >= pixel_bytes and not data[start + FIRST_BLOCK] & STORED_BITS:
-        return False
-    samples = LEAST_SAMPLES + size // BYTES_PER_SAMPLE
-    places = [start + (size - SAMPLE_BYTES) * i // (samples - 1) for i in range(samples)]
-    found = sum(len(set(data[i : i + SAMPLE_BYTES])) <= FEW_VALUES for i in places)
-    return found * size * EXPANSION > samples * most
+        left -= len(content)
+    return None
 
 
 def _pixel_chunks(data: memoryview, start: int) -> Iterator[memoryview]:
