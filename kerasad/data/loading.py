@@ -21,7 +21,7 @@ from kerasad.data.index import (
     read_images,
     read_labelled,
 )
-from kerasad.data.layouts import is_manifest
+from kerasad.data.layouts import is_manifest, refuse_test_part
 from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
 from kerasad.data.problems import Problem
 from kerasad.data.provenance import read_provenance
@@ -108,6 +108,8 @@ def load_category(
     compile_pattern(group_by)
     reading = {"on_bad": on_bad, "decoding": decoding, "exclude": exclude}
     index = read_category(data, good=good, bad=bad, masks=masks, **reading)
+    if not good:
+        refuse_test_part(Path(index.root))
     geometry = plan_geometry(index.good, image_size)
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     if not isinstance(split, (str, os.PathLike)):

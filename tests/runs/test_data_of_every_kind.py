@@ -186,14 +186,27 @@ def test_the_test_folder_alone_is_read_rightly_by_every_verb(with_train, tiny, t
     test = data / "test"
     tested = read_as_evaluate(tiny, test)
     assert [record.label for record in tested] == [1, 1, 0, 0]
-    assert marked(tested) == marked(read_as_train(tiny, test).test) == [84, 84]
-    assert marked(read_as_evaluate(tiny, test / "bad")) == [84, 84]
-    assert folders(read_as_train(tiny, test).good) == {"good"}
+    assert marked(tested) == marked(read_as_evaluate(tiny, test / "bad")) == [84, 84]
+    if not with_train:
+        index = read_as_train(tiny, test)
+        assert (folders(index.good), marked(index.test)) == ({"good"}, [84, 84])
     assert folders(read_as_calibrate(tiny, test)) == {"good"}
     for read in (read_as_train, read_as_calibrate):
         with pytest.raises(InputError, match="says that its images are defective"):
             read(tiny, test / "bad")
     assert [len(found) for found in read_as_predict(test)] == [4, 0]
+
+
+@pytest.mark.parametrize("part", ["test", "Validierung"])
+def test_the_test_images_of_a_split_train_only_by_an_option(part, tiny, tmp_path):
+    data = draw_tree(tmp_path / "data", "MVTec")
+    given = (data / "test").rename(data / part)
+    for folder in (given, given / "good"):
+        with pytest.raises(InputError, match=r"which must not train; give .*data, or name good"):
+            read_as_train(tiny, folder)
+        assert folders(read_as_calibrate(tiny, folder)) == {"good" if folder == given else ""}
+    reading = with_data(tiny.config, str(given), good=("good",), group_by="none")
+    assert folders(open_category(reading, seed=0).index.good) == {"good"}
 
 
 def test_files_of_one_name_are_all_read_and_results_are_no_photos(tiny, tmp_path):

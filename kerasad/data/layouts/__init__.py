@@ -24,7 +24,12 @@ from kerasad.data.layouts.mvtec_loco import MVTecLOCO
 from kerasad.data.layouts.plain_folder import PlainFolder
 from kerasad.data.layouts.side_by_side import SideBySide
 from kerasad.data.layouts.side_files import leave_out_side_files
-from kerasad.data.layouts.top_folder import is_called_defective, judge_top, needs_good
+from kerasad.data.layouts.top_folder import (
+    is_called_defective,
+    judge_top,
+    needs_good,
+    refuse_test_part,
+)
 from kerasad.data.layouts.unread import report_archives, report_unread
 from kerasad.data.layouts.user_split import UserSplit
 from kerasad.data.layouts.visa import VisA
@@ -40,6 +45,7 @@ __all__ = [
     "find_layout",
     "is_category",
     "is_manifest",
+    "refuse_test_part",
 ]
 
 # The first one that recognizes a folder reads it: those with more marks of their own come first.

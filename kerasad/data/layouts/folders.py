@@ -242,8 +242,10 @@ class Walker:
             why = f"its folders {' and '.join(names)} seem to be good and defective images"
             self._ask(folder, why, 0)
         unknown = [path.name for path, meaning in meanings.items() if meaning.role is None]
-        if may_be_classes(unknown):
-            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+        others = [path.name for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL]
+        if may_be_classes(unknown, bool(others)):
+            names = unknown + others
+            some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
             why = f"its folders {some} may be good and defective images"
             both = "--good . says that all are good, --bad . that all are defective"
             self._ask(folder, f"{why} ({both})", 0)

@@ -11,7 +11,14 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from kerasad.data.layouts.names import SPLITS, Role, name_words, opposite_names, read_name
+from kerasad.data.layouts.names import (
+    SPLITS,
+    Role,
+    fold,
+    name_words,
+    opposite_names,
+    read_name,
+)
 from kerasad.data.mask_names import normalize
 
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})
@@ -23,11 +30,23 @@ SUFFIXES = frozenset({".json", ".txt", ".xml"}) | _LINES | _TABLES | _SHEETS
 _NO_LISTS = frozenset(("readme", "license", "licence", "copying", "changelog", "requirements"))
 _COLUMNS = frozenset(
     ("label", "labels", "class", "classname", "defect", "defects", "defective", "anomaly")
-    + ("anomalous", "quality", "target", "verdict", "split")
+    + (
+        "anomalous",
+        "quality",
+        "target",
+        "verdict",
+        "split",
+        "regions",
+        "region",
+        "result",
+        "results",
+    )
+    + ("ergebnis", "prufergebnis", "pruefergebnis", "befund", "bewertung", "qualitat", "fehler")
+    + ("pass", "fail", "passfail", "ok", "nok", "ng", "resultat", "resultado", "risultato")
 )
 _KEYS = _COLUMNS | frozenset(
     ("annotation", "annotations", "category", "categories", "classes", "shapes", "polygon")
-    + ("bbox", "bboxes", "segmentation", "good", "ok", "bad", "nok", "ng")
+    + ("bbox", "bboxes", "segmentation", "good", "ok", "bad", "nok", "ng", "regions", "region")
 )
 _QUALITY = (Role.GOOD, Role.BAD, Role.KIND)
 _IMAGE = r"\.(?:png|jpe?g|bmp|tiff?)"
@@ -100,7 +119,8 @@ def tells_labels(path: Path, images: ImageNames, must_name: bool = False) -> boo
     if suffix == ".json" or suffix in _LINES:
         return _is_json_of_labels(path, text, images, must_name)
     lines = [line[:_MAX_LINE] for line in text.splitlines() if line.strip()]
-    if suffix in _TABLES and lines and not must_name and _has_label_column(lines[0]):
+    is_list = _has_label_column(lines[0]) or _is_called_list(path.stem) if lines else False
+    if suffix in _TABLES and is_list and (not must_name or _has_named(path, lines, images)):
         return True
     return path.stem.lower() not in _NO_LISTS and _is_text_of_labels(path, lines, images)
 
@@ -161,9 +181,22 @@ def _is_sheet_of_labels(path: Path, images: ImageNames, must_name: bool) -> bool
     return has_column or next(named, None) is not None
 
 
+def _has_named(path: Path, lines: list[str], images: ImageNames) -> bool:
+    """Returns whether a line of a table names an image."""
+    cells = (cell for line in lines for cell in _split_line(line))
+    return any(images.has(cell, path.parent) or images.has_stem(cell) for cell in cells)
+
+
+def _is_called_list(stem: str) -> bool:
+    """Returns whether the name of a table says that it tells labels, such as `pass_fail`."""
+    roles = {read_name(word).role for word in name_words(stem)}
+    is_both = Role.GOOD in roles and not roles.isdisjoint((Role.BAD, Role.KIND))
+    return is_both or read_name(stem).surely(Role.MASKS)
+
+
 def _has_label_column(line: str) -> bool:
     """Returns whether the first line of a table names a column for labels."""
-    names = [cell.strip("\"' ").lower() for cell in _cells(line)]
+    names = [fold(cell.strip("\"' ")) for cell in _cells(line)]
     return any(part in _COLUMNS for name in names for part in (name, *re.split(r"[\W_]+", name)))
 
 

@@ -39,11 +39,11 @@ _WORDS = {
         accepted conforming conform conforme conformes conformi healthy flawless intact faultless
         notbad goodpart goodparts okpart okparts gut gute gutteil gutteile fehlerfrei ohnefehler
         keinefehler bon bons bonne bonnes sansdefaut bueno clean correct unbroken einwandfrei
-        fehlerlos makellos golden gutmuster inlier* goed goede goedgekeurd godkand godkanda dobre
-        dobry dobra spravne iyi saglam hatasiz kusursuz годные годный годен исправные исправный
-        хорошие buenos buena buenas sindefecto sindefectos aprobado aprobados buono buoni buona
-        buone senzadifetti bom bons boa boas 良品 合格 合格品 正常 正常品 好 好品 ok品 无缺陷
-        無缺陷 양품 정상 합격
+        fehlerlos makellos golden gutmuster inlier* goed goede goedgekeurd godkand godkanda
+        freigegeben gutbild gutbilder dobre dobry dobra spravne iyi saglam hatasiz kusursuz годные
+        годный годен исправные исправный хорошие buenos buena buenas sindefecto sindefectos aprobado
+        aprobados buono buoni buona buone senzadifetti bom bons boa boas 良品 合格 合格品 正常
+        正常品 好 好品 ok品 无缺陷 無缺陷 양품 정상 합격
     """,
     Role.BAD: """
         bad* nok* ngs fails imperfect unacceptable unqualified unbrauchbar verschmutzt kaputt
@@ -53,7 +53,8 @@ _WORDS = {
         abnormalities positive* positiv nio nichtinordnung reject* rejected faulty fault* broken
         damaged damage* scrap flaw* flawed nonconforming nonconform nonconformity notnormal
         unhealthy badpart* defectivepart* schlecht schlechte schlechtteil schlechtteile ausschuss
-        fehler fehlerhaft defekt defekte mangel maengel anomalien nichtok mauvais mauvaise
+        fehler fehlerhaft fehlteil fehlteile fehlerbild fehlerbilder schlechtbild schlechtbilder
+        gesperrt defekt defekte mangel maengel anomalien nichtok mauvais mauvaise
         mauvaises defaut* defected incorrect outlier* zuruckgewiesen zurueckgewiesen slecht slechte
         fout fouten afgekeurd underkand underkanda felaktig felaktiga dalig daliga złe zły zle
         wadliwe wadliwy uszkodzone vadne vadny spatne kotu hatali kusurlu bozuk брак бракованные
@@ -83,23 +84,26 @@ _WORDS = {
         risultato risultati vorhersage vorhersagen 结果 結果 预测 予測
     """,
     Role.TRAIN: """
-        train training trainset traindata entrainement entrenamiento addestramento treino 训练 訓練
+        train training trainset traindata trainingset trainingdata trainingsset trainingsdaten
+        trainingsbilder entrainement entrenamiento addestramento treino 训练 訓練
         训练集 訓練集 学習 학습
     """,
     Role.VALIDATION: """
-        val valid validation validate validierung validacion validazione validacao dev 验证 驗證
+        val valid validation validate validierung validierungsdaten
+        validierungsbilder validacion validazione validacao dev 验证 驗證
         验证集 検証 검증
     """,
     Role.TEST: """
-        test tests testing testset testdata prueba pruebas prova prove teste testes 测试 測試
-        测试集 テスト 테스트
+        test tests testing testset testdata testdaten testbilder prueba pruebas
+        prova prove teste testes 测试 測試 测试集 テスト 테스트
     """,
     Role.UNSORTED: """
         unlabelled unlabeled unsorted unknown unclassified uncategorized uncategorised unchecked
         mixed todo review maybe borderline unsure unclear uncertain suspect* suspicious doubtful
-        ambiguous rework pending tbd check tocheck inspected warn warning* grenzfall grenzfalle
-        grenzfaelle nacharbeit prufen pruefen verdacht verdachtig zweifelhaft unklar unsortiert
-        unbekannt gemischt nontrie inconnu sinclasificar 未标注 未標註 未分类 未分類 未知
+        ambiguous rework retest* recheck* pending tbd check tocheck inspected warn warning*
+        grenzfall grenzfalle grenzfaelle nacharbeit nachprufung nachpruefung prufen pruefen verdacht
+        verdachtig zweifelhaft unklar unsortiert unbekannt gemischt nontrie inconnu sinclasificar
+        未标注 未標註 未分类 未分類 未知
     """,
     Role.COPIES: "thumb* thumbnail* vorschaubild vorschaubilder miniature* miniatura*",
     Role.NEUTRAL: """

@@ -35,18 +35,20 @@ _WORDS = frozenset(map(fold, _SERIES.split()))
 _NUMBERED = re.compile(r"([^\W\d_]{3,})\d+|([^\W\d_]+)")
 
 
-def may_be_classes(names: Sequence[str]) -> bool:
+def may_be_classes(names: Sequence[str], has_others: bool = False) -> bool:
     """Returns whether folders beside each other may be classes, such as good and defective.
 
-    They are if words that nobody knows tell two of them apart. Dates, numbers, cameras, batches and
-    sides of an item are series.
+    They are if words that nobody knows tell two of them apart, or one from folders whose names say
+    nothing of quality, such as `photos`. Dates, numbers, cameras, batches and sides of an item are
+    series.
 
     Args:
-        names: Their names, of which no word says anything of quality.
+        names: Their names, of which no word is known.
+        has_others: bool. Whether there are folders beside them whose names say nothing of quality.
     """
     words = [_words(name) for name in names]
     common = set.intersection(*map(set, words)) if len(words) > 1 else set()
-    own = set()
+    own = {frozenset()} if has_others else set()
     for found in words:
         rest = frozenset(word for word in found if word not in _WORDS | common)
         is_counted = bool(found) and len(rest) < len(found)

@@ -111,6 +111,26 @@ def is_test_folder(folder: Path) -> bool:
     return read_name(folder.name).surely(Role.TEST) and _has_beside(folder, *beside)
 
 
+def refuse_test_part(root: Path) -> None:
+    """Refuses a user's test or validation images, or a folder of them, where images train.
+
+    Args:
+        root: The folder that was given, or a list of images, which says itself what they are.
+
+    Raises:
+        InputError: If it is the part of a split that must not train, and the images that shall lie
+            beside it.
+    """
+    for folder in (root, root.parent) if root.is_dir() else ():
+        name = read_name(folder.name)
+        if name.surely(Role.TEST, Role.VALIDATION) and _has_beside(folder, Role.TRAIN):
+            raise InputError(
+                f"{root}: these are images for {name.role.value} of the split in {folder.parent}, "
+                f"which must not train; give {folder.parent}, or name good images with --good if "
+                "they shall train nevertheless (--good . if all are good; the dot is this folder)."
+            )
+
+
 def _has_beside(folder: Path, *roles: Role) -> bool:
     others = (other for other in subfolders(folder.parent) if other != folder)
     return any(read_name(other.name).surely(*roles) for other in others)

@@ -12,6 +12,8 @@ SAYS = "it seems to list which images are good"
 COCO = {"images": [{"id": 1, "file_name": "1.png"}], "annotations": [], "categories": []}
 LABELME = {"version": "5", "shapes": [], "imagePath": "..\\photos\\1.png"}
 VOC = "<annotation><filename>1.png</filename><object><name>dent</name></object></annotation>"
+# What names no image counts only in the folder.
+NAMELESS = {"labels.csv", "Train.CSV", "list.csv", "parts.csv", "pass_fail.csv", "Protokoll.csv"}
 YOLO = "0 0.5 0.5 0.25 0.1\n"
 
 # Files in a folder of 0.png to 4.png that tell their labels.
@@ -23,6 +25,9 @@ LISTS = {
     "no_header.csv": "0.png,0\n1.png,1\n",
     "german.csv": "Datei;Bewertung\n0.png;0\n1.png;1\n",
     "index.csv": "nr,image,result\n1,0.png,ok\n2,1.png,nok\n",
+    "pass_fail.csv": "0,P\n1,F\n",
+    "Protokoll.csv": "Nr;Zeit;Prüfergebnis\n0;12:00;5\n",
+    "via_region_data.csv": "filename,file_size,region_shape_attributes\n0.png,9,{}\n",
     "train.jsonl": '{"path": "0.png", "label": "good"}',
     "train.manifest": '{"source-ref": "s3://b/0.png", "anomaly-label": 0}',
     "labels.txt": "path,label\n0.png,good\n1.png,dent\n",
@@ -34,6 +39,7 @@ LISTS = {
     "annotations.json": json.dumps(COCO),
     "_annotations.coco.json": json.dumps(COCO, indent=1),
     "1.json": json.dumps(LABELME),
+    "via.json": json.dumps({"1.png9": {"filename": "1.png", "regions": []}}),
     "by_class.json": '{"good": ["0.png"], "x": ["1.png"]}',
     "by_name.json": '{"0.png": 0, "1.png": 1}',
     "escaped.json": '[{"f": "a\\/0.\\u0070ng", "category_id": 3}]',
@@ -87,9 +93,7 @@ def test_other_files_are_no_reason_to_refuse(name, photos):
 
 
 @pytest.mark.parametrize("folder", [".", "labels", "Annotations/all"])
-@pytest.mark.parametrize(
-    "name", sorted(LISTS.keys() - {"labels.csv", "Train.CSV", "list.csv", "parts.csv"})
-)
+@pytest.mark.parametrize("name", sorted(LISTS.keys() - NAMELESS))
 def test_a_list_beside_the_folder_counts_if_it_names_an_image(name, folder, photos):
     if name in ("1.txt", "2.txt") and folder != "labels":
         pytest.skip("a text without a name in it belongs to an image only by its place")

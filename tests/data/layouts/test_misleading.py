@@ -132,6 +132,68 @@ TREES = {
         "",
         "good: its name says good images, beside the folders of a split",
     ),
+    "an unknown word beside one that says nothing": (
+        ["Bilder/4", "Lunker/2"],
+        "",
+        "its folders Lunker, Bilder may be good and defective images .--good . says that all are",
+    ),
+    "an unknown word beside a date": (
+        ["2024-05-01/4", "blem/2"],
+        "",
+        "its folders blem, 2024-05-01 may be good and defective images",
+    ),
+    "an unknown word beside one among the training images": (
+        ["train/images/4", "train/blem/2", "test/good/1"],
+        "",
+        "its folders blem, images may be good and defective images",
+    ),
+    "two names that say nothing": (["photos/4", "backup/2"], "", ({"photos", "backup"}, set())),
+    "an unknown word below photos": (["1.png", "batch seven/2"], "", ({"", "batch seven"}, set())),
+    "parts to be tested again": (
+        ["Accept/4", "Reject/2", "Retest/1"],
+        "",
+        "Retest: beside Accept and Reject, its name says images that nobody has sorted",
+    ),
+    "a split in German": (
+        ["Trainingsdaten/gut/4", "Testdaten/gut/1", "Testdaten/Öl/1"],
+        "",
+        ({"Trainingsdaten/gut", "Testdaten/gut"}, {"Öl"}),
+    ),
+    "German names of a windows user": (
+        ["Neuer Ordner (2)/Gutbilder/4", "Neuer Ordner (2)/Fehlerbilder/Kratzer groß/2"],
+        "",
+        ({"Neuer Ordner (2)/Gutbilder"}, {"Kratzer groß"}),
+    ),
+    "abbreviations with dots": (["i.O./4", "n.i.O./2"], "", ({"i.O."}, {"n.i.O."})),
+    "released and blocked": (["freigegeben/4", "gesperrt/2"], "", ({"freigegeben"}, {"gesperrt"})),
+    "a copy by a file manager": (["gut/4", "Kopie von gut/2"], "", "Kopie von gut: beside gut"),
+    "a folder that windows has named": (
+        ["gut/4", "Neuer Ordner (2)/2"],
+        "",
+        "Neuer Ordner .2.: beside gut, its name says nothing of quality",
+    ),
+    "days with results inside": (
+        ["2024-01-01/good/4", "2024-01-02/good/2", "2024-01-02/bad/1"],
+        "",
+        "categories 2024-01-01, 2024-01-02",
+    ),
+    "days inside of good and bad": (
+        ["good/2024-01-01/4", "good/2024-01-02/2", "bad/2024-01-01/1"],
+        "",
+        ({"good/2024-01-01", "good/2024-01-02"}, {"bad"}),
+    ),
+    "an export of masks": (
+        ["JPEGImages/4", "SegmentationClass/2"],
+        "",
+        "SegmentationClass: a word of its name says masks",
+    ),
+    "other words of Chinese": (["合格/4", "不合格/2"], "", ({"合格"}, {"不合格"})),
+    "Chinese words with photos behind": (
+        ["合格品图片/4", "不合格品图片/2"],
+        "",
+        "不合格品图片 and 合格品图片 seem to be good and defective images",
+    ),
+    "counts in names": (["OK (100)/4", "NOK (12)/2"], "", ({"OK (100)"}, {"NOK (12)"})),
     "a station of trains": (["test_bench/4"], "", "test_bench: a word of its name says test"),
 }
 
