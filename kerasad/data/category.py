@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 
+import numpy as np
 import tensorflow as tf
 
 from kerasad.data import pipeline
 from kerasad.data.decoding import Decoding
+from kerasad.data.folds import network_folds
 from kerasad.data.geometry import Geometry, count_vanished_regions, whole_batch_size
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.masks import read_mask
 from kerasad.data.source import ImageSource, count_cacheable, image_bytes, name_bad_files
-from kerasad.data.split import GoodSplit
+from kerasad.data.split import GoodSplit, number_groups
 from kerasad.data.tables import format_split_table
 from kerasad.errors import InputError
 
@@ -49,6 +51,7 @@ class Category:
         cache_megabytes: int = 1024,
         decoding: Decoding = Decoding(),
         labelled: Sequence[ImageRecord] = (),
+        trains: bool = False,
     ):
         self.index = index
         self.split = split
@@ -59,6 +62,7 @@ class Category:
         self.crops_per_image = crops_per_image
         self.decoding = decoding
         self.labelled = tuple(labelled)
+        self._trains = trains
         self._cache_bytes = int(cache_megabytes * 2**20)
 
     @property
@@ -91,12 +95,33 @@ class Category:
         """Shuffled model inputs, whole images or random crops; see `make_train_dataset`."""
         return self.train_from(0)
 
-    def train_from(self, epoch: int, features: tf.Variable | None = None) -> tf.data.Dataset:
+    @cached_property
+    def network_folds(self) -> np.ndarray | None:
+        """The fold of each train image for networks, see `kerasad.data.folds.network_folds`.
+
+        An image that also calibrates is scored by networks that have not seen its fold. None if no
+        network is trained, or train images calibrate nothing.
+        """
+        if not (self._trains and self.split.crosswise):
+            return None
+        return network_folds(number_groups(self.split.train))
+
+    def train_from(
+        self,
+        epoch: int,
+        precomputed: dict[str, tf.Variable] | None = None,
+        without_fold: int = 0,
+    ) -> tf.data.Dataset:
         """Returns a new `train` that starts at an epoch (from 0).
 
         Trainings that are compared take one each, and so see the same sequence of epochs.
-        `features` has a row for each image of `train_in_order`, see `make_train_dataset`.
+
+        Args:
+            epoch: int.
+            precomputed: what belongs to the images of `train_in_order`, see `make_train_dataset`.
+            without_fold: int. The one of `network_folds`, if there are any, that is left out.
         """
+        folds = self.network_folds
         return pipeline.make_train_dataset(
             self._train_source,
             self.batch_size,
@@ -104,7 +129,8 @@ class Category:
             crop_size=self.crop_size,
             crops_per_image=self.crops_per_image,
             first_epoch=epoch,
-            features=features,
+            precomputed=precomputed,
+            rows=None if folds is None else np.flatnonzero(folds != without_fold),
         )
 
     def labelled_train_from(self, epoch: int) -> tf.data.Dataset:
@@ -135,13 +161,6 @@ class Category:
         return pipeline.make_dataset(self._train_source, self._whole_batch_size)
 
     @property
-    def learnt_in_order(self) -> tf.data.Dataset:
-        """The images that statistics learn from, each once, in the order of `split.learnt`."""
-        if not self.split.calibration:
-            return self.train_in_order
-        return self.train_in_order.concatenate(self.calibration)
-
-    @property
     def train_for_experts(self) -> tf.data.Dataset:
         """What a detector's experts learn from, the same every time.
 
@@ -154,10 +173,11 @@ class Category:
     def validation(self) -> tf.data.Dataset:
         """Whole images that set scales and weights; of fewer than 5, windows of one left out.
 
-        If statistics learn from all images, these are the ones that train no network.
+        If all images train and calibrate, these are the fold that `train` leaves out.
         """
-        if self.split.crosswise:
-            return self.calibration
+        if self.network_folds is not None:
+            rows = np.flatnonzero(self.network_folds == 0)
+            return pipeline.make_dataset(self._train_source, self._whole_batch_size, rows)
         return self._whole(self._validation_source, _VALIDATION_WINDOWS)
 
     @cached_property

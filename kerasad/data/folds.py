@@ -9,6 +9,8 @@ FOLDS = 5
 FOLDS_OF_FEW = 10
 """Folds of fewer than `FEW_GROUPS` groups."""
 FEW_GROUPS = 100
+NETWORK_FOLDS = 5
+"""Folds of networks, which take long to train."""
 
 
 def choose_folds(num_groups: int) -> int:
@@ -58,3 +60,17 @@ def fold_by_group(groups: np.ndarray, folds: int | None = None) -> np.ndarray:
         fold_of_group[group] = fold
         images += counts[group]
     return fold_of_group[inverse]
+
+
+def network_folds(groups: np.ndarray) -> np.ndarray:
+    """Returns the fold of each image for networks, each made of whole folds of `fold_by_group`.
+
+    Args:
+        groups: as in `fold_by_group`.
+
+    Returns:
+        int array `(images,)`, at most `NETWORK_FOLDS` different numbers from 0.
+    """
+    fold = fold_by_group(groups)
+    count = int(fold.max()) + 1
+    return fold * min(NETWORK_FOLDS, count) // count

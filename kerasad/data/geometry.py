@@ -155,14 +155,14 @@ def unpack_inputs(inputs):
     return inputs, None
 
 
-def pack_inputs(images, valid=None, features=None):
+def pack_inputs(images, valid=None, precomputed=None):
     """Returns the model input of `images` and `valid`: the inverse of `unpack_inputs`.
 
-    Features of the images that were computed before may be added as `features`.
+    `precomputed`, a dict or None, is added; see `AnomalyModel.precompute`.
     """
-    if valid is None and features is None:
+    if valid is None and not precomputed:
         return images
-    parts = {"images": images, "valid": valid, "features": features}
+    parts = {"images": images, "valid": valid, **(precomputed or {})}
     return {name: part for name, part in parts.items() if part is not None}
 
 

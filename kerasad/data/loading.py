@@ -90,8 +90,8 @@ def load_category(
         find_copies: function that finds near-copies where the data set states no groups, such as
             `kerasad.training.near_copies.find_near_copies`. Defaults to None: `"auto"` then looks
             at no pixels.
-        crosswise, trains: bools. Whether statistics learn from all good images, and whether
-            networks are trained, see `split_good`.
+        crosswise: bool. Whether all good images train and calibrate, see `split_good`.
+        trains: bool. Whether networks are trained, see `Category.network_folds`.
 
     Returns:
         A `Category`. If the data has defective images, but no good ones to test, a fifth of the
@@ -114,7 +114,7 @@ def load_category(
     _check_pixels(geometry, image_size, decoding.pixel_limit)
     if not isinstance(split, (str, os.PathLike)):
         index = group_index(index, group_by, find_copies)
-    index, parts = _split(index, split, seed, crosswise=crosswise, trains=trains)
+    index, parts = _split(index, split, seed, crosswise=crosswise)
     defective = ()
     if labelled is not None:
         defective, problems = read_labelled(labelled, on_bad=on_bad, decoding=decoding)
@@ -132,6 +132,7 @@ def load_category(
         crops_per_image=crops_per_image,
         cache_megabytes=cache_megabytes,
         decoding=decoding,
+        trains=trains,
     )
 
 

@@ -44,7 +44,8 @@ def make_train_dataset(
     crop_size: tuple[int, int] | None = None,
     crops_per_image: int | None = None,
     first_epoch: int = 0,
-    features: tf.Variable | None = None,
+    precomputed: dict[str, tf.Variable] | None = None,
+    rows: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Makes shuffled batches of whole images or random crops, different in each epoch.
 
@@ -59,12 +60,13 @@ def make_train_dataset(
         crops_per_image: int or None. None covers each image's area twice. If images are decoded
             in each epoch, it is rounded up to a multiple of 4, to cut four crops per decoding.
         first_epoch: int. The epoch of the first pass. Defaults to `0`.
-        features: variable whose i-th row belongs to image i, for whole images only. Defaults to
-            `None`.
+        precomputed: variables by name, of whole images only; in row i several values for image i,
+            of which each epoch takes the next. Defaults to `None`.
+        rows: int array of the images to show, or None for all. Defaults to `None`.
 
     Returns:
         `tf.data.Dataset` of model inputs, see `kerasad.data.geometry.unpack_inputs`; they hold
-        the rows of `features` under that name.
+        what is `precomputed` of an image under its names.
     """
     crops_per_visit = 1
     if crop_size is not None:
@@ -74,12 +76,17 @@ def make_train_dataset(
         if source.num_cached < len(source) and crops_per_image > 1:
             crops_per_visit = min(CROPS_PER_VISIT, crops_per_image)
             crops_per_image = -(-crops_per_image // crops_per_visit) * crops_per_visit
-    sizes = source.inner_sizes
+    rows = np.arange(len(source)) if rows is None else np.asarray(rows)
+    sizes = source.inner_sizes[rows]
     epochs = itertools.count(first_epoch)
 
     def draw(epoch):
         rng = epoch_generator(seed, epoch)
-        return plan_epoch(rng, sizes, crop_size, crops_per_image, crops_per_visit, batch_size)
+        plan = plan_epoch(rng, sizes, crop_size, crops_per_image, crops_per_visit, batch_size)
+        plan[:, 0] = rows[plan[:, 0]]
+        if precomputed:
+            plan = np.concatenate([plan, np.full_like(plan[:, :1], epoch)], axis=1)
+        return plan
 
     shape = draw(0).shape
     # Runs Python once per epoch. (`from_generator` would do, but it also makes the process return
@@ -92,22 +99,25 @@ def make_train_dataset(
         parallel=False,
     )
     plan = plan.unbatch().apply(tf.data.experimental.assert_cardinality(shape[0]))
-    cut = _cropper(source, crop_size, features)
+    cut = _looker_up(source, precomputed) if precomputed else _cropper(source, crop_size)
     return _make_dataset(source, plan, shape[0], batch_size, cut)
 
 
-def make_dataset(source: ImageSource, batch_size: int) -> tf.data.Dataset:
+def make_dataset(
+    source: ImageSource, batch_size: int, rows: np.ndarray | None = None
+) -> tf.data.Dataset:
     """Makes batches of whole images, in the order of the records.
 
     Args:
         source: `ImageSource`.
         batch_size: int.
+        rows: as in `make_train_dataset`.
 
     Returns:
         `tf.data.Dataset` of model inputs.
     """
-    plan = np.arange(len(source), dtype="int32")[:, None]
-    return _make_static(source, plan, batch_size, _cropper(source, None))
+    rows = np.arange(len(source)) if rows is None else np.asarray(rows)
+    return _make_static(source, rows.astype("int32")[:, None], batch_size, _cropper(source, None))
 
 
 def make_grid_dataset(
@@ -239,14 +249,25 @@ def _make_dataset(source, plan, num_visits, batch_size, cut):
     return dataset.apply(count).batch(batch_size).prefetch(PREFETCHED_BATCHES)
 
 
-def _cropper(source, crop_size, features=None):
+def _looker_up(source, precomputed):
+    def look_up(row):
+        image, valid = source.load(row[0])
+        known = {
+            name: tf.gather_nd(values, [row[0], row[1] % values.shape[1]])[None]
+            for name, values in precomputed.items()
+        }
+        return pack_inputs(image[None], None if valid is None else valid[None], known)
+
+    return look_up
+
+
+def _cropper(source, crop_size):
     height, width = crop_size or source.geometry.image_shape[:2]
 
     def cut(row):
         image, valid = source.load(row[0])
         if row.shape[0] == 1:
-            known = None if features is None else tf.gather(features, row[0])[None]
-            return pack_inputs(image[None], None if valid is None else valid[None], known)
+            return pack_inputs(image[None], None if valid is None else valid[None])
         corners = [(row[i], row[i + 1]) for i in range(1, row.shape[0], 2)]
 
         def crop(tensor):

@@ -39,9 +39,8 @@ class GoodSplit:
             then hold the same left-out image, which is used in crops, and nothing is guaranteed.
         note: str or None. A remark for the user.
         test: tuple of `ImageRecord`. Good images that are set aside to be tested.
-        crosswise: bool. Whether statistics learn from all images and each image that calibrates is
-            scored by statistics of the others. Without calibration images, all images calibrate.
-            Else networks learn from the train images, and the others calibrate.
+        crosswise: bool. Whether the train images also calibrate, each scored by statistics of the
+            others.
     """
 
     train: tuple[ImageRecord, ...]
@@ -53,19 +52,14 @@ class GoodSplit:
     crosswise: bool = False
 
     @property
-    def learnt(self) -> tuple[ImageRecord, ...]:
-        """The images that statistics learn from; those of `calibrating` come last."""
-        return (*self.train, *self.calibration) if self.crosswise else self.train
-
-    @property
     def calibrating(self) -> tuple[ImageRecord, ...]:
         """The images that set thresholds."""
-        return self.train if self.crosswise and not self.calibration else self.calibration
+        return self.train if self.crosswise else self.calibration
 
     @property
     def train_folds(self) -> np.ndarray | None:
         """The fold of each train image, int `(n,)`; None unless they also calibrate."""
-        if not self.crosswise or self.calibration:
+        if not self.crosswise:
             return None
         return fold_by_group(number_groups(self.train))
 
@@ -99,7 +93,6 @@ def split_good(
     seed: int = 0,
     for_test: bool = False,
     crosswise: bool = False,
-    trains: bool = False,
 ) -> GoodSplit:
     """Splits good images at random.
 
@@ -119,9 +112,6 @@ def split_good(
             there are 10 or more. Defaults to `False`.
         crosswise: bool. Let statistics learn from all images, see `GoodSplit`, unless the user's
             own split has validation images or there are fewer than 5. Defaults to `False`.
-        trains: bool. Whether networks are trained; they must not see all images. Then c / (t + v +
-            c) of the images, or 1 at least, calibrate, and the rest trains. If not, all of them
-            calibrate. Only if crosswise. Defaults to `False`.
 
     Returns:
         A `GoodSplit`. With fewer than 5 different images, one of them is left out of training and
@@ -146,10 +136,10 @@ def split_good(
         parts = _keep_users_validation(units, own, shares)
     elif len(units) < MIN_IMAGES:
         parts = _leave_one_out(units)
-    elif crosswise and not trains:
+    elif crosswise:
         parts = GoodSplit(joined(units), (), (), crosswise=True)
     else:
-        parts = _hold_out(units, shares / shares.sum(), crosswise)
+        parts = _hold_out(units, shares / shares.sum())
     return dataclasses.replace(parts, test=joined(test))
 
 
@@ -222,18 +212,14 @@ def _keep_users_validation(units, own, shares) -> GoodSplit:
     )
 
 
-def _hold_out(units, shares, crosswise: bool) -> GoodSplit:
-    """Sets units apart for the calibration and, unless crosswise, for the validation."""
+def _hold_out(units, shares) -> GoodSplit:
+    """Sets units apart for validation and calibration."""
     num_validation, num_calibration = _count_parts(len(units), shares)
-    if crosswise:
-        # One image alone has no others of its kind.
-        num_validation, num_calibration = 0, max(num_calibration, 2)
     held_out = num_validation + num_calibration
     return GoodSplit(
         train=joined(units[held_out:]),
         validation=joined(units[num_calibration:held_out]),
         calibration=joined(without_copies(units[:num_calibration])),
-        crosswise=crosswise,
     )
 
 

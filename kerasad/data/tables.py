@@ -70,10 +70,7 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
         split: `GoodSplit` of its good images.
     """
     rows = [("train", "good", len(split.train), "")]
-    if split.crosswise and split.calibration:
-        rows = [("train", "good", len(split.train), "networks and statistics")]
-        rows.append(("calibration", "good", len(split.calibration), "statistics alone"))
-    elif split.crosswise:
+    if split.crosswise:
         share = f"one of {max(split.train_folds) + 1} folds"
         remark = f"each also calibrates, scored without {share}, its own"
         rows = [("train", "good", len(split.train), remark)]

@@ -9,9 +9,10 @@ from kerasad.detector.calibration import largest_of_groups, map_peaks
 from kerasad.detector.conformal import check_rates
 from kerasad.detector.expert_maps import check_count
 from kerasad.detector.experts import trust
+from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
-from kerasad.detector.left_out import Memory, TensorBatches, read_left_out
+from kerasad.detector.left_out import Memory, NetworkTensors, TensorBatches, read_left_out
 from kerasad.detector.map_calibration import build_map_calibration
 from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError
@@ -28,7 +29,7 @@ def fit_crosswise(
     folds=None,
     rates=(0.05, None),
     verbose: int = 0,
-    unseen=None,
+    networks: FoldNetworks | None = None,
     memory: Memory = Memory(),
 ) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
@@ -46,12 +47,12 @@ def fit_crosswise(
         folds: int >= 2 or None, see `fold_by_group`.
         rates: false-alarm rate and review rate, see `conformal_rules`.
         verbose: 0 or 1.
-        unseen: bool array `(images,)` or None. The images that no network of the model was trained
-            on: only these are left out of a fold and set scales and thresholds. None: all.
+        networks: `FoldNetworks` or None. Networks of the model that have not seen an image make
+            its map. None: it has no network that was trained on the images.
         memory: `Memory` for left-out images.
 
     Returns:
-        `LeftOutScores` of the images that set scales and thresholds.
+        `LeftOutScores` of the images.
 
     Raises:
         InputError: If the detector cuts tiles, a rate is out of range, there are fewer than two
@@ -61,9 +62,10 @@ def fit_crosswise(
     _, score_weights = prior_weights(*trust(detector.experts))
     detector.score_weights.assign(score_weights.astype("float32"))
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
-    unseen = np.ones(len(groups), bool) if unseen is None else np.asarray(unseen, bool)
-    check_count(len(unseen) == len(groups), groups)
-    return _compare(*_fit(detector, images, groups, unseen, folds, rates, verbose, memory=memory))
+    if networks is not None:
+        check_count(len(networks.fold_of) == len(groups), groups)
+    options = {"networks": networks, "memory": memory}
+    return _compare(*_fit(detector, images, groups, folds, rates, verbose, **options))
 
 
 def update_crosswise(
@@ -92,8 +94,7 @@ def update_crosswise(
             f"An update needs at least {MIN_GROUPS_OF_UPDATE} new good images to set thresholds "
             f"(near-copies count once). Received: {count}"
         )
-    every = np.ones(len(groups), bool)
-    _fit(detector, images, groups, every, folds, rates, verbose, resume=True)
+    _fit(detector, images, groups, folds, rates, verbose, resume=True)
 
 
 def _check(detector, images, groups, rates):
@@ -104,17 +105,29 @@ def _check(detector, images, groups, rates):
     return np.arange(_count(images)) if groups is None else np.asarray(groups)
 
 
-def _fit(detector, images, groups, unseen, folds, rates, verbose, resume=False, memory=Memory()):
+def _fit(
+    detector,
+    images,
+    groups,
+    folds,
+    rates,
+    verbose,
+    resume=False,
+    networks=None,
+    memory=Memory(),
+):
     """Fits experts and scales, anew or from where they are, and sets thresholds.
 
     Returns a scorer on these scales, and the `LeftOutMaps` that set the thresholds.
     """
-    fold_of = np.full(len(groups), -1)
-    fold_of[unseen] = fold_by_group(groups[unseen], folds)
+    fold_of = fold_by_group(groups, folds)
     batches = TensorBatches(detector, images, memory.tensors)
-    states = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume, batches.keep)
+    keep = batches.keep
+    if networks is not None:
+        batches, keep = NetworkTensors(detector, images, networks), None
+    states = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume, keep)
     left_out = read_left_out(detector, batches, states, fold_of, memory.maps, verbose)
-    kept, groups = (values[unseen][: len(left_out.maps)] for values in (fold_of, groups))
+    kept, groups = (values[: len(left_out.maps)] for values in (fold_of, groups))
     former = detector.map_calibration.measured if resume else None
     scorer = _Scorer(detector)
     scores, peaks = _score_left_out(scorer, left_out, kept, former)

@@ -164,8 +164,7 @@ class ExpertMaps(keras.layers.Layer):
 
         Args:
             train: iterable of inputs.
-            fold_of: int array `(images,)`, in the order of `train`; -1 for an image of no fold,
-                from which all experts learn.
+            fold_of: int array `(images,)`, in the order of `train`.
             verbose: 0 or 1.
             resume: bool. Whether the experts go on from what they have learnt before.
             keep: function of each batch's tensors and inputs, or None.
@@ -195,7 +194,7 @@ class ExpertMaps(keras.layers.Layer):
     def _gather(self, experts, train, fold_of, verbose, keep):
         """Returns by fold what each of the experts has gathered from its images."""
         gathered = {}
-        for stream, fold in enumerate(np.unique(fold_of).tolist()):
+        for stream, fold in enumerate(range(int(fold_of.max()) + 1)):
             for expert in experts:
                 expert.start(0, stream=stream)
             gathered[fold] = [expert.gathered for expert in experts]

@@ -12,6 +12,7 @@ from kerasad.detector.cross_fitting import fit_crosswise, update_crosswise
 from kerasad.detector.deciding import DecidingModel
 from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.experts import trust
+from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import fuse
 from kerasad.detector.map_calibration import MapCalibration
@@ -97,11 +98,9 @@ class LearningModel(DecidingModel):
         review_rate: float | None = None,
         batch_size: int = 32,
         verbose: int = 1,
-        unseen=None,
+        networks: FoldNetworks | None = None,
     ) -> LeftOutScores:
         """Fits the experts to all good images and calibrates with scores of images left out.
-
-        Images that a network of the model was trained on do not calibrate, see `fit_crosswise`.
 
         Args:
             images: good images of the model's size, as `train` of `adapt`.
@@ -110,11 +109,11 @@ class LearningModel(DecidingModel):
             folds: int >= 2. Every image is scored by statistics of the other folds. None: 10, or 5
                 from 100 groups on.
             false_alarm_rate, review_rate, batch_size, verbose: as in `calibrate`.
-            unseen: bool array `(images,)` or None. The images that no network was trained on; None
-                is all.
+            networks: `FoldNetworks` or None. Each image is scored by networks that have not seen
+                it; a model with networks that were trained on the images needs them.
 
         Returns:
-            `LeftOutScores`: the score of each unseen image by statistics that have not seen it. In
+            `LeftOutScores`: the score of each image by statistics that have not seen it. In
             `calibration_summary`, `guaranteed` is None: the rate is expected.
 
         Raises:
@@ -127,7 +126,7 @@ class LearningModel(DecidingModel):
             folds,
             (false_alarm_rate, review_rate),
             verbose,
-            unseen,
+            networks,
         )
         self.provenance = Provenance()
         return left_out

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.detector.descriptors import describe_sums, sum_cells
+from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
 
 
@@ -102,16 +103,54 @@ class TensorBatches:
         )
 
 
+class NetworkTensors(TensorBatches):
+    """Batches of tensors of networks that have not seen the images, and of `valid`.
+
+    Args:
+        detector, images: as in `TensorBatches`.
+        networks: `FoldNetworks`.
+    """
+
+    def __init__(self, detector, images, networks: FoldNetworks):
+        super().__init__(detector, images, 0)
+        self._networks = networks
+
+    def __iter__(self):
+        start = 0
+        for inputs, _ in iterate_inputs(self._images):
+            images, valid = self._detector.prepare(inputs)
+            fold_of = self._networks.fold_of[start : start + len(images)]
+            start += len(images)
+            order = np.argsort(fold_of, kind="stable")
+            parts = [
+                self._of_fold(fold, images, valid, np.flatnonzero(fold_of == fold))
+                for fold in np.unique(fold_of)
+            ]
+            back = np.argsort(order)
+            yield (
+                {
+                    name: tf.gather(tf.concat([part[name] for part in parts], axis=0), back)
+                    for name in self._names
+                },
+                valid,
+            )
+
+    def _of_fold(self, fold, images, valid, rows):
+        images, valid = tf.gather(images, rows), None if valid is None else tf.gather(valid, rows)
+        with self._networks.without(fold, self._detector.model):
+            return self._choose(self._detector.expert_maps.tensors(images, valid), images)
+
+
 def read_left_out(
     detector, batches: TensorBatches, states, fold_of, max_bytes: int, verbose: int = 0
 ):
-    """Returns `LeftOutMaps` of all images of a fold, or of the first that fit into memory.
+    """Returns `LeftOutMaps` of all images, or of the first that fit into memory.
 
     Args:
         detector: `AnomalyDetector`.
         batches: `TensorBatches`.
         states: for each fold the state of experts that have not seen its images.
-        fold_of: int array `(images,)`, -1 for an image of no fold.
+        fold_of: int array `(images,)`.
         max_bytes: int. Memory for the maps.
         verbose: 0 or 1.
     """
@@ -121,18 +160,17 @@ def read_left_out(
     for tensors, valid in iterate_inputs(batches, verbose, "scoring left-out images"):
         described = batches.describe(tensors, valid)
         count = len(described)
-        folds = fold_of[seen : seen + count]
-        chosen, seen = np.flatnonzero(folds >= 0), seen + count
-        descriptors.append(described[chosen])
+        folds, seen = fold_of[seen : seen + count], seen + count
+        descriptors.append(described)
         made = [None] * count
-        for fold in np.unique(folds[chosen]):
+        for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)
             own = {name: tf.gather(tensors[name], rows) for name in needed}
             for row, image_map in zip(rows, np.asarray(make_maps(states[fold], own)), strict=True):
                 made[row] = image_map
         real = [None] * count if valid is None else list(np.asarray(valid) > 0.5)
-        maps += [made[row] for row in chosen]
-        valid_of += [real[row] for row in chosen]
+        maps += made
+        valid_of += real
         used += sum(each.nbytes for each in (*made, *real) if each is not None)
         if used > max_bytes:
             break

@@ -112,7 +112,12 @@ class AnomalyModel(keras.Model):
             max_images: int. Images to read at most, approximately.
         """
 
-    def precompute(self, data, num_images: int, max_bytes: int) -> tf.Variable | None:
+    @property
+    def trained_weights(self) -> list[keras.Variable]:
+        """The weights that `fit` changes, in an order that is the same in each copy."""
+        return self.weights
+
+    def precompute(self, data, num_images: int, max_bytes: int) -> dict[str, tf.Variable] | None:
         """Computes what does not change during training, or returns None.
 
         Args:
@@ -121,7 +126,7 @@ class AnomalyModel(keras.Model):
             max_bytes: int. Memory for the result.
 
         Returns:
-            rows: variable with a row for each image, for `Category.train_from`.
+            rows: variables with a row for each image, for `Category.train_from`.
         """
         return None
 

@@ -19,6 +19,7 @@ from kerasad.models.feature_networks import (
     build_image_head,
 )
 from kerasad.models.networks import seed_weights
+from kerasad.models.precomputed_features import precompute_features, precomputed_batch
 from kerasad.models.sampled_cells import SampledCells, cells_at, touched_cells
 from kerasad.models.vae_gan import VAEGAN
 
@@ -38,8 +39,8 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
     at; no gradient leaves it.
 
     `fit` first measures mean and deviation of each channel, unless `adapt` or `precompute` has.
-    Its inputs may hold the clean images' raw features under `features` (see `precompute`), which
-    are then not computed again.
+    Its inputs may hold raw features of images, and of damaged copies, which are then not computed
+    again, see `precompute`.
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
@@ -118,8 +119,14 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         )
 
     def precompute(self, data, num_images: int, max_bytes: int):
-        """Computes the features of all images once, see `FeatureView.precompute`."""
-        return self.view.precompute(data, num_images, max_bytes)
+        """Computes features of images and damaged copies once, see `precompute_features`."""
+        return precompute_features(self.view, self.defects, data, num_images, max_bytes)
+
+    @property
+    def trained_weights(self):
+        """The weights of all networks but the backbone."""
+        frozen = {id(weight) for weight in self.view.weights}
+        return [weight for weight in self.weights if id(weight) not in frozen]
 
     def fit(self, x=None, *args, **kwargs):
         """Trains as `VAEGAN.fit` does; first calls `adapt` if nothing has measured features."""
@@ -134,8 +141,10 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
 
     def read_batch(self, data, training: bool) -> TrainingBatch:
         """Returns a batch of features; `mask` is the share of each cell that is defective."""
-        batch = super().read_batch(data, training)
         x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        if training and isinstance(x, dict) and "damaged_features" in x:
+            return precomputed_batch(self.view, x)
+        batch = super().read_batch(data, training)
         inputs = self.view(batch.inputs, batch.real)
         if isinstance(x, dict) and "features" in x:
             target = self.view.standardize(x["features"])

@@ -1,6 +1,5 @@
 """The features that a model on a frozen backbone works on: one grid of standardized cells."""
 
-import math
 from collections.abc import Iterator
 
 import keras
@@ -79,7 +78,7 @@ class FeatureView(keras.layers.Layer):
     each cell, coarser ones interpolated linearly, and all channels concatenated in the order of
     the taps. Where an image is padded, the grid is aligned with its real part (see
     `kerasad.layers.content_grid`), so that padding is never seen. Means and deviations are state:
-    `adapt` or `precompute` measures them on good images; until then they are 0 and 1.
+    `adapt` measures them on good images; until then they are 0 and 1.
 
     Args:
         backbone: str, see `build_backbone`.
@@ -201,34 +200,10 @@ class FeatureView(keras.layers.Layer):
                 break
         if not statistics.num_images:
             raise InputError("There is no image to measure the features of.")
-        self._set_statistics(statistics)
+        self.set_statistics(statistics)
 
-    def precompute(self, data, num_images: int, max_bytes: int) -> tf.Variable | None:
-        """Returns the raw features of all images, in half precision, or None if too large.
-
-        The same pass measures means and deviations. Half precision is enough: the features are
-        what a decoder is to restore, and rounding them (by 0.05 %) is less than the noise of one
-        training step. See `AnomalyModel.precompute` for the arguments.
-        """
-        shape = (num_images, *self.grid, sum(self.scales))
-        if tf.float16.size * math.prod(shape) > max_bytes:
-            return None
-        raw_features = compiled_for_batches(self.raw_features)
-        statistics = FeatureStatistics()
-        with tf.device("CPU:0"):
-            empty = tf.raw_ops.Empty(shape=shape, dtype=tf.float16, init=False)
-            rows = tf.Variable(empty, trainable=False, name="precomputed_features")
-        start = 0
-        for inputs in data:
-            features = np.asarray(raw_features(*unpack_inputs(inputs)))
-            statistics.update(features)
-            rounded = np.clip(features, tf.float16.min, tf.float16.max).astype("float16")
-            rows[start : start + len(features)].assign(rounded)
-            start += len(features)
-        self._set_statistics(statistics)
-        return rows
-
-    def _set_statistics(self, statistics):
+    def set_statistics(self, statistics: FeatureStatistics) -> None:
+        """Takes over means and deviations of raw features."""
         deviation = statistics.deviation
         # A channel that is all but constant on good images would drown out all others.
         floor = 0.01 * np.sqrt(np.mean(np.square(deviation))) + 1e-6

@@ -9,6 +9,7 @@ import keras
 
 from kerasad.data.category import Category
 from kerasad.data.earlier_results import UNUSUAL
+from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.runs.calibrate import describe_calibration
 from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run
 from kerasad.runs.run import Run, open_run, save_detector
@@ -61,9 +62,9 @@ def train_run(
         if model.remark:
             echo(model.remark)
         with category.name_bad_files():
-            _fit(model, category, config, work / HISTORY, echo, verbose)
+            networks = _fit(model, category, config, work / HISTORY, echo, verbose)
             model.save(work / MODEL)
-            detector, left_out = make_detector(model, category, config, verbose)
+            detector, left_out = make_detector(model, category, config, verbose, networks)
         summary = save_detector(detector, work)
         unusual = None
         if left_out is not None:
@@ -97,7 +98,9 @@ def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
     return category, with_full_paths(RunConfig(data, model, settings))
 
 
-def _fit(model, category: Category, config: RunConfig, history: Path, echo, verbose) -> None:
+def _fit(
+    model, category: Category, config: RunConfig, history: Path, echo, verbose
+) -> FoldNetworks | None:
     """Trains the networks of a model, or measures its statistics where it has none."""
     settings = config.training
     if settings.epochs is None:
@@ -106,9 +109,9 @@ def _fit(model, category: Category, config: RunConfig, history: Path, echo, verb
             f"{len(category.split.train)} good images."
         )
         model.adapt(category.train_for_experts)
-        return
+        return None
     compile_model(model, settings, settings.epochs * category.steps_per_epoch)
-    fit(model, category, settings.epochs, settings.seed, history, verbose)
+    return fit(model, category, settings.epochs, settings.seed, history, verbose)
 
 
 def _next_command(run: Run, category: Category) -> str:

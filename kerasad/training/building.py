@@ -13,6 +13,7 @@ from kerasad.data.provenance import Provenance
 from kerasad.data.split import number_groups
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.conformal import conformal_rules
+from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.tiling import TileGrid
 from kerasad.detector.unusual import LeftOutScores
 from kerasad.errors import InputError
@@ -52,7 +53,7 @@ def calibrates_crosswise(config: RunConfig) -> bool:
     """Returns whether statistics learn from all good images, and each is left out once.
 
     Crops do not say which image they are of, so only statistics of whole images can be left out.
-    Networks have seen the images that train them: a recipe with both is calibrated with the others.
+    Networks that go with statistics are trained anew without each fold, see `fit_folds`.
 
     Raises:
         InputError: It is asked for where it cannot be done.
@@ -139,7 +140,11 @@ def compile_model(model: TwoPlayerModel, settings: TrainingConfig, steps: int) -
 
 
 def make_detector(
-    model: AnomalyModel, category: Category, config: RunConfig, verbose: int = 1
+    model: AnomalyModel,
+    category: Category,
+    config: RunConfig,
+    verbose: int = 1,
+    networks: FoldNetworks | None = None,
 ) -> tuple[AnomalyDetector, LeftOutScores | None]:
     """Returns `fit_detector` with the experts of the configuration's recipe.
 
@@ -151,6 +156,7 @@ def make_detector(
         category,
         config.training,
         verbose,
+        networks,
         experts=recipe.make_experts,
         overlap=config.data.overlap,
         copy_model=recipe.steps > 0,
@@ -162,6 +168,7 @@ def fit_detector(
     category: Category,
     settings: TrainingConfig,
     verbose: int = 1,
+    networks: FoldNetworks | None = None,
     **options: Any,
 ) -> tuple[AnomalyDetector, LeftOutScores | None]:
     """Returns a detector of a trained model, adapted to and calibrated on the good images.
@@ -172,6 +179,7 @@ def fit_detector(
         settings: TrainingConfig. `seed`, `synthetic_defects`, `false_alarm_rate`, `review_rate` and
             `strict` are used.
         verbose: int. 0 hides the progress bars.
+        networks: what `fit` returned.
         **options: Further arguments of `AnomalyDetector`, such as `experts` and `overlap`.
 
     Returns:
@@ -186,11 +194,10 @@ def fit_detector(
         **options,
     )
     if category.split.crosswise:
-        learnt, calibrating = category.split.learnt, category.split.calibrating
         left_out = detector.adapt_crosswise(
-            category.learnt_in_order,
-            number_groups(learnt),
-            unseen=np.arange(len(learnt)) >= len(learnt) - len(calibrating),
+            category.train_in_order,
+            number_groups(category.split.train),
+            networks=networks,
             false_alarm_rate=settings.false_alarm_rate,
             review_rate=settings.review_rate,
             verbose=verbose,

@@ -3,9 +3,12 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kerasad.data.category import Category
+from kerasad.detector.fold_networks import FoldNetworks
+from kerasad.detector.frames import iterate_inputs
 from kerasad.models.base import AnomalyModel
 from kerasad.training.adversary import DiscriminatorWatch
 from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
@@ -21,7 +24,7 @@ def fit(
     seed: int,
     history: Path,
     verbose: int = 1,
-) -> None:
+) -> FoldNetworks | None:
     """Trains a compiled model and writes its curves.
 
     Args:
@@ -31,6 +34,10 @@ def fit(
         seed: int. Of the synthetic defects on validation images.
         history: Path. The file for the curves.
         verbose: int. As in `keras.Model.fit`.
+
+    Returns:
+        Networks trained without each of the category's `network_folds`, or None if it has none. The
+        model is the one without the first fold.
 
     Raises:
         TrainingDivergedError: A loss became NaN or infinite; the message names it.
@@ -42,8 +49,13 @@ def fit(
         CollapseNotice(math.ceil(model.warmup_steps / max(category.steps_per_epoch, 1))),
         HistoryWriter(history),
     ]
+    precomputed = precompute(model, category)
+    others = []
+    if category.network_folds is not None:
+        steps = epochs * category.steps_per_epoch
+        others = fit_folds(model, category, steps, precomputed, verbose)
     model.fit(
-        train_data(model, category),
+        _train_data(model, category, 0, precomputed),
         validation_data=category.validation_crops,
         validation_freq=watched,
         epochs=epochs,
@@ -51,6 +63,51 @@ def fit(
         shuffle=False,  # the dataset shuffles, and Keras would warn that it cannot
         verbose=verbose,
     )
+    if category.network_folds is None:
+        return None
+    return FoldNetworks(category.network_folds, [_values(model.trained_weights), *others])
+
+
+def fit_folds(
+    model: AnomalyModel, category: Category, steps: int, precomputed: dict | None, verbose: int = 1
+) -> list[list[np.ndarray]]:
+    """Trains networks without each of the category's `network_folds` but the first.
+
+    All begin as the model is, and are trained alike. Afterwards the model is as it was.
+
+    Args:
+        model: compiled model.
+        category: Category.
+        steps: int. Training steps of each.
+        precomputed: what `precompute` returned.
+        verbose: int. 0 hides the progress bar.
+
+    Returns:
+        For each of these folds the values of the model's `trained_weights`.
+    """
+    if precomputed is None:  # else the first fold alone would set what all share
+        model.adapt(category.train_in_order)
+    state = [*model.trained_weights, *model.optimizer.variables]
+    state += model.discriminator_optimizer.variables
+    weights = {id(weight) for weight in model.weights}
+    state += [other for other in model.variables if id(other) not in weights]  # random seeds
+    begin, found = _values(state), []
+    folds = range(1, int(category.network_folds.max()) + 1)
+    for fold, _ in iterate_inputs([(fold,) for fold in folds], verbose, "training without a fold"):
+        model.fit(
+            category.train_from(0, precomputed, without_fold=fold).repeat(),
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+        )
+        found.append(_values(model.trained_weights))
+        for variable, value in zip(state, begin, strict=True):
+            variable.assign(value)
+    return found
+
+
+def _values(variables):
+    return [np.asarray(variable).copy() for variable in variables]
 
 
 def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
@@ -59,17 +116,27 @@ def watched_epochs(epochs: int, most: int = WATCHED_EPOCHS) -> list[int]:
     return sorted({math.ceil(epochs * number / count) for number in range(1, count + 1)})
 
 
+def precompute(model: AnomalyModel, category: Category) -> dict | None:
+    """Returns what does not change during a training, if it fits into memory; see `AnomalyModel`.
+
+    Crops differ in each epoch, so there is nothing for them.
+    """
+    if model.learns_from_labels or category.crop_size is not None:
+        return None
+    num_images, free_bytes = len(category.split.train), category.bytes_left_by_train
+    return model.precompute(category.train_in_order, num_images, free_bytes)
+
+
 def train_data(model: AnomalyModel, category: Category, epoch: int = 0) -> tf.data.Dataset:
     """Returns the data that a model is fitted to, from an epoch on.
 
-    These are images. If the model learns from labels, they come with labels; if it precomputes
-    something that fits into memory, they come with that.
+    These are images. If the model learns from labels, they come with labels; else with what is
+    precomputed of them.
     """
+    return _train_data(model, category, epoch, precompute(model, category))
+
+
+def _train_data(model, category, epoch, precomputed):
     if model.learns_from_labels:
         return category.labelled_train_from(epoch)
-    if category.crop_size is not None:  # crops differ in each epoch
-        return category.train_from(epoch)
-    num_images, free_bytes = len(category.split.train), category.bytes_left_by_train
-    return category.train_from(
-        epoch, model.precompute(category.train_in_order, num_images, free_bytes)
-    )
+    return category.train_from(epoch, precomputed)

@@ -290,3 +290,21 @@ def test_an_image_size_above_the_pixel_limit_is_refused_before_any_work(folder):
     with pytest.raises(InputError, match=r"image_size='100x200' .* 20,000 pixels.* of 19,999"):
         load_category(folder, image_size="100x200", decoding=Decoding(pixel_limit=19_999))
     assert load_category(folder, image_size="100x200", decoding=Decoding(pixel_limit=20_000))
+
+
+def test_networks_see_all_folds_but_one_and_are_validated_on_that_one(folder):
+    data = load_category(folder, 32, crosswise=True, trains=True)
+    images = collect(data.train_in_order)
+    assert data.network_folds.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    for fold in (0, 3):
+        seen = collect(data.train_from(0, without_fold=fold))
+        assert count_images(seen) == count_images(images[data.network_folds != fold])
+    assert count_images(collect(data.train)) == count_images(images[2:])
+    np.testing.assert_array_equal(collect(data.validation), images[:2])
+
+
+@pytest.mark.parametrize("options", [{"crosswise": True}, {"trains": True}])
+def test_there_are_folds_of_networks_only_where_train_images_calibrate(folder, options):
+    data = load_category(folder, 32, **options)
+    assert data.network_folds is None
+    assert len(collect(data.train)) == len(data.split.train)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasad.data.folds import choose_folds, fold_by_group
+from kerasad.data.folds import choose_folds, fold_by_group, network_folds
 from kerasad.errors import InputError
 
 
@@ -29,3 +29,13 @@ def test_few_groups_make_more_folds_but_never_more_than_groups(groups, folds):
 def test_one_group_cannot_be_left_out():
     with pytest.raises(InputError, match="two groups"):
         fold_by_group(np.zeros(6, int))
+
+
+def test_folds_of_networks_are_made_of_whole_folds_of_statistics():
+    assert network_folds(np.arange(10)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert network_folds(np.array([4, 1, 4, 2])).tolist() == [0, 1, 0, 2]
+    groups = np.random.default_rng(0).integers(0, 70, 300)
+    of_statistics, of_networks = fold_by_group(groups), network_folds(groups)
+    assert (len(set(of_statistics)), len(set(of_networks))) == (10, 5)
+    for fold in range(10):
+        assert len(set(of_networks[of_statistics == fold])) == 1

@@ -119,16 +119,8 @@ def test_few_images_are_not_split_crosswise():
     assert (split.crosswise, split.calibration_on_crops) == (False, True)
 
 
-@pytest.mark.parametrize(("count", "held_out"), [(209, 42), (6, 2)])
-def test_networks_train_on_all_but_the_images_that_calibrate_crosswise(count, held_out):
-    split = split_good(make_records(count), crosswise=True, trains=True)
-    assert (sizes(split), split.crosswise) == ((count - held_out, 0, held_out), True)
-    assert split.learnt == (*split.train, *split.calibration)
-    assert split.calibrating == split.calibration
-
-
-def test_without_networks_all_images_are_learnt_from_and_calibrate():
+def test_crosswise_all_images_train_and_calibrate():
     split = split_good(make_records(12), crosswise=True)
-    assert split.learnt == split.calibrating == split.train
+    assert split.calibrating == split.train
     apart = split_good(make_records(12))
-    assert (apart.learnt, apart.calibrating) == (apart.train, apart.calibration)
+    assert apart.calibrating == apart.calibration

@@ -5,7 +5,9 @@ from kerasad import AnomalyDetector
 from kerasad.detector.batches import as_batches
 from kerasad.detector.cross_fitting import fit_crosswise
 from kerasad.detector.experts import CellGaussian, CellMemory
-from kerasad.detector.left_out import Memory
+from kerasad.detector.experts.pixel_residual import PixelResidual
+from kerasad.detector.fold_networks import FoldNetworks
+from kerasad.detector.left_out import Memory, NetworkTensors
 from kerasad.errors import InputError
 
 SHAPE = (16, 24, 3)
@@ -121,16 +123,40 @@ def test_images_that_are_cut_into_tiles_are_refused(images, make_model):
         detector.adapt_crosswise(images, verbose=0)
 
 
-def test_only_images_that_trained_no_network_set_scales_and_thresholds(images, new_detector):
-    unseen = np.arange(20) >= 14
-    detector, plain = new_detector(), new_detector()
-    left_out = detector.adapt_crosswise(images, folds=3, batch_size=4, verbose=0, unseen=unseen)
-    assert len(left_out.scores) == len(detector.decision.stored_scores()) == 6
-    assert int(detector.map_calibration.num_images) == 6
-    # The others are learnt from all the same, in every fold.
-    plain.expert_maps.fit([images])
-    for one, other in zip(detector.experts[0].variables, plain.experts[0].variables, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-    everyone = new_detector()
-    everyone.adapt_crosswise(images, folds=3, verbose=0)
-    assert left_out.scores.mean() < 3.0 * everyone.decision.stored_scores().mean()
+def test_each_image_is_scored_by_networks_that_have_not_seen_it(images, make_model):
+    # The only weight is the grey that the model restores everything to.
+    fold_of = np.array([0] * 7 + [1] * 6 + [2] * 7)
+    networks = FoldNetworks(fold_of, [[np.float32(level)] for level in (0.5, 0.4, 0.9)])
+    for order in (np.arange(20), np.random.default_rng(0).permutation(20)):
+        detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()], smoothing=0)
+        shuffled = FoldNetworks(fold_of[order], networks.weights)
+        maps = []
+        for tensors, _ in NetworkTensors(detector, as_batches(images[order], "", 6), shuffled):
+            made = detector.expert_maps.maps_of(tensors, detector.experts)
+            maps += list(np.asarray(made)[..., 0])
+        levels = np.array([0.5, 0.4, 0.9])[fold_of[order], None, None, None]
+        expected = np.abs(images[order] - levels).mean(axis=-1)
+        np.testing.assert_allclose(maps, expected, atol=1e-5)
+        assert float(detector.model.level) == 0.5
+
+
+def test_networks_of_folds_set_scales_and_thresholds(images, make_model):
+    def scores(levels):
+        detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
+        weights = [[np.float32(level)] for level in levels]
+        networks = FoldNetworks(np.repeat([0, 1], 10), weights)
+        found = detector.adapt_crosswise(images, folds=4, networks=networks, verbose=0)
+        return found.scores
+
+    plain = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
+    expected = plain.adapt_crosswise(images, folds=4, verbose=0).scores
+    np.testing.assert_allclose(scores([0.5, 0.5]), expected, rtol=1e-4)
+    other = scores([0.5, 0.1])
+    assert other[10:].mean() > other[:10].mean() + 0.5
+
+
+def test_networks_of_another_number_of_images_are_refused(images, make_model):
+    networks = FoldNetworks(np.repeat([0, 1], 5), [[0.5], [0.5]])
+    detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
+    with pytest.raises(InputError, match="a number for each image, it has 20"):
+        detector.adapt_crosswise(images, networks=networks, verbose=0)
