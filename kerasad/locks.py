@@ -18,16 +18,15 @@ _INTERVAL = 0.05
 
 
 @contextlib.contextmanager
-def locked(folder: str | Path, wait: float = 0.0) -> Iterator[bool]:
+def locked(folder: str | Path) -> Iterator[bool]:
     """Keeps a folder locked during the block; gives False if another process holds it.
 
     Where the file system knows no locks, it is True without one.
 
     Args:
         folder: str or Path.
-        wait: float. Seconds to wait for the other process.
     """
-    handle = lock_folder(folder, wait)
+    handle = lock_folder(folder)
     try:
         yield handle is not None or not can_lock(folder)
     finally:

@@ -101,9 +101,7 @@ def _shrunk(sample, aim, prior):
     return (choice + prior) / 2.0 if gain > stdtrit(degrees, ndtr(SURE)) * error else prior
 
 
-def choose_weights(
-    sample: FusionSample, aim=None, prior: np.ndarray | None = None, steps: int = STEPS
-) -> np.ndarray:
+def choose_weights(sample: FusionSample, aim=None, prior: np.ndarray | None = None) -> np.ndarray:
     """Returns the experts' weights, by greedy forward selection with replacement.
 
     Starting from nothing, each step adds the expert (perhaps again) that makes the objective of
@@ -113,7 +111,6 @@ def choose_weights(
         sample: maps of good and synthetically defective validation images.
         aim: function of a sample and weights, to be maximized. Defaults to `objective`.
         prior: float array `(experts,)` or None. Of equally good weights, the nearest to it win.
-        steps: int.
 
     Returns:
         weights: float64 `(experts,)`, >= 0, sum 1.
@@ -130,7 +127,7 @@ def choose_weights(
 
     counts = np.zeros(experts)
     best_counts, best_value = None, -np.inf
-    for _ in range(steps):
+    for _ in range(STEPS):
         values = []
         for expert in range(experts):
             counts[expert] += 1

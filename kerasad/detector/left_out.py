@@ -24,6 +24,9 @@ class Memory(NamedTuple):
     tensors: int = 2**28
 
 
+_BATCH_SIZE = 16
+
+
 @dataclass
 class LeftOutMaps:
     """Maps of images by experts that have not seen them, before they are standardized.
@@ -38,10 +41,10 @@ class LeftOutMaps:
     valid: list
     descriptors: np.ndarray
 
-    def select(self, rows, batch_size: int = 16):
+    def select(self, rows):
         """Yields batches of maps and `valid` of some images."""
-        for start in range(0, len(rows), batch_size):
-            part = rows[start : start + batch_size]
+        for start in range(0, len(rows), _BATCH_SIZE):
+            part = rows[start : start + _BATCH_SIZE]
             valid = None
             if self.valid[part[0]] is not None:
                 valid = np.stack([self.valid[row] for row in part]).astype("float32")

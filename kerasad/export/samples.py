@@ -43,7 +43,7 @@ class Sample:
 
 
 def collect_samples(
-    files: Sequence[str | os.PathLike], geometry: Geometry, decoding: Decoding, seed: int = 0
+    files: Sequence[str | os.PathLike], geometry: Geometry, decoding: Decoding
 ) -> tuple[list[Sample], dict[str, int]]:
     """Returns files as they are, the same with synthetic defects, and odd encodings of one.
 
@@ -55,7 +55,6 @@ def collect_samples(
         files: paths of image files; if there are none, parts of the embedded photographs.
         geometry: Geometry of the detector.
         decoding: Decoding.
-        seed: int. Of the defects.
 
     Returns:
         samples: list of `Sample`.
@@ -72,7 +71,7 @@ def collect_samples(
     else:
         read = _photographs(min(256, math.isqrt(decoding.pixel_limit)))
     plain = [make_sample(data, geometry, decoding) for data in read[:most]]
-    defective = [make_sample(data, geometry, decoding) for data in _damaged(plain, seed)]
+    defective = [make_sample(data, geometry, decoding) for data in _damaged(plain)]
     odd = [make_sample(data, geometry, decoding) for data in _encodings(plain[0])]
     counts = {
         "files": len(plain),
@@ -116,12 +115,12 @@ def _photographs(side):
     return [tf.io.encode_png(part).numpy() for part in parts]
 
 
-def _damaged(samples, seed):
+def _damaged(samples):
     images = np.stack([sample.image for sample in samples])
     valid = None
     if samples[0].valid is not None:
         valid = np.stack([sample.valid for sample in samples])
-    images, _ = ChoosingDefects().draw(images, seed=seed, valid=valid)
+    images, _ = ChoosingDefects().draw(images, seed=0, valid=valid)
     pairs = zip(images, samples, strict=True)
     return [_encode(*without_padding(sample.valid, image)) for image, sample in pairs]
 

@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from kerasad.layers.seeded import SeededLayer
+
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class Sampling(keras.layers.Layer):
+class Sampling(SeededLayer):
     """Samples `z` by the reparametrization trick: `z = z_mean + exp(z_log_var / 2) * epsilon`.
 
     `epsilon` is standard normal noise of the shape of `z_mean`. Outside training the layer
@@ -24,11 +26,6 @@ class Sampling(keras.layers.Layer):
     Reference: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014, section 2.4.
     """
 
-    def __init__(self, seed: int | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
     def call(self, inputs, training=False):
         """Returns `z`; see the class."""
         z_mean, z_log_var = inputs
@@ -42,15 +39,3 @@ class Sampling(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Returns the shape of `z_mean`."""
         return input_shape[0]
-
-    def save_own_variables(self, store):
-        """Stores the generator's state, which Keras leaves out of files."""
-        store["seed_state"] = self.seed_generator.state.numpy()
-
-    def load_own_variables(self, store):
-        """Takes up the generator's state, so that a resumed training draws what comes next."""
-        self.seed_generator.state.assign(store["seed_state"])
-
-    def get_config(self):
-        """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "seed": self.seed}

@@ -5,10 +5,11 @@ from keras import ops
 
 from kerasad.errors import check_at_least
 from kerasad.layers.cells import downsampled_cells
+from kerasad.layers.seeded import SeededLayer
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class CellClusters(keras.layers.Layer):
+class CellClusters(SeededLayer):
     """Assigns each cell of an image to a cluster, by streaming k-means on pixels or features.
 
     A cell is described by the 4 x 4 colours in and around it (the image reduced to twice the
@@ -47,13 +48,11 @@ class CellClusters(keras.layers.Layer):
         **kwargs,
     ):
         # Colours stay float32 under a mixed-precision policy, as do the sums over many cells.
-        super().__init__(**{"trainable": False, "autocast": False, **kwargs})
+        super().__init__(**{"seed": seed, "trainable": False, "autocast": False, **kwargs})
         check_at_least("num_clusters", num_clusters, 2)
         self.num_clusters = num_clusters
         self.feature_channels = feature_channels
         self.descriptor_size = feature_channels or 4 * 4 * 3
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, images_shape, weights_shape=None):
         """Creates centers and counts; while all counts are 0, no centers have been drawn."""
@@ -109,24 +108,12 @@ class CellClusters(keras.layers.Layer):
         """Returns `(batch, h, w)`, int32."""
         return keras.KerasTensor((images.shape[0], *grid), dtype="int32")
 
-    def save_own_variables(self, store):
-        """Stores centers, counts and the generator's state, which Keras leaves out of files."""
-        super().save_own_variables(store)
-        store["seed_state"] = self.seed_generator.state.numpy()
-
-    def load_own_variables(self, store):
-        """Restores centers, counts and the state of the random generator."""
-        self.centers.assign(store["0"])
-        self.counts.assign(store["1"])
-        self.seed_generator.state.assign(store["seed_state"])
-
     def get_config(self):
         """Returns the arguments of `__init__`."""
         return {
             **super().get_config(),
             "num_clusters": self.num_clusters,
             "feature_channels": self.feature_channels,
-            "seed": self.seed,
         }
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasad.layers.cells import DEFECTIVE_COVERAGE
+from kerasad.layers.seeded import SeededLayer
 
 REACH = 2
 """A feature sees damage about this many cells away."""
@@ -12,7 +13,7 @@ _TOUCHED = 1e-3  # far below the share that makes a cell defective
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class SampledCells(keras.layers.Layer):
+class SampledCells(SeededLayer):
     """Draws cells of each image, half of them damaged as long as there are so many.
 
     Few cells are damaged: a discriminator that looked at all cells would spend nearly all of its
@@ -30,10 +31,8 @@ class SampledCells(keras.layers.Layer):
     """
 
     def __init__(self, count: int = 128, seed: int | None = None, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**{"seed": seed, "dtype": "float32", **kwargs})
         self.count = count
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, mask):
         """Returns the places; see the class."""
@@ -45,17 +44,9 @@ class SampledCells(keras.layers.Layer):
         order = ops.argsort(ops.where(damaged, chance - 1.0, chance), axis=-1)
         return ops.concatenate([order[:, : count // 2], order[:, cells - count + count // 2 :]], -1)
 
-    def save_own_variables(self, store):
-        """Stores the generator's state, which Keras leaves out of files."""
-        store["seed_state"] = self.seed_generator.state.numpy()
-
-    def load_own_variables(self, store):
-        """Takes up the generator's state, so that a resumed training draws what comes next."""
-        self.seed_generator.state.assign(store["seed_state"])
-
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "count": self.count, "seed": self.seed}
+        return {**super().get_config(), "count": self.count}
 
 
 def cells_at(values, places):

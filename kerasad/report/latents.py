@@ -75,12 +75,11 @@ class VectorReader:
         return vectors
 
 
-def embed(vectors: np.ndarray, seed: int = 0) -> np.ndarray | None:
+def embed(vectors: np.ndarray) -> np.ndarray | None:
     """Returns the t-SNE of vectors, float array (points, 2), or None below five points.
 
     Args:
         vectors: float array (points, dimensions).
-        seed: int.
     """
     from sklearn.manifold import TSNE
 
@@ -90,7 +89,7 @@ def embed(vectors: np.ndarray, seed: int = 0) -> np.ndarray | None:
     vectors = vectors[:, spread > 0] if np.any(spread > 0) else vectors
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     start = "pca" if vectors.shape[1] >= 2 and np.any(spread > 0) else "random"
-    return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
+    return TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(vectors)
 
 
 def _crop_around_peak(image: np.ndarray, values: np.ndarray, height: int, width: int):

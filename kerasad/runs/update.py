@@ -21,7 +21,6 @@ def update_run(
     run: Run,
     data: str,
     output: str | Path,
-    verbose: int = 1,
     *,
     folders: Mapping[str, Sequence[str]] | None = None,
     echo: Callable[[str], None] | None = None,
@@ -35,7 +34,6 @@ def update_run(
         run: Run. It stays as it is.
         data: str. Good images; those that the run knows are left out.
         output: str or Path. The folder to create.
-        verbose: int. 0 hides progress bars.
         folders: mapping or None. See `calibrate_run`, also for `echo`.
         echo: function or None.
 
@@ -63,7 +61,6 @@ def update_run(
             number_groups(good.records),
             false_alarm_rate=summary["false_alarm_rate"]["requested"],
             review_rate=detector.decision.review_rate,
-            verbose=verbose,
         )
         detector.record_images(detector.provenance.with_further(good.records))
         (work / CONFIG).write_bytes(content)

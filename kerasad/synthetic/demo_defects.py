@@ -122,13 +122,14 @@ def _place(shape, margin, rng):
     return margin + rng.uniform(0, 1, 2) * room
 
 
-def _bent_path(shape, length, heading, rng, points=80):
+def _bent_path(shape, length, heading, rng):
     """Returns points `(n, 2)`, `(y, x)`, along a path around a random place.
 
     Args:
         heading: Function from positions along the path, in [0, 1], to the angle from the initial
             direction, in radians.
     """
+    points = 80
     angle = rng.uniform(0, 2 * math.pi) + heading(np.linspace(0, 1, points))
     step = np.stack([np.sin(angle), np.cos(angle)], -1) * (length / points)
     path = np.cumsum(step, axis=0)

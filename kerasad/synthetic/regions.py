@@ -70,8 +70,9 @@ def reflect(position, size):
     return (size - 1) - ops.abs(folded - (size - 1))
 
 
-def window_mean(values, radius=2):
-    """Returns the mean over a square window around each pixel, zero-padded at the borders."""
+def window_mean(values):
+    """Returns the mean of 5 x 5 pixels around each pixel, zero-padded at the borders."""
+    radius = 2
     for axis in (1, 2):
         padding = [(radius, radius) if i == axis else (0, 0) for i in range(3)]
         padded = ops.pad(values, padding)

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.errors import InputError
+from kerasad.layers.seeded import SeededLayer
 from kerasad.synthetic.regions import draw_region, place_density, reflect, window_mean
 from kerasad.synthetic.shared import FEWEST_PIXELS, check_area, check_names
 
@@ -38,7 +39,7 @@ _SMALLEST_CHANGE = 0.02  # mean over a 5 x 5 window, in units of the image's ran
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
-class TrainingDefects(keras.layers.Layer):
+class TrainingDefects(SeededLayer):
     """Draws at most one defect on each image of a batch, and returns its mask.
 
     - cut-paste: a patch of this or another image, moved, rotated and recoloured;
@@ -87,7 +88,7 @@ class TrainingDefects(keras.layers.Layer):
         **kwargs,
     ):
         # Images stay float32 under a mixed-precision policy: differences of 1/255 matter.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(seed, autocast=False, **kwargs)
         if not 0.0 <= probability <= 1.0:
             raise InputError(f"`probability` must lie in [0, 1]. Received: {probability}")
         self.probability = probability
@@ -95,8 +96,6 @@ class TrainingDefects(keras.layers.Layer):
         self.cutpaste_area = check_area("cutpaste_area", cutpaste_area)
         self.scar_area = check_area("scar_area", scar_area)
         self.blend_area = check_area("blend_area", blend_area)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, images_shape, valid_shape=None):
         """Creates no weights: the layer's only state is its seed generator."""
@@ -224,14 +223,6 @@ class TrainingDefects(keras.layers.Layer):
             keras.KerasTensor(shape[:1], dtype="int32"),
         )
 
-    def save_own_variables(self, store):
-        """Stores the generator's state, which Keras does not save."""
-        store["seed_state"] = self.seed_generator.state.numpy()
-
-    def load_own_variables(self, store):
-        """Restores the generator's state, so that a resumed training continues its sequence."""
-        self.seed_generator.state.assign(store["seed_state"])
-
     def get_config(self):
         """Returns the arguments of `__init__`."""
         return {
@@ -241,5 +232,4 @@ class TrainingDefects(keras.layers.Layer):
             "cutpaste_area": list(self.cutpaste_area),
             "scar_area": list(self.scar_area),
             "blend_area": list(self.blend_area),
-            "seed": self.seed,
         }

@@ -59,7 +59,7 @@ def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
             values = dict(zip(columns, cells, strict=False))
             masks = split_masks(values.pop("mask", ""))
             values = {"path": "", "label": "", **values, "masks": masks}
-            yield ManifestLine(rows.line_num, **values)
+            yield ManifestLine(manifest, rows.line_num, **values)
     except csv.Error as error:
         raise refusal(manifest, rows.line_num, f"the line is not CSV ({error})") from error
     if columns is None:

@@ -74,6 +74,7 @@ def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
         masks = masks if isinstance(masks, list) else [masks]
         texts = {key: _as_text(manifest, number, key, value) for key, value in values.items()}
         yield ManifestLine(
+            manifest,
             number,
             **{"path": "", "label": "", **texts},
             masks=tuple(

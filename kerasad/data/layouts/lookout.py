@@ -64,6 +64,7 @@ def _read_lines(manifest: Path) -> Iterator[ManifestLine]:
             if key.endswith(f"-ref{_METADATA}") and key.removesuffix(_METADATA) in values
         ]
         yield ManifestLine(
+            manifest,
             number,
             _find_local(manifest, number, values[_SOURCE]),
             label,

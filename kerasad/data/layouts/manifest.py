@@ -34,6 +34,7 @@ class ManifestLine:
     """One line of a manifest, as it is written there.
 
     Args:
+        manifest: Path. The file.
         number: int. The line, from 1.
         path: str. The image file, in full or from the manifest's folder.
         label: str or None. `"good"` or a synonym, or the kind of defect. None if the format marks
@@ -43,12 +44,35 @@ class ManifestLine:
         group: str. Images of one group stay in one part of a split; may be empty.
     """
 
+    manifest: Path
     number: int
     path: str
     label: str | None
     masks: tuple[str, ...] = ()
     split: str = ""
     group: str = ""
+
+    def refusal(self, message: str) -> InputError:
+        """Returns the error about this line; the message ends without a full stop."""
+        return refusal(self.manifest, self.number, message)
+
+    def find_file(self, name: str, kind: str) -> Path:
+        """Returns a file that the line names. Backslashes of Windows count as slashes.
+
+        Raises:
+            InputError: If there is none.
+        """
+        name = name.strip()
+        if not name:
+            raise self.refusal(f"the path of the {kind} is missing; add it or remove the line")
+        for spelling in (name, name.replace("\\", "/")):
+            path = Path(os.path.abspath(self.manifest.parent / spelling))
+            if path.is_file():
+                return path
+        raise self.refusal(
+            f"the {kind} {path} does not exist; correct the path, which is relative to the folder "
+            "of the list, or remove the line"
+        )
 
 
 class ListLayout(Layout):
@@ -97,26 +121,20 @@ def find_images(
     """
     images, owners, places = [], {}, {}
     for line in lines:
-        path = _find_file(manifest, line.number, line.path, "image")
+        path = line.find_file(line.path, "image")
         other = places.setdefault(os.path.realpath(path), line.number)
         if other != line.number:
-            raise refusal(
-                manifest,
-                line.number,
-                f"{line.path} is already in line {other}; keep one of the two lines",
-            )
-        image = _describe(manifest, line, path)
+            raise line.refusal(f"{line.path} is already in line {other}; keep one of the two lines")
+        image = _describe(line, path)
         for mask in image.masks:
             other = owners.setdefault(os.path.realpath(mask), line.number)
             if other != line.number:
-                raise refusal(
-                    manifest,
-                    line.number,
+                raise line.refusal(
                     f"the mask {mask.name} belongs to the image of line {other}; give each image "
-                    "a mask of its own",
+                    "a mask of its own"
                 )
         if image.defect == "good":
-            _refuse_marked_mask(manifest, line, image.masks, reader)
+            _refuse_marked_mask(line, image.masks, reader)
         images.append(image)
     for mask in owners.keys() & places.keys():
         raise refusal(
@@ -155,26 +173,18 @@ def refusal(manifest: Path, number: int, message: str) -> InputError:
     return InputError(f"{manifest}, line {number}: {message}.")
 
 
-def _describe(manifest: Path, line: ManifestLine, path: Path) -> FoundImage:
+def _describe(line: ManifestLine, path: Path) -> FoundImage:
     label = None if line.label is None else line.label.strip()
     if label is not None and _is_unclear(label):
         found = f"the label {label!r} does not say what the image is" if label else "no label"
-        raise refusal(
-            manifest,
-            line.number,
-            f"{found}; write good or the kind of defect, or remove the line",
-        )
+        raise line.refusal(f"{found}; write good or the kind of defect, or remove the line")
     split = line.split.strip()
     if split.lower() not in _PARTS:
-        raise refusal(
-            manifest,
-            line.number,
-            f"unknown split {split!r}; write train, val or test, or leave it empty",
-        )
+        raise line.refusal(f"unknown split {split!r}; write train, val or test, or leave it empty")
     return FoundImage(
         path,
         "good" if label is not None and _is_good(label) else label,
-        tuple(_find_file(manifest, line.number, mask, "mask") for mask in line.masks),
+        tuple(line.find_file(mask, "mask") for mask in line.masks),
         _PARTS[split.lower()],
         line.group.strip() or None,
     )
@@ -203,32 +213,11 @@ def _is_unclear(label: str) -> bool:
     return label.lower() in _UNCLEAR_LABELS or says_nothing
 
 
-def _find_file(manifest: Path, number: int, name: str, kind: str) -> Path:
-    """Returns the file that a line names. Backslashes of Windows count as slashes."""
-    name = name.strip()
-    if not name:
-        raise refusal(
-            manifest, number, f"the path of the {kind} is missing; add it or remove the line"
-        )
-    for spelling in (name, name.replace("\\", "/")):
-        path = Path(os.path.abspath(manifest.parent / spelling))
-        if path.is_file():
-            return path
-    raise refusal(
-        manifest,
-        number,
-        f"the {kind} {path} does not exist; correct the path, which is relative to the folder of "
-        "the list, or remove the line",
-    )
-
-
-def _refuse_marked_mask(manifest, line, masks, reader):
+def _refuse_marked_mask(line, masks, reader):
     """A data set may have a mask for every image; the mask of a good image must be empty."""
     for mask in masks:
         if reader.verify and not reader.is_mask_empty(mask):
-            raise refusal(
-                manifest,
-                line.number,
+            raise line.refusal(
                 f"the label is {line.label}, but the mask {mask.name} marks a defect; "
-                "correct one of them",
+                "correct one of them"
             )
