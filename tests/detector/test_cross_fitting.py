@@ -158,5 +158,5 @@ def test_networks_of_folds_set_scales_and_thresholds(images, make_model):
 def test_networks_of_another_number_of_images_are_refused(images, make_model):
     networks = FoldNetworks(np.repeat([0, 1], 5), [[0.5], [0.5]])
     detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
-    with pytest.raises(InputError, match="a number for each image, it has 20"):
+    with pytest.raises(InputError, match="a number for each image; it has 20"):
         detector.adapt_crosswise(images, networks=networks, verbose=0)
