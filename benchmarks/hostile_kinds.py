@@ -52,6 +52,7 @@ def png_kinds() -> dict[str, bytes]:
         "png_9_mp_with_2_gb_behind_its_pixels.png": png_with_a_tail(3000, 3000, 2000),
         "png_4_mp_with_5_gb_of_noise_and_zeros.png": png_with_hidden_zeros(2000, 2000, 5400),
         "png_4_mp_with_noise_before_5_gb.png": png_with_hidden_zeros(2000, 2000, 4600, 3 * 10**6),
+        "png_4_mp_as_slow_as_is_read.png": png_as_slow_as_is_read(2000, 2000),
         "png_9_mp_of_2000000_chunks.png": png_with_a_tail(3000, 3000, 0, empty_chunks=2_000_000),
         "png_of_100_text_bombs.png": flat_png(128, 128, 8, 2, text * 100),
         "png_of_16_text_bombs.png": flat_png(128, 128, 8, 2, text * 16),
@@ -180,6 +181,23 @@ def png_with_hidden_zeros(height, width, megabytes, noise=0):
     again = more.compress(tail.tobytes()) + more.flush(zlib.Z_FULL_FLUSH)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = chunk(b"IDAT", pixels + again * (megabytes // 10))
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunks + chunk(b"IEND", b"")
+
+
+def png_as_slow_as_is_read(height, width):
+    """Returns a PNG of zeros that is as long as it may be, and ends in as many zeros as it may.
+
+    All pixels but the last row come first, and then blocks of nothing, so that each start of the
+    stream unpacks to nearly all pixels.
+    """
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    row = 4 * width + 1
+    packer, more = zlib.compressobj(9), zlib.compressobj(9, zlib.DEFLATED, -15)
+    pixels = packer.compress(bytes(row * (height - 1))) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = more.compress(bytes(10**7)) + more.flush(zlib.Z_FULL_FLUSH)
+    end = again * (780_000 // len(again))
+    blocks = b"\0\0\0\xff\xff" * ((18_200_000 - len(pixels) - len(end)) // 5)
+    chunks = chunk(b"IDAT", pixels + blocks + end)
     return PNG_SIGNATURE + chunk(b"IHDR", header) + chunks + chunk(b"IEND", b"")
 
 

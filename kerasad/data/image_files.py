@@ -26,6 +26,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _OTHER_SUFFIXES = frozenset(
     (".webp", ".gif", ".jp2", ".j2k", ".jxl", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".pbm")
     + (".pnm", ".tga", ".exr", ".hdr", ".svg", ".psd", ".dng", ".raw", ".ico", ".jfif", ".dib")
+    + (".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".dcm", ".npy", ".npz")
 )
 
 # Folders of systems and archive programs; the pictures inside are previews, or were deleted.

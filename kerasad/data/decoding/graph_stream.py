@@ -15,7 +15,7 @@ STEP = 2**19
 # enough for all starts of a stream that unpacks to SURE bytes (4 megapixels of four channels). The
 # starts of larger ones would take too long: only the first are looked at, which finds zeros behind
 # pixels that are zeros too.
-SURE, MOST_IN_ALL, MOST_OF_LARGE = 17 * 2**20, 2**29, 2**26
+SURE, MOST_IN_ALL, MOST_OF_LARGE = 33 * 2**19, 5 * 2**27, 2**26
 
 
 def check_stream(image_bytes, start, most_unpacked, which) -> tf.Operation:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasad.data.layouts.names import Role, fold, opposite_names, read_name
+from kerasad.data.layouts.names import Role, fold, join_initials, opposite_names, read_name
 
 _BAD = (Role.BAD, Role.KIND, Role.UNSORTED)
 _LETTERS = ({"g", "b"}, {"p", "f"}, {"t", "f"}, {"g", "n"}, {"o", "n"})
@@ -38,7 +38,7 @@ def tell_apart(images: Sequence[Path]) -> str | None:
 def _read_stem(stem: str) -> Role | None:
     token = r"[^\W\d_]+(?=\d*(?:[\W_]|$))"
     is_hash = _HASH.fullmatch(fold(stem)) is not None
-    words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", stem)
+    words = [] if is_hash else re.findall(rf"(?:^|(?<=[\W\d_])){token}", join_initials(stem))
     return _read_words(" ".join(words))
 
 

@@ -47,6 +47,7 @@ _COLUMNS = frozenset(
 _KEYS = _COLUMNS | frozenset(
     ("annotation", "annotations", "category", "categories", "classes", "shapes", "polygon")
     + ("bbox", "bboxes", "segmentation", "good", "ok", "bad", "nok", "ng", "regions", "region")
+    + ("objects", "classtitle", "tags")
 )
 _QUALITY = (Role.GOOD, Role.BAD, Role.KIND)
 _IMAGE = r"\.(?:png|jpe?g|bmp|tiff?)"
@@ -93,7 +94,8 @@ class ImageNames:
             return True
         # `labels/train/0.txt` is of `images/train/0.png`.
         is_annotation = any(read_name(name).surely(Role.MASKS) for name in path.parts[-4:-1])
-        return is_annotation and os.path.basename(name) in self._stems
+        # `ann/0.png.json` is of `img/0.png`.
+        return is_annotation and os.path.basename(name) in self._stems | self._names
 
 
 def tells_labels(path: Path, images: ImageNames, must_name: bool = False) -> bool:
@@ -134,7 +136,9 @@ def _read_start(path: Path) -> str:
 
 def _is_json_of_labels(path: Path, text: str, images: ImageNames, must_name: bool) -> bool:
     keys = _keys(text)
-    if {"images", "annotations"} <= keys and not must_name:  # COCO
+    is_list = {"images", "annotations"} <= keys  # COCO
+    is_list |= _is_called_list(path.stem) and bool(keys & _KEYS)
+    if is_list and not must_name:
         return True
     if not _names_image(path, text, images):
         return False
@@ -188,7 +192,7 @@ def _has_named(path: Path, lines: list[str], images: ImageNames) -> bool:
 
 
 def _is_called_list(stem: str) -> bool:
-    """Returns whether the name of a table says that it tells labels, such as `pass_fail`."""
+    """Returns whether the name of a file says that it tells labels, such as `pass_fail`."""
     roles = {read_name(word).role for word in name_words(stem)}
     is_both = Role.GOOD in roles and not roles.isdisjoint((Role.BAD, Role.KIND))
     return is_both or read_name(stem).surely(Role.MASKS)

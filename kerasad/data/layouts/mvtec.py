@@ -24,9 +24,10 @@ class MVTec(Layout):
         """Returns whether there is a folder `train/good`, and names are as MVTec has them.
 
         A folder `test/ok` holds no defects, and `validation` is not part of this layout: such a
-        folder is split by its user.
+        folder is split by its user, and so is one with folders inside `train/good`, such as days.
         """
-        if not (root / "train" / "good").is_dir():
+        good = root / "train" / "good"
+        if not good.is_dir() or subfolders(good):
             return False
         beside = (Role.VALIDATION, Role.GOOD, Role.BAD, Role.KIND)
         if any(read_name(folder.name).surely(*beside) for folder in subfolders(root)):

@@ -100,19 +100,21 @@ _WORDS = {
     Role.UNSORTED: """
         unlabelled unlabeled unsorted unknown unclassified uncategorized uncategorised unchecked
         mixed todo review maybe borderline unsure unclear uncertain suspect* suspicious doubtful
-        ambiguous rework retest* recheck* pending tbd check tocheck inspected warn warning*
-        grenzfall grenzfalle grenzfaelle nacharbeit nachprufung nachpruefung prufen pruefen verdacht
-        verdachtig zweifelhaft unklar unsortiert unbekannt gemischt nontrie inconnu sinclasificar
-        未标注 未標註 未分类 未分類 未知
+        ambiguous annotated marked markiert* eingezeichnet rework retest* recheck* pending tbd check
+        tocheck inspected warn warning* grenzfall grenzfalle grenzfaelle nacharbeit nachprufung
+        nachpruefung prufen pruefen verdacht verdachtig zweifelhaft unklar unsortiert unbekannt
+        gemischt nontrie inconnu sinclasificar 未标注 未標註 未分类 未分類 未知
     """,
     Role.COPIES: "thumb* thumbnail* vorschaubild vorschaubilder miniature* miniatura*",
     Role.NEUTRAL: """
-        raw all image* img imgs pic* picture* photo* data dataset* backup* bak old new tmp temp
-        misc other* original* orig archive* copy copies export* source* src input* frame* sample*
-        various bild bilder foto* alle alt neu immagine immagini imagen imagenes toutes tout neuer
-        ordner folder* doc docs document* documentation doku dokumentation screenshot* aug
-        augmented augmentation* crop* cropped resized 图片 图像 圖片 圖像 画像 写真 原图 全部 旧 新
-        备份
+        raw all image* img imgs pic* picture* photo* data dataset* backup* bak old new tmp temp misc
+        other* original* orig archive* copy copies export* source* src input* frame* sample* various
+        bild bilder foto* alle alt neu immagine immagini imagen imagenes toutes tout neuer ordner
+        folder* doc docs document* documentation doku dokumentation screenshot* aug augmented
+        augmentation* crop* cropped resized runs report* bericht* protokoll* auswertung* evaluation*
+        visualization* visualisation* vis preview* vorschau plot* figure* debug reference* referenz*
+        referenzbild referenzbilder calibration* kalibrierung* synthetic 图片 图像 圖片 圖像 画像
+        写真 原图 全部 旧 新 备份
     """,
 }
 
@@ -129,6 +131,8 @@ _NO_BEGINNINGS = ("goodwill", "badge", "badger", "badminton")
 _CLASS = frozenset(("class", "klasse", "classe", "clase", "label", "category", "target"))
 _GRADES = frozenset(("grade", "ware", "wahl", "choice", "qualitat", "quality"))
 _FIRST_OF_CJK = "\u2e80"
+_CJK = rf"[{_FIRST_OF_CJK}-\uffef]"
+_INITIALS = re.compile(r"(?<![^\W_])(n\.\s?)?i\.\s?o(?![^\W_])\.?", re.IGNORECASE)
 
 # "nondefective" and "defect-free" are words as well.
 _DENIALS = ("no{}", "non{}", "not{}", "un{}", "without{}", "zero{}", "{}free", "{}less")
@@ -230,9 +234,15 @@ def common_words(names: Sequence[str]) -> set[str]:
 def name_words(name: str) -> list[str]:
     """Returns the words of a name, without case, accents and numbers."""
     name = unicodedata.normalize("NFC", name)
-    # "OkRing" is two words, "NOK" is one.
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    # "OkRing" and "OK画像" are two words, "NOK" is one.
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", join_initials(name))
+    name = re.sub(rf"(?<=[a-zA-Z])(?={_CJK})|(?<={_CJK})(?=[a-zA-Z])", " ", name)
     return re.findall(r"[^\W\d_]+", fold(name))
+
+
+def join_initials(name: str) -> str:
+    """Returns a name in which "i.O." and "n.i.O." (German: not in order) are one word each."""
+    return _INITIALS.sub(lambda match: "nio" if match[1] else "io", name)
 
 
 def fold(name: str) -> str:

@@ -164,6 +164,22 @@ def test_boxes_in_a_tree_of_the_same_parts_are_seen(tmp_path, write_images):
             read_category(data)
 
 
+def test_annotations_of_a_tree_with_a_file_for_each_image_are_seen(tmp_path, write_images):
+    write_images("set/img/0.png", "set/img/1.png")
+    (tmp_path / "set/ann").mkdir()
+    text = json.dumps({"tags": [], "objects": [{"classTitle": "scratch"}]})
+    (tmp_path / "set/ann/0.png.json").write_text(text)
+    with pytest.raises(InputError, match=r"0\.png\.json: "):
+        read_category(tmp_path)
+
+
+def test_a_file_called_annotations_need_not_name_the_images(photos):
+    text = json.dumps({"shapes": [], "tags": [{"label": "scratch", "frame": 0}]})
+    (photos / "annotations.json").write_text(text)
+    with pytest.raises(InputError, match=r"annotations\.json: "):
+        read_category(photos)
+
+
 def test_a_folder_whose_names_tell_the_labels_may_have_a_list_too(tmp_path, write_images):
     write_images("train/good/0.png", "train/good/1.png", "test/dent/2.png")
     (tmp_path / "labels.csv").write_text("path,label\n")

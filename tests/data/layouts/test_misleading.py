@@ -177,6 +177,11 @@ TREES = {
         "",
         "categories 2024-01-01, 2024-01-02",
     ),
+    "days inside of the good images of a split": (
+        ["train/good/4", "train/good/2024-01-02/4", "test/good/2024-01-01/1", "test/dent/2"],
+        "",
+        ({"train/good", "train/good/2024-01-02", "test/good/2024-01-01"}, {"dent"}),
+    ),
     "days inside of good and bad": (
         ["good/2024-01-01/4", "good/2024-01-02/2", "bad/2024-01-01/1"],
         "",
@@ -192,6 +197,32 @@ TREES = {
         ["合格品图片/4", "不合格品图片/2"],
         "",
         "不合格品图片 and 合格品图片 seem to be good and defective images",
+    ),
+    "Latin words before Japanese ones": (["OK画像/4", "NG画像/2"], "", ({"OK画像"}, {"NG画像"})),
+    "abbreviations in names of files": (
+        ["Teil 1 i.O..png", "Teil 2 i.O..png", "Teil_3_n.i.O..png"],
+        "",
+        "names of 1 images, such as Teil_3_n.i.O..png, say defective",
+    ),
+    "photos in which defects are drawn": (
+        ["gut/4", "schlecht/2", "markiert/2"],
+        "",
+        "markiert: beside gut and schlecht, its name says images that nobody has sorted",
+    ),
+    "what was made of the photos": (
+        ["gut/4", "schlecht/2", "Auswertung/2"],
+        "",
+        "Auswertung: beside gut and schlecht, its name says nothing of quality",
+    ),
+    "photos of a target": (
+        ["good/4", "bad/2", "calibration/2"],
+        "",
+        "calibration: beside bad and good, its name says nothing of quality",
+    ),
+    "small copies by a disk station": (
+        ["good/4", "good/@eaDir/0.png/SYNOPHOTO_THUMB_M.png", "bad/2", "$RECYCLE.BIN/x.png"],
+        "",
+        ({"good"}, {"bad"}),
     ),
     "counts in names": (["OK (100)/4", "NOK (12)/2"], "", ({"OK (100)"}, {"NOK (12)"})),
     "a station of trains": (["test_bench/4"], "", "test_bench: a word of its name says test"),
