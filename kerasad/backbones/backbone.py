@@ -77,24 +77,26 @@ def build_backbone(
     with dtype_policy_scope("float32"):
         if of_hub:
             backbone = build_hub_backbone(name, image_shape, taps, weights, architecture)
-            backbone.trainable = False
-            return backbone
-        if name in DEFAULT_TAPS:
-            default = DEFAULT_TAPS[name]
-            if name in VARIANTS:
-                wanted = default if taps is None else taps
-                network = build_efficientnet_lite(name, image_shape, weights, wanted)
-            else:
-                network = _build_resnet18(image_shape, weights)
-            tensors = network.output
         else:
-            network, tensors = build_keras_application(name, image_shape, weights)
-            default = None
-        if taps is None:
-            taps = default or last_at_strides(network, tensors, _DEFAULT_STRIDES)
-        backbone = fold_batch_normalization(select_taps(network, tensors, taps))
+            backbone = _build_convolutional(name, image_shape, taps, weights)
     backbone.trainable = False
     return backbone
+
+
+def _build_convolutional(name, image_shape, taps, weights) -> keras.Model:
+    """Returns a network up to its taps, with its normalizations folded."""
+    if name in DEFAULT_TAPS:
+        taps = DEFAULT_TAPS[name] if taps is None else taps
+        if name in VARIANTS:
+            network = build_efficientnet_lite(name, image_shape, weights, taps)
+        else:
+            network = _build_resnet18(image_shape, weights)
+        tensors = network.output
+    else:
+        network, tensors = build_keras_application(name, image_shape, weights)
+        if taps is None:
+            taps = last_at_strides(network, tensors, _DEFAULT_STRIDES)
+    return fold_batch_normalization(select_taps(network, tensors, taps))
 
 
 def _build_resnet18(image_shape, weights) -> keras.Model:

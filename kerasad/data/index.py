@@ -142,13 +142,7 @@ def read_category(
     remark_contradictions(test, reader)
     remark_white_level(training, root, reader)
     if not usable and not (for_test and test):
-        reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
-        remedy = "name the folder of good images with `good`"
-        if test and not training:
-            remedy = f"all that was found is defective or for tests: {remedy}"
-        raise InputError(
-            f"{root}: no usable good image (PNG, JPEG, BMP or TIFF); {remedy}." + next(reasons, "")
-        )
+        raise _nothing_usable(root, bool(test) and not training, reader)
     _finish(reader, on_bad)
     return CategoryIndex(
         root.stem if root.is_file() else root.name,
@@ -277,6 +271,16 @@ def choose_labelled(
         )
     turns = [queue[turn] for turn in range(total) for queue in queues if turn < len(queue)]
     return tuple(sorted(turns[:count], key=lambda record: record.path))
+
+
+def _nothing_usable(root, is_all_for_test, reader) -> InputError:
+    reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
+    remedy = "name the folder of good images with `good`"
+    if is_all_for_test:
+        remedy = f"all that was found is defective or for tests: {remedy}"
+    return InputError(
+        f"{root}: no usable good image (PNG, JPEG, BMP or TIFF); {remedy}." + next(reasons, "")
+    )
 
 
 def _absolute(path):

@@ -86,23 +86,18 @@ def check_parity(
     for number, batch in enumerate(batches):
         for signature, (expected, valid) in _expected(detector.predict_on_batch, batch).items():
             for name in execution.EXECUTIONS:
-                path = scratch / f"{number:04d}.{name}.{signature}.npz"
-                with np.load(path, allow_pickle=False) as arrays:
+                with np.load(scratch / f"{number:04d}.{name}.{signature}.npz") as arrays:
                     found = {output: arrays[output] for output in OUTPUTS}
                 where = f"{signature} ({name})"
                 differences = compare_outputs(detector, expected, found, valid, scale, where)
                 if number == 0:
-                    first = {output: values[:1] for output, values in found.items()}
-                    where = f"{where}, compared with eager mode"
-                    compare_outputs(
-                        detector,
+                    of_first = (
                         eager[signature][0],
-                        first,
+                        {key: found[key][:1] for key in found},
                         valid[:1],
-                        scale,
-                        where,
-                        EAGER_TOLERANCE,
                     )
+                    where = f"{where}, compared with eager mode"
+                    compare_outputs(detector, *of_first, scale, where, EAGER_TOLERANCE)
                 seen = largest.setdefault(name, {}).setdefault(signature, {})
                 for output, difference in differences.items():
                     seen[output] = max(seen.get(output, 0.0), difference)

@@ -94,24 +94,29 @@ def run_benchmark(
         echo(f"Categories: {', '.join(categories)}. {done} of {len(planned)} rows are done.")
         for number, key in enumerate(missing, 1):
             echo(f"Row {number} of {len(missing)}: {_title(key)}")
-            run, log = path / RUNS / _name(key), path / LOGS / f"{_name(key)}.txt"
-            log.parent.mkdir(exist_ok=True)
-            log.unlink(missing_ok=True)
-            row = measure_row(planned[key], run, log)
-            identity = dict(zip(("category", "model", "seed"), key, strict=True))
-            machine = f"{platform.machine()}, {os.cpu_count()} cores"
-            rows[key] = {**row, **identity, "date": date.today().isoformat(), "machine": machine}
-            if not keep_runs:
-                shutil.rmtree(run, ignore_errors=True)
+            rows[key] = _measure_logged(planned[key], key, path, keep_runs)
             with replace_file(path / ROWS) as work:
                 lines = [json.dumps(row, allow_nan=False) for row in rows.values()]
                 work.write_text("\n".join(lines) + "\n", encoding="utf-8")
             page = _write_table(path, plan, planned, rows)
-            echo(f"  {row.get('reason', 'done')}")
+            echo(f"  {rows[key].get('reason', 'done')}")
     echo(f"\n{page.rstrip()}")
     failed = [key for key in planned if rows[key]["status"] != DONE]
     reasons = [f"{_title(key)}: {rows[key]['reason']}" for key in failed]
     return {**read_json(path / TABLE), "failed": reasons}
+
+
+def _measure_logged(config: RunConfig, key: Key, path: Path, keep_run: bool) -> Row:
+    """Returns a row with what it is of; its output is in `logs`."""
+    run, log = path / RUNS / _name(key), path / LOGS / f"{_name(key)}.txt"
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
+    row = measure_row(config, run, log)
+    if not keep_run:
+        shutil.rmtree(run, ignore_errors=True)
+    identity = dict(zip(("category", "model", "seed"), key, strict=True))
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    return {**row, **identity, "date": date.today().isoformat(), "machine": machine}
 
 
 def measure_row(config: RunConfig, run: Path, log: Path) -> Row:

@@ -85,12 +85,11 @@ def synthetic_localization(
         )
         for index, half in enumerate(halves)
     )
-    values = []
-    for fitted, evaluated in ((first[0], second[0]), (second[1], first[1])):
-        if not (np.isfinite(fitted.maps).all() and np.isfinite(evaluated.maps).all()):
-            return float("nan")
-        values.append(objective(evaluated, *fuse(fitted, *trust(detector.experts))))
-    return float(np.mean(values))
+    pairs = ((first[0], second[0]), (second[1], first[1]))
+    if not all(np.isfinite(sample.maps).all() for pair in pairs for sample in pair):
+        return float("nan")
+    trusted = trust(detector.experts)
+    return float(np.mean([objective(other, *fuse(own, *trusted)) for own, other in pairs]))
 
 
 def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset]:
