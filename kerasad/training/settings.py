@@ -92,12 +92,6 @@ def merge(
 def build_section(section: type[Section], values: Any, source: str, prefix: str) -> Section:
     """Returns a section from a dictionary; what is left out keeps its default.
 
-    Args:
-        section: dataclass.
-        values: mapping.
-        source: str. What to call the configuration in error messages.
-        prefix: str. Keys that lead to the section, as in `"model."`.
-
     Raises:
         InputError: A key is unknown, or a value is of a wrong type or out of range.
     """
