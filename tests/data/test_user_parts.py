@@ -40,7 +40,7 @@ def test_validation_images_of_the_user_calibrate_and_never_train():
     split = split_good([*make_records(16, "train"), *own, copy])
     assert sizes(split) == (14, 2, 6, 0)
     assert {record.content_hash for record in split.calibration} == {r.content_hash for r in own}
-    with pytest.raises(InputError, match=r"beside the validation images .* found 1;"):
+    with pytest.raises(InputError, match=r"besides the validation images .* found 1;"):
         split_good([*make_records(1, "train"), *own])
 
 
