@@ -1,6 +1,5 @@
 """Which pixels of a mask mark a defect: the rules of `mask_foreground`, on arrays alone."""
 
-import functools
 import re
 
 import numpy as np
@@ -134,7 +133,10 @@ def _measure_strength(colours, white):
 
 def _across(take, colours):
     """Returns the highest or lowest channel; ten times faster than a reduction of the last axis."""
-    return functools.reduce(take, np.moveaxis(colours, -1, 0))
+    taken = colours[..., 0].copy()
+    for channel in range(1, colours.shape[-1]):
+        take(taken, colours[..., channel], out=taken)
+    return taken
 
 
 def _has_drawing(alpha):

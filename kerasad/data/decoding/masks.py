@@ -100,8 +100,11 @@ def read_mask_pixels(data: bytes, header: Header, name: str, decoding: Decoding)
 
 def _clean(pixels: np.ndarray) -> np.ndarray:
     """Returns the pixels of a lossy file without the noise around black and white."""
-    noise = int(NOISE * 255)
-    return np.where(pixels <= noise, 0, np.where(pixels >= 255 - noise, 255, pixels))
+    noise, clean = int(NOISE * 255), np.empty_like(pixels)
+    for row, values in enumerate(pixels):  # all at once take four times the memory
+        values = np.where(values <= noise, 0, values)
+        clean[row] = np.where(values >= 255 - noise, 255, values)
+    return clean
 
 
 def _read_extra(
