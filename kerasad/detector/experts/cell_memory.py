@@ -51,7 +51,7 @@ class CellMemory(Expert):
             expert by it.
         sample_cells: int. Most cells that the stored ones are chosen from.
         sample_bytes: int. Most bytes of these.
-        max_products: int. Products of cells and stored cells held at once for each image.
+        max_products: int. Products of cells and stored cells held at once, of one image at a time.
         seed: int. Of the sample.
 
     Returns:
@@ -150,7 +150,11 @@ class CellMemory(Expert):
         queries = self._scaled(ops.reshape(pooled, (-1, pooled.shape[-1])))
         # The nearest cell has the largest q.m - |m|^2 / 2. All are centred, so little cancels.
         ones = ops.ones_like(queries[:, :1])
-        nearest = self._largest_products(ops.concatenate([queries, ones], axis=-1))
+        products = ops.concatenate([queries, ones], axis=-1)
+        products = ops.reshape(products, (-1, math.prod(self._grid), products.shape[-1]))
+        # Image by image: products of a batch would not fit into the cache of a processor.
+        nearest = tf.map_fn(self._largest_products, products, parallel_iterations=1)
+        nearest = ops.reshape(nearest, (-1, self.neighbors))
         present = ops.cast(nearest > -0.5 * _ABSENT, "float32")
         mean = ops.sum(nearest * present, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1.0)
         squares = ops.sum(ops.square(queries), axis=-1) - 2.0 * mean
