@@ -30,7 +30,7 @@ def scale_slices(scales: Sequence[int]) -> list[slice]:
 
 
 def scale_angles(features, restored, scales: Sequence[int]):
-    """Returns the mean of `cosine_distance` over the scales, float32 `(..., 1)` in [0, 2].
+    """Returns the `cosine_distance` at each scale, float32 `(..., scales)` in [0, 2].
 
     Args:
         features: float tensor `(..., channels)`.
@@ -39,8 +39,7 @@ def scale_angles(features, restored, scales: Sequence[int]):
     """
     # A matrix product sums each scale: gradients of slices would be padded and added.
     members = np.repeat(np.eye(len(scales), dtype="float32"), scales, axis=0)
-    angles = _angles(features, restored, lambda values: ops.matmul(values, members))
-    return ops.mean(angles, axis=-1, keepdims=True)
+    return _angles(features, restored, lambda values: ops.matmul(values, members))
 
 
 def _angles(features, restored, sums):

@@ -9,7 +9,7 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
 from kerasad.layers.content_grid import align_cells, enlarge_maps
-from kerasad.losses import FeatureReconstructionLoss, scale_angles, scale_slices
+from kerasad.losses import FeatureReconstructionLoss, scale_angles
 from kerasad.models.backbone_model import BackboneModel
 from kerasad.models.base import TrainingBatch
 from kerasad.models.feature_networks import (
@@ -203,17 +203,18 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         images, valid = unpack_inputs(inputs)
         features, restored, _ = self.restore(inputs)
         angles = scale_angles(features, restored, self.view.scales)
+        angles = ops.mean(angles, axis=-1, keepdims=True)
         return enlarge_maps(angles, images.shape[1:3], valid)
 
     def tensors(self, inputs) -> dict:
         """Returns what one forward pass knows about images, for the experts of a detector.
 
         Returns:
-            tensors: dict of float32 tensors: those of `FeatureView.tensors`; `restored_features`
-            and, for each tap, `restored_features_1`, ... and `residual_features_1`, ..., the
-            features less the restored ones; `z_mean`, `z_log_var` `(batch, h / 2, w / 2,
-            latent_dim)`; of the discriminator `discriminator_features`, `embedding`, the same of
-            the restored features under `reconstruction_discriminator_features` and
+            tensors: dict of float32 tensors: those of `FeatureView.tensors`; `restored_features`;
+            `restored_angles` `(batch, h, w, taps)`, `1 - cos` of the angle between features and
+            restored ones at each tap; `z_mean`, `z_log_var` `(batch, h / 2, w / 2, latent_dim)`; of
+            the discriminator `discriminator_features`, `embedding`, the same of the restored
+            features under `reconstruction_discriminator_features` and
             `reconstruction_embedding`, and, if it is trained as such, `discriminator_logits`
             `(batch, h, w, 1)`; `attention_map`; with AdaCos `prototypes` and `class_logits`, see
             `VAEGAN.tensors`. The cells of a padded image are aligned with its real part.
@@ -225,6 +226,7 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         real, fake = self.judge(features, restored), self.judge(restored, features)
         tensors |= {
             "restored_features": restored,
+            "restored_angles": scale_angles(features, restored, self.view.scales),
             "discriminator_features": real["features"],
             "reconstruction_discriminator_features": fake["features"],
             "embedding": real["embedding"],
@@ -232,8 +234,4 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         }
         if self.adversarial_weight > 0:  # logits that were never trained say nothing
             tensors["discriminator_logits"] = real["logits"]
-        for index, channels in enumerate(scale_slices(self.view.scales), start=1):
-            tensors[f"restored_features_{index}"] = restored[..., channels]
-            residual = features[..., channels] - restored[..., channels]
-            tensors[f"residual_features_{index}"] = residual
         return self.finish_tensors(tensors, encoded)

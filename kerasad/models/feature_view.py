@@ -127,7 +127,7 @@ class FeatureView(keras.layers.Layer):
 
     def call(self, images, valid=None):
         """Returns standardized features; see the class."""
-        return self.standardize(self.raw_features(images, valid))
+        return self.tensors(images, valid)["features"]
 
     def raw_features(self, images, valid=None):
         """Returns the features before they are standardized."""
@@ -146,13 +146,13 @@ class FeatureView(keras.layers.Layer):
             grid, `(batch, h_1, w_1, channels_1)`, standardized with the means and deviations of
             the common grid.
         """
-        taps = self._raw_taps(images, valid)
-        features = self.standardize(self._on_grid(taps))
-        tensors = {"features": features}
+        tensors, taps = {}, self._raw_taps(images, valid)
         for index, channels in enumerate(scale_slices(self.scales), start=1):
-            tensors[f"features_{index}"] = features[..., channels]
-            tensors[f"tap_{index}"] = self._standardized(taps[index - 1], channels)
-        return tensors
+            tap = self._standardized(taps[index - 1], channels)
+            tensors |= {f"tap_{index}": tap, f"features_{index}": _to_grid(tap, self.grid)}
+        # Standardized before they are joined: slices of `features` would be copies.
+        scales = [tensors[f"features_{index}"] for index in range(1, len(taps) + 1)]
+        return {"features": ops.concatenate(scales, axis=-1), **tensors}
 
     def _raw_taps(self, images, valid):
         features = self.backbone(ops.cast(images, "float32"), training=False)
@@ -233,4 +233,6 @@ def _to_grid(features, grid):
         return features
     if height >= grid[0] and width >= grid[1]:
         return averaged_cells(features, grid)
-    return ops.image.resize(features, grid, interpolation="bilinear", antialias=True)
+    # Antialiasing takes twice the time, and changes nothing where no side gets smaller.
+    smaller = height > grid[0] or width > grid[1]
+    return ops.image.resize(features, grid, interpolation="bilinear", antialias=smaller)

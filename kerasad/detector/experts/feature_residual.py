@@ -1,11 +1,9 @@
 """The angle between an image's features and the features that a model restores."""
 
-import itertools
-
 import keras
+from keras import ops
 
 from kerasad.detector.experts.base import Expert
-from kerasad.losses import cosine_distance
 
 
 @keras.saving.register_keras_serializable(package="kerasad")
@@ -25,18 +23,11 @@ class FeatureResidual(Expert):
     CVPR 2022, equation 1; there the angles of scales are summed, at their own resolutions.
     """
 
+    requires = ("restored_angles",)
+
     def __init__(self, scales=(1,), **kwargs):
         super().__init__(**kwargs)
         self.scales = [int(scale) for scale in scales]
-
-    @property
-    def requires(self):
-        """Features and restored features of each scale."""
-        return tuple(
-            itertools.chain.from_iterable(
-                (f"features_{scale}", f"restored_features_{scale}") for scale in self.scales
-            )
-        )
 
     @property
     def degrees(self):
@@ -51,13 +42,13 @@ class FeatureResidual(Expert):
     @staticmethod
     def scales_of(shapes) -> list[int]:
         """Returns the scales that a model with tensors of these shapes has, none if it has none."""
-        scales = itertools.count(1)
-        return list(itertools.takewhile(lambda s: f"restored_features_{s}" in shapes, scales))
+        return list(range(1, 1 + shapes.get("restored_angles", (0,))[-1]))
+
+    def available(self, shapes):
+        """Returns whether the model has all scales."""
+        return set(self.scales) <= set(self.scales_of(shapes))
 
     def call(self, tensors):
         """Returns the map; see the class."""
-        angles = [
-            cosine_distance(tensors[f"features_{scale}"], tensors[f"restored_features_{scale}"])
-            for scale in self.scales
-        ]
-        return sum(angles) / len(angles)
+        angles = ops.take(tensors["restored_angles"], [s - 1 for s in self.scales], axis=-1)
+        return ops.mean(angles, axis=-1, keepdims=True)

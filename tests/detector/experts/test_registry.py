@@ -35,8 +35,7 @@ RESTORED = {
     "z_mean": (None, 4, 6, 5),
     "discriminator_logits": (None, 8, 12, 1),
     "class_logits": (None, 8, 12, 2),
-    **{f"restored_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
-    **{f"residual_features_{k}": (None, 8, 12, 2) for k in (1, 2, 3)},
+    "restored_angles": (None, 8, 12, 3),
 }
 
 
