@@ -22,6 +22,7 @@ from kerasad.training.building import (
     compile_model,
     make_detector,
     open_category,
+    with_batch_size,
     with_served_limit,
 )
 from kerasad.training.config import RunConfig
@@ -83,6 +84,7 @@ def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
     """Opens the data; returns it and the configuration with every choice made."""
     model = resolve_arguments(config.model, config.training.seed)
     settings = resolve_training(config.model, config.training)
+    config = dataclasses.replace(config, data=with_batch_size(config.data, config.model))
     category = open_category(
         config.data,
         settings.seed,

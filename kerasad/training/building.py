@@ -22,7 +22,7 @@ from kerasad.models.two_player_model import TwoPlayerModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
 from kerasad.training.near_copies import copy_finder
-from kerasad.training.recipes import find_recipe, resolve_arguments
+from kerasad.training.recipes import Recipe, find_recipe, resolve_arguments
 
 _LEAST_SERVED_LIMIT = 4_000_000
 
@@ -38,6 +38,8 @@ def open_category(
         crosswise: bool, see `calibrates_crosswise`.
         trains: bool. Whether the model trains networks.
     """
+    options = config.settings_of(None)
+    options["batch_size"] = config.batch_size or Recipe.batch_size
     return load_category(
         resolve_data(config.path),
         seed=seed,
@@ -45,8 +47,15 @@ def open_category(
         find_copies=copy_finder(config),
         crosswise=crosswise,
         trains=trains,
-        **config.settings_of(None),
+        **options,
     )
+
+
+def with_batch_size(config: DataConfig, model: ModelConfig) -> DataConfig:
+    """Returns the settings with the batch size of the model's recipe, unless one is given."""
+    if config.batch_size is not None:
+        return config
+    return dataclasses.replace(config, batch_size=find_recipe(model.name).batch_size)
 
 
 def calibrates_crosswise(config: RunConfig) -> bool:

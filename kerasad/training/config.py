@@ -34,7 +34,9 @@ class DataConfig(Checked):
 
     path: str = field(metadata={"user": "locations"})
     image_size: str = setting("256", "HxW in pixels, height first; or 256 for 256 x 256 in area.")
-    batch_size: int = setting(16, "Images, or crops, in a training step.", at_least=1)
+    batch_size: int | None = setting(
+        None, "Images, or crops, in a training step. [default: by model]", at_least=1
+    )
     split: tuple[float, float, float] = setting(
         (0.7, 0.1, 0.2), "Shares of train, validation and calibration."
     )

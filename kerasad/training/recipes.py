@@ -29,6 +29,7 @@ class Recipe:
         learning_rate: float. Adam's rate for encoder and decoder.
         discriminator_learning_rate: float. That of the discriminator.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
+        batch_size: int. Images, or crops, in a training step.
         steps: int. About how many training steps are made if no number of epochs is given; 0 if
             the model has nothing to train.
         statistics: bool. Whether it has experts that gather statistics, from which an image can be
@@ -40,6 +41,7 @@ class Recipe:
     experts: str | None = None
     learning_rate: float = 1e-3
     decay: str = "none"
+    batch_size: int = 16
     steps: int = 600
     discriminator_learning_rate: float = 2e-4
     statistics: bool = False
@@ -85,6 +87,7 @@ RECIPES = {
         learning_rate=2e-3,
         discriminator_learning_rate=2e-3,
         decay="cosine",
+        batch_size=8,
         steps=300,
         statistics=True,
     ),

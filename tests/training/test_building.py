@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasad.training.building import choose_epochs, with_served_limit
+from kerasad.training.building import choose_epochs, with_batch_size, with_served_limit
 from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
 
 
@@ -40,3 +40,9 @@ def test_a_served_file_may_have_the_size_of_the_frame():
     records = [SimpleNamespace(weight=100)]
     category = SimpleNamespace(index=SimpleNamespace(good=records), full_shape=(3000, 3000, 3))
     assert with_served_limit(DataConfig("parts"), category).served_pixel_limit == 9_000_000
+
+
+@pytest.mark.parametrize(("model", "size"), [("feature_vae_gan", 8), ("vae_gan", 16)])
+def test_the_batch_size_is_the_recipes_unless_one_is_given(model, size):
+    assert with_batch_size(DataConfig("x"), ModelConfig(model)).batch_size == size
+    assert with_batch_size(DataConfig("x", batch_size=5), ModelConfig(model)).batch_size == 5

@@ -85,8 +85,8 @@ def test_the_data_settings_have_the_defaults_of_the_python_function():
 
     signature = inspect.signature(load_category).parameters
     config = RunConfig(DataConfig("photos")).to_dict()["data"]
-    shared = set(config) & set(signature) - {"image_size"}
-    assert shared >= {"batch_size", "split", "crop_size", "cache_megabytes", "on_bad"}
+    shared = set(config) & set(signature) - {"image_size", "batch_size"}
+    assert shared >= {"split", "crop_size", "cache_megabytes", "on_bad"}
     for name in shared:
         default = signature[name].default
         assert config[name] == default, name
