@@ -48,7 +48,7 @@ def fit_crosswise(
         rates: false-alarm rate and review rate, see `conformal_rules`.
         verbose: 0 or 1.
         networks: `FoldNetworks` or None. Networks of the model that have not seen an image make
-            its map. None: it has no network that was trained on the images.
+            its map. None: the model has no `trained_weights`.
         memory: `Memory` for left-out images.
 
     Returns:
@@ -56,9 +56,16 @@ def fit_crosswise(
 
     Raises:
         InputError: If the detector cuts tiles, a rate is out of range, there are fewer than two
-            groups, or not as many images as `groups`.
+            groups, or not as many images as `groups`; or if the model was trained and `networks`
+            is None.
     """
     groups = _check(detector, images, groups, rates)
+    if networks is None and detector.model.trained_weights:
+        raise InputError(
+            f"{type(detector.model).__name__} may have been trained on these images; give "
+            "`networks` that were trained without them, or call `adapt` and `calibrate` with "
+            "different images, or set `model.trainable = False` if other images trained it."
+        )
     _, score_weights = prior_weights(*trust(detector.experts))
     detector.score_weights.assign(score_weights.astype("float32"))
     detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))

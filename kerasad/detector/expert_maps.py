@@ -173,12 +173,15 @@ class ExpertMaps(keras.layers.Layer):
             For each fold the state of experts that have not seen its images, see `compile_maps`.
 
         Raises:
-            InputError: As `fit`, if an expert needs two passes or cannot go on, or for another
-                number of images.
+            InputError: As `fit`, if an expert needs two passes, cannot `absorb` or cannot go on, or
+                for another number of images.
         """
         for expert in self.experts:
-            if expert.passes > 1:
-                raise InputError(f"The expert {expert.name!r} cannot be fitted crosswise.")
+            if expert.passes > 1 or (expert.passes and not expert.absorbs):
+                raise InputError(
+                    f"The expert {expert.name!r} cannot learn crosswise; call `adapt` and "
+                    "`calibrate` with different images, or leave the expert out."
+                )
         learning = [expert for expert in self.experts if expert.passes]
         gathered = self._gather(learning, train, fold_of, verbose, keep)
         former, states = _state_of(learning), []

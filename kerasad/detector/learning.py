@@ -110,14 +110,15 @@ class LearningModel(DecidingModel):
                 from 100 groups on.
             false_alarm_rate, review_rate, batch_size, verbose: as in `calibrate`.
             networks: `FoldNetworks` or None. Each image is scored by networks that have not seen
-                it; a model with networks that were trained on the images needs them.
+                it. A model with `trained_weights` needs them.
 
         Returns:
             `LeftOutScores`: the score of each image by statistics that have not seen it. In
             `calibration_summary`, `guaranteed` is None: the rate is expected.
 
         Raises:
-            InputError: As of `calibrate`, or if the detector cuts tiles or groups are too few.
+            InputError: As of `calibrate`; or if the detector cuts tiles, groups are too few,
+                `networks` are needed, or what an expert learns cannot be merged.
         """
         left_out = fit_crosswise(
             self,

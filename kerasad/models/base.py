@@ -114,8 +114,11 @@ class AnomalyModel(keras.Model):
 
     @property
     def trained_weights(self) -> list[keras.Variable]:
-        """The weights that `fit` changes, in an order that is the same in each copy."""
-        return self.weights
+        """The weights that `fit` changes, in an order that is the same in each copy.
+
+        There are none without trainable variables, as after `model.trainable = False`.
+        """
+        return self.weights if self.trainable_variables else []
 
     def precompute(self, data, num_images: int, max_bytes: int) -> dict[str, tf.Variable] | None:
         """Computes what does not change during training, or returns None.

@@ -126,7 +126,7 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
     def trained_weights(self):
         """The weights of all networks but the backbone."""
         frozen = {id(weight) for weight in self.view.weights}
-        return [weight for weight in self.weights if id(weight) not in frozen]
+        return [weight for weight in super().trained_weights if id(weight) not in frozen]
 
     def fit(self, x=None, *args, **kwargs):
         """Trains as `VAEGAN.fit` does; first calls `adapt` if nothing has measured features."""

@@ -4,7 +4,7 @@ import pytest
 from kerasad import AnomalyDetector
 from kerasad.detector.batches import as_batches
 from kerasad.detector.cross_fitting import fit_crosswise
-from kerasad.detector.experts import CellGaussian, CellMemory
+from kerasad.detector.experts import CellGaussian, CellMemory, Expert
 from kerasad.detector.experts.pixel_residual import PixelResidual
 from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.left_out import Memory, NetworkTensors
@@ -17,7 +17,7 @@ SHAPE = (16, 24, 3)
 def new_detector(make_model):
     def make(**options):
         experts = [CellGaussian("features", name="gaussian"), CellMemory("features", name="memory")]
-        return AnomalyDetector(make_model(SHAPE), experts, **options)
+        return AnomalyDetector(make_model(SHAPE, trainable=False), experts, **options)
 
     return make
 
@@ -148,7 +148,7 @@ def test_networks_of_folds_set_scales_and_thresholds(images, make_model):
         found = detector.adapt_crosswise(images, folds=4, networks=networks, verbose=0)
         return found.scores
 
-    plain = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
+    plain = AnomalyDetector(make_model(SHAPE, trainable=False), [PixelResidual()])
     expected = plain.adapt_crosswise(images, folds=4, verbose=0).scores
     np.testing.assert_allclose(scores([0.5, 0.5]), expected, rtol=1e-4)
     other = scores([0.5, 0.1])
@@ -160,3 +160,22 @@ def test_networks_of_another_number_of_images_are_refused(images, make_model):
     detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
     with pytest.raises(InputError, match="a number for each image; it has 20"):
         detector.adapt_crosswise(images, networks=networks, verbose=0)
+
+
+def test_a_model_that_may_have_been_trained_on_the_images_needs_networks(images, make_model):
+    model = make_model(SHAPE)
+    detector = AnomalyDetector(model, [CellGaussian("features", name="gaussian")])
+    with pytest.raises(InputError, match=r"^GreyModel may have been trained .* give `networks`"):
+        detector.adapt_crosswise(images, verbose=0)
+    model.trainable = False
+    AnomalyDetector(model, [PixelResidual()]).adapt_crosswise(images, verbose=0)
+
+
+def test_an_expert_that_cannot_absorb_is_refused_and_told_what_to_do(images, make_model):
+    class Mean(Expert):
+        requires = ("features",)
+        passes = 1
+
+    detector = AnomalyDetector(make_model(SHAPE, trainable=False), [Mean(name="mean")])
+    with pytest.raises(InputError, match="'mean' cannot learn crosswise; call `adapt`"):
+        detector.adapt_crosswise(images, verbose=0)

@@ -19,7 +19,7 @@ def left_out(make_model, good_images):
         top, left = number % 20, number % 30
         images[number, top : top + 10, left : left + 10] += [0.3, -0.2, 0.1]
     experts = [CellGaussian("features", name="gaussian"), CellMemory("features", name="memory")]
-    detector = AnomalyDetector(make_model(SHAPE), experts)
+    detector = AnomalyDetector(make_model(SHAPE, trainable=False), experts)
     return detector.adapt_crosswise(images, verbose=0)
 
 

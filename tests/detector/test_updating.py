@@ -17,7 +17,8 @@ def new_detector(make_model):
             CellMemory("features", coreset="random", name="memory"),
             PixelResidual(name="pixels"),
         ]
-        return AnomalyDetector(make_model(SHAPE), options.pop("experts", experts), **options)
+        model = make_model(SHAPE, trainable=False)
+        return AnomalyDetector(model, options.pop("experts", experts), **options)
 
     return make
 

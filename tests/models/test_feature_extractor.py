@@ -36,7 +36,7 @@ def test_its_tensors_are_the_features_at_each_tap(extractor, images):
 
 
 def test_it_has_nothing_to_train_and_no_picture(extractor, images):
-    assert extractor.trainable_variables == []
+    assert extractor.trainable_variables == extractor.trained_weights == []
     assert "attention_map" not in extractor.tensors(images)
     assert extractor.reconstruct(images) is None
     assert extractor.residual_map(images) is None

@@ -16,7 +16,7 @@ class Expert(keras.layers.Layer):
     expert that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
     `forget`. `update` sees each batch once and keeps state of a fixed size. Crosswise calibration
     gathers from parts of the images separately: `resume` continues with one part, and `absorb`
-    merges several. An update continues from the learnt state by `recall`. Every argument of
+    merges several; an expert that defines these sets `absorbs`. An update continues from the learnt state by `recall`. Every argument of
     `__init__` must be an attribute of the same name.
 
     Args:
@@ -34,6 +34,8 @@ class Expert(keras.layers.Layer):
     """Names of the tensors that the expert reads."""
     passes = 0
     """Passes over the good images that the expert needs."""
+    absorbs = False
+    """Whether the expert defines `gathered`, `resume` and `absorb`."""
 
     def __init__(self, position_free: bool = False, **kwargs):
         # Half precision has too few digits for distances.

@@ -57,6 +57,7 @@ class CellGaussian(Expert):
     """
 
     passes = 1
+    absorbs = True
 
     def __init__(
         self,

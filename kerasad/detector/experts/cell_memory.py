@@ -62,6 +62,7 @@ class CellMemory(Expert):
     """
 
     passes = 1
+    absorbs = True
 
     def __init__(
         self,

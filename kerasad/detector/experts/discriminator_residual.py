@@ -36,7 +36,7 @@ class DiscriminatorResidual(Expert):
         difference = ops.square(_difference(tensors)) / variance
         return ops.sqrt(ops.mean(difference, axis=-1, keepdims=True) + 1e-12)
 
-    def start(self, pass_index):
+    def start(self, pass_index, stream=0):
         """Sets sums and count to 0."""
         self.squares.assign(ops.zeros_like(self.squares))
         self.count.assign(0.0)

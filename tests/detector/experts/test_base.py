@@ -81,6 +81,13 @@ def test_expert_stays_float32_under_mixed_precision(cls):
     assert result.dtype == "float32"
 
 
+@pytest.mark.parametrize("cls", CLASSES)
+def test_an_expert_starts_with_a_stream_of_its_own(cls):
+    expert = cls()
+    expert.build({name: SHAPES[name] for name in expert.requires})
+    expert.start(0, stream=1)
+
+
 def test_a_missing_tensor_makes_an_expert_unavailable():
     assert PixelResidual().available(SHAPES)
     assert not PixelResidual().available({"images": (None, 4, 4, 3)})
