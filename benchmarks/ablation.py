@@ -83,7 +83,7 @@ def measure(arguments, name, shared):
         training=TrainingConfig(epochs=arguments.epochs, seed=arguments.seed),
     )
     keras.utils.set_random_seed(arguments.seed)
-    category = open_category(config.data, arguments.seed)
+    category = open_category(config)
     started = time.perf_counter()
     model = build_model(config.model, category.image_shape, arguments.seed)
     model.compile()

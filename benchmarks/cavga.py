@@ -94,7 +94,7 @@ def measure_alone(path, seed):
 
     run = open_run(path)
     detector = run.load_detector()
-    category = open_category(run.config.data, seed)
+    category = open_category(run.config)
     weights = {
         expert: round(values["weight"], 3)
         for expert, values in detector.calibration_summary()["experts"].items()

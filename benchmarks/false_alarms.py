@@ -73,9 +73,10 @@ def read_images(data, image_size):
     from kerasad.detector.experts import feature_statistics_experts
     from kerasad.models import FeatureExtractor
     from kerasad.training.building import open_category
-    from kerasad.training.config import DataConfig
+    from kerasad.training.config import DataConfig, ModelConfig, RunConfig
 
-    category = open_category(DataConfig(path=data, image_size=image_size), 0, crosswise=True)
+    config = RunConfig(DataConfig(data, image_size), ModelConfig("feature_statistics"))
+    category = open_category(config)
     if category.keep_aspect:
         raise SystemExit(f"{data}: images of several shapes are not measured here.")
     extractor = FeatureExtractor(category.image_shape)

@@ -78,7 +78,8 @@ def measure(arguments, variant, shared):
         training=TrainingConfig(epochs=arguments.epochs, seed=arguments.seed),
     )
     keras.utils.set_random_seed(arguments.seed)
-    category = open_category(config.data, arguments.seed)
+    # Weights are chosen, and thresholds set, on images that train nothing.
+    category = open_category(config, crosswise=False)
     settings = resolve_training(config.model, config.training)
     settings = dataclasses.replace(settings, epochs=choose_epochs(config.model, settings, category))
     started = time.perf_counter()

@@ -72,7 +72,7 @@ def measure(folder, settings):
         DataConfig(folder, size, cache_megabytes=cache), ModelConfig("feature_statistics")
     )
     started, peaks = time.perf_counter(), [peak_memory_mb()]
-    category = open_category(config.data, seed=0, crosswise=True)
+    category = open_category(config)
     peaks.append(peak_memory_mb())
     model = build_model(config.model, category.image_shape, seed=0)
     model.adapt(category.train_for_experts)

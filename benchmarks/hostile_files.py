@@ -160,7 +160,7 @@ def make_predictor(folder):
 def make_reader(folder):
     """Returns a function that reads eight harmless files and this one as `train` does."""
     from kerasad.training.building import open_category
-    from kerasad.training.config import DataConfig
+    from kerasad.training.config import RunConfig
 
     def read(path):
         data = folder / "data"
@@ -168,7 +168,8 @@ def make_reader(folder):
         shutil.copytree(folder / "good", data)
         if path is not None:
             (data / f"hostile{path.suffix}").symlink_to(path)
-        category = open_category(DataConfig(str(data), **CONFIG["data"]), seed=0)
+        config = {**CONFIG, "data": {**CONFIG["data"], "path": str(data)}}
+        category = open_category(RunConfig.from_mapping(config))
         for part in (category.train_for_experts, category.validation, category.calibration):
             for _ in part:
                 pass

@@ -43,10 +43,11 @@ def measure(arguments):
     from kerasad.models import VAEGAN
     from kerasad.training.building import open_category
     from kerasad.training.callbacks import CollapseNotice, HistoryWriter, read_history
-    from kerasad.training.config import DataConfig
+    from kerasad.training.config import DataConfig, ModelConfig, RunConfig
     from kerasad.training.fitting import fit
 
-    category = open_category(DataConfig(path=arguments.data, image_size=arguments.image_size), 0)
+    data = DataConfig(path=arguments.data, image_size=arguments.image_size)
+    category = open_category(RunConfig(data, ModelConfig("vae_gan")))
     model = VAEGAN(category.image_shape, seed=0)
     model.compile()
     # Equal batches on both sides: the last one of an epoch may be smaller.

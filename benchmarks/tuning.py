@@ -141,7 +141,7 @@ def measure(arguments, values, seed):
     )
     print(f"--- seed {seed}: {config.model.arguments or 'defaults'}", flush=True)
     keras.utils.set_random_seed(seed)
-    category = open_category(config.data, seed)
+    category = open_category(config, crosswise=False)  # as in the search
     model = build_model(config.model, category.image_shape, seed)
     settings = resolve_training(config.model, config.training)
     compile_model(model, settings, settings.epochs * category.steps_per_epoch)

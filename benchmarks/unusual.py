@@ -76,9 +76,9 @@ def score(photos, image_size):
     with tempfile.TemporaryDirectory() as folder:
         for number, record in enumerate(photos):
             os.symlink(record.path, Path(folder) / f"{number:05d}{Path(record.path).suffix}")
-        config = RunConfig(DataConfig(folder, image_size))
-        category = open_category(config.data, seed=0, crosswise=True)
-        model = build_model(ModelConfig(), category.image_shape, seed=0)
+        config = RunConfig(DataConfig(folder, image_size), ModelConfig("feature_statistics"))
+        category = open_category(config)
+        model = build_model(config.model, category.image_shape, seed=0)
         model.adapt(category.train_for_experts)
         _, found = make_detector(model, category, config, verbose=0)
         by_name = {f"{number:05d}": record for number, record in enumerate(photos)}

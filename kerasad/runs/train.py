@@ -16,19 +16,17 @@ from kerasad.runs.run import Run, open_run, save_detector
 from kerasad.runs.unusual import draw_unusual
 from kerasad.training.building import (
     build_model,
-    calibrates_crosswise,
     check_before_training,
     choose_epochs,
     compile_model,
     make_detector,
     open_category,
-    with_batch_size,
     with_served_limit,
 )
 from kerasad.training.config import RunConfig
 from kerasad.training.fitting import fit
 from kerasad.training.locations import with_full_paths
-from kerasad.training.recipes import find_recipe, resolve_arguments, resolve_training
+from kerasad.training.recipes import resolve_arguments, resolve_training
 
 
 def train_run(
@@ -84,19 +82,15 @@ def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
     """Opens the data; returns it and the configuration with every choice made."""
     model = resolve_arguments(config.model, config.training.seed)
     settings = resolve_training(config.model, config.training)
-    config = dataclasses.replace(config, data=with_batch_size(config.data, config.model))
-    category = open_category(
-        config.data,
-        settings.seed,
-        calibrates_crosswise(config),
-        trains=find_recipe(model.name).steps > 0,
-    )
+    category = open_category(config)
     echo(category.split_table())
     check_before_training(category, config)
     settings = dataclasses.replace(settings, epochs=choose_epochs(model, settings, category))
     data = with_served_limit(config.data, category)
     # As they are called in the data, whatever folder the next command is called in.
-    data = dataclasses.replace(data, exclude=category.index.excluded)
+    data = dataclasses.replace(
+        data, exclude=category.index.excluded, batch_size=category.batch_size
+    )
     return category, with_full_paths(RunConfig(data, model, settings))
 
 

@@ -22,40 +22,33 @@ from kerasad.models.two_player_model import TwoPlayerModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
 from kerasad.training.near_copies import copy_finder
-from kerasad.training.recipes import Recipe, find_recipe, resolve_arguments
+from kerasad.training.recipes import find_recipe, resolve_arguments
 
 _LEAST_SERVED_LIMIT = 4_000_000
 
 
-def open_category(
-    config: DataConfig, seed: int, crosswise: bool = False, trains: bool = False
-) -> Category:
-    """Opens the data of a configuration.
+def open_category(config: RunConfig, crosswise: bool | None = None) -> Category:
+    """Opens the data of a configuration as `train` does.
+
+    The batch size is that of the model's recipe, unless one is given.
 
     Args:
-        config: DataConfig.
-        seed: int.
-        crosswise: bool, see `calibrates_crosswise`.
-        trains: bool. Whether the model trains networks.
+        config: RunConfig.
+        crosswise: bool or None. Whether the images that train also calibrate. None is as
+            `calibrates_crosswise` says; False sets images apart to validate and calibrate.
     """
-    options = config.settings_of(None)
-    options["batch_size"] = config.batch_size or Recipe.batch_size
+    data, recipe = config.data, find_recipe(config.model.name)
+    options = data.settings_of(None)
+    options["batch_size"] = data.batch_size or recipe.batch_size
     return load_category(
-        resolve_data(config.path),
-        seed=seed,
-        decoding=config.decoding,
-        find_copies=copy_finder(config),
-        crosswise=crosswise,
-        trains=trains,
+        resolve_data(data.path),
+        seed=config.training.seed,
+        decoding=data.decoding,
+        find_copies=copy_finder(data),
+        crosswise=calibrates_crosswise(config) if crosswise is None else crosswise,
+        trains=recipe.steps > 0,
         **options,
     )
-
-
-def with_batch_size(config: DataConfig, model: ModelConfig) -> DataConfig:
-    """Returns the settings with the batch size of the model's recipe, unless one is given."""
-    if config.batch_size is not None:
-        return config
-    return dataclasses.replace(config, batch_size=find_recipe(model.name).batch_size)
 
 
 def calibrates_crosswise(config: RunConfig) -> bool:

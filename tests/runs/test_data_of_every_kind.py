@@ -17,6 +17,7 @@ from kerasad.runs.new_images import load_unseen_images
 from kerasad.runs.predict import predict_files
 from kerasad.runs.run import Run
 from kerasad.training.building import open_category
+from kerasad.training.config import RunConfig
 from kerasad.training.locations import find_categories, with_data
 
 # Two classes of defects: 60 and 24 pixels.
@@ -86,7 +87,7 @@ def tiny(trained):
 
 def read_as_train(tiny, data):
     """Returns the index as `train`, `tune` and `benchmark` read it."""
-    return open_category(with_data(tiny.config, str(data), group_by="none"), seed=0).index
+    return open_category(RunConfig(with_data(tiny.config, str(data), group_by="none"))).index
 
 
 def read_as_evaluate(tiny, data):
@@ -206,7 +207,7 @@ def test_the_test_images_of_a_split_train_only_by_an_option(part, tiny, tmp_path
             read_as_train(tiny, folder)
         assert folders(read_as_calibrate(tiny, folder)) == {"good" if folder == given else ""}
     reading = with_data(tiny.config, str(given), good=("good",), group_by="none")
-    assert folders(open_category(reading, seed=0).index.good) == {"good"}
+    assert folders(open_category(RunConfig(reading)).index.good) == {"good"}
 
 
 def test_files_of_one_name_are_all_read_and_results_are_no_photos(tiny, tmp_path):

@@ -1,9 +1,12 @@
+import dataclasses
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from kerasad.training.building import choose_epochs, with_batch_size, with_served_limit
-from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
+from kerasad.training.building import choose_epochs, open_category, with_served_limit
+from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,29 @@ def test_a_served_file_may_have_the_size_of_the_frame():
     assert with_served_limit(DataConfig("parts"), category).served_pixel_limit == 9_000_000
 
 
-@pytest.mark.parametrize(("model", "size"), [("feature_vae_gan", 8), ("vae_gan", 16)])
-def test_the_batch_size_is_the_recipes_unless_one_is_given(model, size):
-    assert with_batch_size(DataConfig("x"), ModelConfig(model)).batch_size == size
-    assert with_batch_size(DataConfig("x", batch_size=5), ModelConfig(model)).batch_size == 5
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(10):
+        pixels = np.random.default_rng(number).integers(0, 255, (32, 32, 3), "uint8")
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "batch_size", "crosswise", "folds"),
+    [
+        ("vae_gan", {}, 16, False, False),
+        ("feature_statistics", {}, 16, True, False),
+        ("feature_vae_gan", {}, 8, True, True),
+        ("feature_vae_gan", {"crosswise": False}, 8, False, False),
+    ],
+)
+def test_data_are_opened_as_the_recipe_trains(photos, name, options, batch_size, crosswise, folds):
+    data = DataConfig(photos, image_size="32", group_by="none")
+    category = open_category(RunConfig(data, ModelConfig(name)), **options)
+    assert category.batch_size == batch_size
+    assert category.split.crosswise is crosswise
+    assert (category.network_folds is not None) is folds
+    given = open_category(RunConfig(dataclasses.replace(data, batch_size=5)), **options)
+    assert given.batch_size == 5

@@ -16,8 +16,8 @@ class Expert(keras.layers.Layer):
     expert that learns from good images sets `passes` and overrides `start`, `update`, `finish` and
     `forget`. `update` sees each batch once and keeps state of a fixed size. Crosswise calibration
     gathers from parts of the images separately: `resume` continues with one part, and `absorb`
-    merges several; an expert that defines these sets `absorbs`. An update continues from the learnt state by `recall`. Every argument of
-    `__init__` must be an attribute of the same name.
+    merges several. An expert that defines these sets `absorbs`. An update continues from the learnt
+    state by `recall`. Every argument of `__init__` must be an attribute of the same name.
 
     Args:
         position_free: bool. Whether one position shows different things in different images (crops,
