@@ -126,13 +126,9 @@ def kill(command, seconds, trials):
 
 def measure(arguments, values, seed):
     """Trains a configuration; returns the objective and the metrics on the test images."""
-    import keras
-
     from kerasad import evaluate
-    from kerasad.training.building import build_model, compile_model, make_detector, open_category
+    from kerasad.training.building import calibrates_crosswise, make_detector, open_category
     from kerasad.training.config import RunConfig
-    from kerasad.training.fitting import fit
-    from kerasad.training.recipes import resolve_training
     from kerasad.training.settings import merge
     from kerasad.tuning import synthetic_localization
 
@@ -140,13 +136,9 @@ def measure(arguments, values, seed):
         merge(values, {"data": {"path": arguments.data}, "training": {"seed": seed}})
     )
     print(f"--- seed {seed}: {config.model.arguments or 'defaults'}", flush=True)
-    keras.utils.set_random_seed(seed)
+    crosswise = calibrates_crosswise(config)
     category = open_category(config, crosswise=False)  # as in the search
-    model = build_model(config.model, category.image_shape, seed)
-    settings = resolve_training(config.model, config.training)
-    compile_model(model, settings, settings.epochs * category.steps_per_epoch)
-    with tempfile.TemporaryDirectory() as folder:
-        fit(model, category, config.training.epochs, seed, Path(folder) / "h.csv", verbose=0)
+    model, networks = train(config, category)
     value = synthetic_localization(
         model,
         category.train_for_experts,
@@ -155,12 +147,33 @@ def measure(arguments, values, seed):
         overlap=config.data.overlap,
         keep_aspect=category.keep_aspect,
         on_crops=category.split.calibration_on_crops,
-        num_defects=settings.synthetic_defects,
+        crosswise=crosswise,
+        num_defects=config.training.synthetic_defects,
         seed=seed,
     )
-    detector, _ = make_detector(model, category, config, verbose=0)
+    if crosswise:  # `train` sets no images apart
+        category = open_category(config)
+        model, networks = train(config, category)
+    detector, _ = make_detector(model, category, config, 0, networks)
     metrics = evaluate(detector, category.test, records=category.index.test, verbose=0)
     return {"synthetic_localization": value, **{name: metrics[name] for name in METRICS}}
+
+
+def train(config, category):
+    """Returns a trained model, and the networks of each fold or None."""
+    import keras
+
+    from kerasad.training.building import build_model, compile_model
+    from kerasad.training.fitting import fit
+    from kerasad.training.recipes import resolve_training
+
+    settings = resolve_training(config.model, config.training)
+    keras.utils.set_random_seed(settings.seed)
+    model = build_model(config.model, category.image_shape, settings.seed)
+    compile_model(model, settings, settings.epochs * category.steps_per_epoch)
+    with tempfile.TemporaryDirectory() as folder:
+        history = Path(folder) / "h.csv"
+        return model, fit(model, category, settings.epochs, settings.seed, history, verbose=0)
 
 
 def print_tables(rows, shared, search, seeds):

@@ -66,13 +66,23 @@ def fit_crosswise(
             "`networks` that were trained without them, or call `adapt` and `calibrate` with "
             "different images, or set `model.trainable = False` if other images trained it."
         )
-    _, score_weights = prior_weights(*trust(detector.experts))
+    weights, score_weights = crosswise_weights(detector.experts)
+    detector.fusion_weights.assign(weights.astype("float32"))
     detector.score_weights.assign(score_weights.astype("float32"))
-    detector.fusion_weights.assign(np.full(len(score_weights), 1.0 / len(score_weights)))
     if networks is not None:
         check_count(len(networks.fold_of) == len(groups), groups)
     options = {"networks": networks, "memory": memory}
     return _compare(*_fit(detector, images, groups, folds, rates, verbose, **options))
+
+
+def crosswise_weights(experts) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the experts' weights for pixels and for the score, see `fit_crosswise`.
+
+    Args:
+        experts: list of built `Expert` layers.
+    """
+    _, score_weights = prior_weights(*trust(experts))
+    return np.full(len(experts), 1.0 / len(experts)), score_weights
 
 
 def update_crosswise(

@@ -28,6 +28,8 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         model: ModelConfig. Arguments that it names are kept, the rest of the space is searched.
         training: TrainingConfig. Number of epochs, seed and default learning rates.
         overlap: int. Pixels by which tiles overlap, where the data has crops.
+        crosswise: bool. Whether the best configuration will be calibrated crosswise, see
+            `synthetic_localization`. `data` sets validation images apart all the same.
         **kwargs: as in `keras_tuner.HyperModel`.
 
     Example:
@@ -42,6 +44,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
         model: ModelConfig | None = None,
         training: TrainingConfig | None = None,
         overlap: int = 32,
+        crosswise: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -58,6 +61,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
             training, epochs=choose_epochs(self.model, training, data)
         )
         self.overlap = overlap
+        self.crosswise = crosswise
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> tuple[ModelConfig, TrainingConfig]:
         """Returns the configuration of a trial, ready for a `RunConfig`."""
@@ -132,6 +136,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     overlap=self.overlap,
                     keep_aspect=self.data.keep_aspect,
                     on_crops=self.data.split.calibration_on_crops,
+                    crosswise=self.crosswise,
                     num_defects=self.training.synthetic_defects,
                     seed=seed,
                 )

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kerasad.data.geometry import unpack_inputs
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.adaptation import draw_fusion_samples
+from kerasad.detector.cross_fitting import crosswise_weights
 from kerasad.detector.experts import trust
 from kerasad.detector.fusion import fuse, objective
 from kerasad.errors import InputError, NotFiniteError
@@ -30,6 +31,7 @@ def synthetic_localization(
     overlap: int = 32,
     keep_aspect: bool = False,
     on_crops: bool = False,
+    crosswise: bool = False,
     num_defects: int = 128,
     seed: int = 0,
 ) -> float:
@@ -54,6 +56,8 @@ def synthetic_localization(
         overlap: int. Pixels by which tiles overlap.
         keep_aspect: bool. Whether images are padded.
         on_crops: bool. Whether all validation images are crops of one photo.
+        crosswise: bool. Whether the fusion weights are those of crosswise calibration, which are
+            not chosen.
         num_defects: int. About the number of synthetic defects in both halves together.
         seed: int. Seed of the defects.
 
@@ -88,8 +92,12 @@ def synthetic_localization(
     pairs = ((first[0], second[0]), (second[1], first[1]))
     if not all(np.isfinite(sample.maps).all() for pair in pairs for sample in pair):
         return float("nan")
-    trusted = trust(detector.experts)
-    return float(np.mean([objective(other, *fuse(own, *trusted)) for own, other in pairs]))
+    if crosswise:
+        weights = [crosswise_weights(detector.experts)] * 2
+    else:
+        weights = [fuse(own, *trust(detector.experts)) for own, _ in pairs]
+    found = [objective(other, *chosen) for (_, other), chosen in zip(pairs, weights, strict=True)]
+    return float(np.mean(found))
 
 
 def deal_out(dataset: tf.data.Dataset) -> tuple[tf.data.Dataset, tf.data.Dataset]:

@@ -17,7 +17,11 @@ import tensorflow as tf
 from kerasad.data.category import Category
 from kerasad.errors import InputError, SearchFailedError, check_choice
 from kerasad.files import read_json, refuse_other_work, work_folder, write_json
-from kerasad.training.building import check_before_training, open_category
+from kerasad.training.building import (
+    calibrates_crosswise,
+    check_before_training,
+    open_category,
+)
 from kerasad.training.config import RunConfig
 from kerasad.training.locations import with_full_paths
 from kerasad.tuning.hypermodel import DetectorHyperModel
@@ -82,11 +86,14 @@ def tune(
     check_choice("tuner", tuner, TUNERS)
     if trials < 1:
         raise InputError(f"`trials` must be at least 1, found {trials}.")
+    crosswise = calibrates_crosswise(config)
     category = open_category(config, crosswise=False)  # the objective needs images set apart
     check_before_training(category, config)
     data = dataclasses.replace(config.data, batch_size=category.batch_size)
     config = with_full_paths(dataclasses.replace(config, data=data))
-    hypermodel = DetectorHyperModel(category, config.model, config.training, config.data.overlap)
+    hypermodel = DetectorHyperModel(
+        category, config.model, config.training, config.data.overlap, crosswise
+    )
     config = dataclasses.replace(config, training=hypermodel.training)
     oracle = _make_oracle(tuner, trials, config)
     plan = oracle.plan(config.training.epochs)

@@ -103,6 +103,26 @@ def test_windows_of_one_photo_are_one_source_in_both_halves(model, images, monke
     assert seen == ([1, 1] if on_crops else [2, 2])
 
 
+def test_crosswise_weights_are_not_chosen(model, images, monkeypatch):
+    rated = []
+
+    def refuse(*arguments):
+        raise AssertionError("weights are chosen")
+
+    def record(sample, *weights):
+        rated.append(weights)
+        return 0.5
+
+    monkeypatch.setattr(tuning_objective, "fuse", refuse)
+    monkeypatch.setattr(tuning_objective, "objective", record)
+    options = {"on_crops": True, "crosswise": True, "num_defects": 8}
+    synthetic_localization(model, batched(images[:4]), batched(images[4:8]), **options)
+    assert len(rated) == 2
+    for weights, score_weights in rated:
+        np.testing.assert_allclose(weights, 1.0 / len(weights))
+        assert score_weights.sum() == pytest.approx(1.0)
+
+
 def test_maps_that_are_not_finite_give_nan(model, images):
     broken = VAEGAN.from_config(model.get_config())
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
