@@ -3,12 +3,12 @@
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.detector.fold_networks import FoldNetworks
-from kerasad.detector.frames import iterate_inputs
 from kerasad.models.base import AnomalyModel
 from kerasad.training.adversary import DiscriminatorWatch
 from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
@@ -92,8 +92,11 @@ def fit_folds(
     weights = {id(weight) for weight in model.weights}
     state += [other for other in model.variables if id(other) not in weights]  # random seeds
     begin, found = _values(state), []
-    folds = range(1, int(category.network_folds.max()) + 1)
-    for fold, _ in iterate_inputs([(fold,) for fold in folds], verbose, "training without a fold"):
+    last = int(category.network_folds.max())
+    if verbose:
+        print("training the networks that calibrate")
+    progress = keras.utils.Progbar(last, verbose=min(verbose, 1), unit_name="network")
+    for fold in range(1, last + 1):
         model.fit(
             category.train_from(0, precomputed, without_fold=fold).repeat(),
             steps_per_epoch=steps,
@@ -103,6 +106,7 @@ def fit_folds(
         found.append(_values(model.trained_weights))
         for variable, value in zip(state, begin, strict=True):
             variable.assign(value)
+        progress.add(1)
     return found
 
 

@@ -41,7 +41,7 @@ def state_of(model):
     return [np.asarray(variable).copy() for variable in (*model.trained_weights, *optimizers)]
 
 
-def test_networks_of_each_fold_are_those_of_a_training_without_it(folder):
+def test_networks_of_each_fold_are_those_of_a_training_without_it(folder, capsys):
     category = kerasad.data.load_category(
         folder, "32x32", batch_size=4, crosswise=True, trains=True
     )
@@ -53,8 +53,12 @@ def test_networks_of_each_fold_are_those_of_a_training_without_it(folder):
 
     model, precomputed = new_model()
     before = state_of(model)
-    found = fit_folds(model, category, 4, precomputed, verbose=0)
+    found = fit_folds(model, category, 4, precomputed, verbose=1)
     assert len(found) == 4
+    shown = capsys.readouterr().out
+    assert shown.startswith("training the networks that calibrate\n")
+    assert "4/4" in shown
+    assert "s/network" in shown
     for one, other in zip(before, state_of(model), strict=True):
         np.testing.assert_array_equal(one, other)
     alone, precomputed = new_model()
