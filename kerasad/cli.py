@@ -196,7 +196,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     from kerasad.runs.predict import describe_results, predict_files
     from kerasad.runs.run import open_run
 
-    count = predict_files(open_run(run), paths, output)
+    count = predict_files(open_run(run), paths, output, in_words=name_options)
     click.echo(describe_results(count, output))
     if count.failed:
         click.echo(f"Files that could not be used: {count.failed} (both lists say why).", err=True)

@@ -9,6 +9,7 @@ from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts import category_folders, find_in_layout, find_layout, is_category
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.data.layouts.side_masks import separate_masks
+from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 
@@ -78,7 +79,7 @@ def list_defective(folder: Path, reader: ImageReader) -> list[Path]:
         (len(images) - len(photos), "overlays of `kerasad predict`"),
     ):
         if count:
-            reader.remark(folder, f"{count} images not read: {what}.")
+            reader.remark(folder, f"{count_of(count, 'image')} not read: {what}.")
     return photos
 
 

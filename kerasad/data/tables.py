@@ -71,8 +71,10 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     """
     rows = [("train", "good", len(split.train), "")]
     if split.crosswise:
-        share = f"one of {max(split.train_folds) + 1} folds"
-        remark = f"each also calibrates, scored without {share}, its own"
+        folds = max(split.train_folds) + 1
+        remark = (
+            f"each also calibrates, scored by a model of the other {folds - 1} of {folds} folds"
+        )
         rows = [("train", "good", len(split.train), remark)]
     elif split.calibration_on_crops:
         rows.append(("left out", "good", len(split.calibration), "validates and calibrates"))

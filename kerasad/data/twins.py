@@ -8,6 +8,7 @@ import numpy as np
 from kerasad.data.decoding import decode_pixels, hold_memory, read_checked
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.mask_names import normal_stem
+from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 # The twins of one folder are all of one kind.
@@ -39,10 +40,11 @@ def examine_twins(images: Sequence[FoundImage], reader: ImageReader) -> None:
                 f"{mask.stem}_mask{mask.suffix}."
             )
         names = " and ".join(path.name for path in twins[0][:2])
+        count = count_of(len(twins), "name")
         reader.remark(
             folder,
-            f"images of one name but for the suffix, such as {names}: {len(twins)} times; each "
-            "file counts, so remove copies.",
+            f"images of one name but for the suffix, such as {names}: {count}; each file counts, "
+            "so remove copies.",
         )
     assumed = [image for image in images if image.is_assumed and image.defect == "good"]
     for twins in _find_twins(assumed, levels=2).values():

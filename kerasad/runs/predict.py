@@ -1,7 +1,7 @@
 """The verb `predict`: images in; a list, a table and overlays out, in constant memory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +15,7 @@ from kerasad.data.geometry import whole_batch_size
 from kerasad.data.image_files import ImageRecord, Problem
 from kerasad.data.loading import ImageStream
 from kerasad.data.photos import PhotoLister
+from kerasad.data.problems import count_of
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.overlay import ColourScale, draw_enlarged
@@ -56,7 +57,11 @@ class PredictionCount:
 
 
 def predict_files(
-    run: Run, paths: Sequence[str | Path], output: str | Path, verbose: int = 1
+    run: Run,
+    paths: Sequence[str | Path],
+    output: str | Path,
+    verbose: int = 1,
+    in_words: Callable[[str], str] = str,
 ) -> PredictionCount:
     """Scores files; writes `predictions.jsonl`, `predictions.csv` and an overlay of each.
 
@@ -76,6 +81,8 @@ def predict_files(
         output: str or Path. A folder. The results of an earlier prediction in it are replaced as a
             whole; its other files are never touched.
         verbose: int. 0 hides the progress bar.
+        in_words: Function that turns an error into the words of the caller, such as a command's
+            names of options.
 
     Raises:
         InputError: No file could be scored, or `output` is in use.
@@ -98,26 +105,29 @@ def predict_files(
             progress.update(done, finalize=True)
         failures = [*predictor.failures, *(p for p in stream.problems if p.broken)]
         for problem in failures:
-            files.add({"path": problem.path, "error": problem.message})
+            files.add({"path": problem.path, "error": in_words(problem.message)})
         if not (count.scored or failures):
             raise InputError(_describe_nothing(count.earlier))
     count.failed = len(failures)
     if count.scored == 0:
-        raise InputError(f"None of {count.failed} files could be scored. {failures[0].message}")
+        what = f"None of {count.failed} files could" if count.failed > 1 else "The file could not"
+        raise InputError(f"{what} be scored. {failures[0].message}")
     return count
 
 
 def describe_results(count: PredictionCount, output: str | Path) -> str:
     """Returns what was decided and where the results are, in a few lines."""
     review = f", {count.review} to be reviewed" if count.review else ""
-    lines = [f"{count.scored} images scored, {count.defective} called defective{review}."]
+    lines = [
+        f"{count_of(count.scored, 'image')} scored, {count.defective} called defective{review}."
+    ]
     if count.earlier:
         lines.append(f"Overlays of earlier predictions that were not read: {count.earlier}.")
     if count.masks:
         lines.append(f"Masks that were not read: {len(count.masks)}, such as {count.masks[0]}.")
     lines.append(
         f"Written to {os.path.join(output, PREDICTIONS)}, {TABLE} (a table) and *{OVERLAY} "
-        f"({count.scored} pictures)."
+        f"({count_of(count.scored, 'picture')})."
     )
     return "\n".join(lines)
 

@@ -59,7 +59,7 @@ def test_copies_in_another_format_are_remarked(folder, photos, tmp_path):
     index = read_category(tmp_path)
     assert len(index.good) == 5
     assert [problem.message for problem in index.problems] == [
-        f"{top}: images of one name but for the suffix, such as 0.jpg and 0.png: 2 times; each "
+        f"{top}: images of one name but for the suffix, such as 0.jpg and 0.png: 2 names; each "
         "file counts, so remove copies."
     ]
 

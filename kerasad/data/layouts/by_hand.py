@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasad.data.image_files import FoundImage, ImageReader
+from kerasad.data.image_files import FoundImage, ImageReader, subfolders
 from kerasad.data.layouts.base import Layout
 from kerasad.data.layouts.folders import Walker
 from kerasad.data.layouts.found import list_found
@@ -88,19 +88,20 @@ class ByHand(Layout):
         for path, role in roles.items():
             _refuse_empty(path, role, root)
         walker = Walker(root, reader, roles)
+        places = _places(roles, root)
         for path, role in roles.items():
             if role is Role.MASKS:
                 walker.found.mask_folders.append(path)
                 walker.found.named_masks.append(path)
             else:
-                walker.visit(path, _place(path, root, role))
+                walker.visit(path, places[path])
         if root not in roles:
             walker.visit(root)
         found = walker.found
         if found.categories:
             why = "it holds good and defective images of its own"
             remedy = "name its folders with --good and --bad"
-            found.questions.append(Question(found.categories[0], why, remedy))
+            found.questions.append(Question(found.categories[0], why, remedy, is_final=True))
         return list_found(root, reader, found)
 
 
@@ -116,6 +117,28 @@ def _refuse_empty(path: Path, role: Role, root: Path) -> None:
         f"--{option} {name}: there is no image in {path} (PNG, JPEG, BMP or TIFF); name another "
         f"folder, or leave the option out.{reason}"
     )
+
+
+def _places(roles: dict[Path, Role], root: Path) -> dict[Path, Place]:
+    """Returns the place of each folder of photos; good ones train if no others do.
+
+    Without training images, `test` is a name as any other: else no option could make them train.
+    """
+    photos = {path: role for path, role in roles.items() if role is not Role.MASKS}
+    places = {path: _place(path, root, role) for path, role in photos.items()}
+    good = [path for path, role in photos.items() if role is Role.GOOD]
+    held_back = ("test", "validation")
+    if all(places[path].part in held_back for path in good) and not _has_training_part(good, root):
+        places |= {path: dataclasses.replace(places[path], part=None) for path in good}
+    return places
+
+
+def _has_training_part(folders: Sequence[Path], root: Path) -> bool:
+    """Returns whether a folder called train lies beside these, or beside those around them."""
+    around = {folder for path in folders for folder in path.parents if path.is_relative_to(root)}
+    inside = {folder for folder in around if folder.is_relative_to(root)}
+    beside = (folder for outer in inside for folder in subfolders(outer))
+    return any(read_name(folder.name).surely(Role.TRAIN) for folder in beside)
 
 
 def _place(path: Path, root: Path, role: Role) -> Place:

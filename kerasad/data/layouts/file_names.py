@@ -12,6 +12,12 @@ _LETTERS = ({"g", "b"}, {"p", "f"}, {"t", "f"}, {"g", "n"}, {"o", "n"})
 _HASH = re.compile(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+def find_defective(images: Sequence[Path]) -> list[Path]:
+    """Returns the images whose names say defective; none if all do, as a word of the product's."""
+    hints = [path for path in images if _read_stem(path.stem) in _BAD]
+    return hints if len(hints) < len(images) else []
+
+
 def tell_apart(images: Sequence[Path]) -> str | None:
     """Returns how the names of images tell some of them from others in quality, or None.
 
@@ -21,10 +27,15 @@ def tell_apart(images: Sequence[Path]) -> str | None:
     Args:
         images: The photos of one folder, which would all count as good.
     """
-    roles = {path: _read_stem(path.stem) for path in images}
-    for told, what in ((_BAD, "defective"), ((Role.GOOD,), "good, and the others do not")):
-        hints = [path for path, role in roles.items() if role in told]
-        if 0 < len(hints) < len(images):
+    good = [path for path in images if _read_stem(path.stem) is Role.GOOD]
+    good = good if len(good) < len(images) else []
+    for hints, what in (
+        (find_defective(images), "defective"),
+        (good, "good, and the others do not"),
+    ):
+        if len(hints) == 1:
+            return f"the name of {hints[0].name} says {what}"
+        if hints:
             return f"names of {len(hints)} images, such as {hints[0].name}, say {what}"
     first = {_token(r"([^\W\d_]+|\d+)[\W_].*", path) for path in images}
     last = {_token(r".*[\W_]([^\W\d_]+)", path) for path in images}

@@ -11,19 +11,21 @@ from kerasad.data.earlier_results import (
     is_picture_of_run,
 )
 from kerasad.data.image_files import ImageReader
-from kerasad.data.layouts.file_names import tell_apart
+from kerasad.data.layouts.file_names import find_defective, tell_apart
 from kerasad.data.layouts.flat_names import flat_place, read_flat_names
-from kerasad.data.layouts.names import (
-    SPLITS,
-    Meaning,
-    Role,
-    opposite_names,
-    read_name,
-    read_names,
-)
+from kerasad.data.layouts.inside import holds_data_set, holds_defective, names_split, says_quality
+from kerasad.data.layouts.names import SPLITS, Meaning, Role, opposite_names, read_names
 from kerasad.data.layouts.places import Found, FoundFolder, Place, Question
+from kerasad.data.layouts.remedies import (
+    LIST_FILES,
+    MOVE_FILES,
+    NAME_FOLDERS,
+    NAME_INNER,
+    SEPARATE_FILES,
+)
 from kerasad.data.layouts.series import may_be_classes
 from kerasad.data.layouts.side_masks import separate_masks
+from kerasad.data.problems import count_of
 
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
@@ -71,9 +73,9 @@ class Walker:
         meanings = self._leave_out_unnamed(read_names(inner), place)
         if place.defect is not None:
             self._visit_known(folder, place, images, meanings)
-        elif place.part is None and _names_split(meanings):
+        elif place.part is None and names_split(meanings):
             self._visit_split(folder, images, meanings)
-        elif (named := _pick(meanings, *_QUALITY)) and not all(map(self._is_data_set, named)):
+        elif (named := _pick(meanings, *_QUALITY)) and not all(map(holds_data_set, named)):
             self._visit_side_by_side(folder, place, images, meanings)
         elif not named and (wrapper := self._find_wrapper(images, meanings)) is not None:
             self._visit_wrapper(wrapper, place, meanings)
@@ -154,13 +156,13 @@ class Walker:
         if images and place.part in ("test", "validation"):
             self._add(folder, place, images)
         elif images:
-            why = f"it holds {len(images)} images beside the folders {certain}"
-            self._ask(folder, why, len(images))
+            why = f"it holds {count_of(len(images), 'image')} beside the folders {certain}"
+            self._ask(folder, why, len(images), MOVE_FILES)
 
     def _find_wrapper(self, images: list[Path], meanings: Meanings) -> Path | None:
         """Returns the one inner folder that holds all photos, such as `Data/Images`, if any."""
         neutral = [path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL]
-        wrappers = [path for path in neutral if self._says_quality(path)]
+        wrappers = [path for path in neutral if says_quality(path)]
         return wrappers[0] if len(wrappers) == 1 and not images else None
 
     def _visit_wrapper(self, wrapper: Path, place: Place, meanings: Meanings):
@@ -178,9 +180,7 @@ class Walker:
         """
         is_good = place.part in (None, "train")
         if is_good and Role.GOOD in self.named.values():
-            rest = [path for path in meanings if not self._put_aside(path, meanings[path])]
-            count = len(images) + sum(map(self._count, rest))
-            self._skip(folder, count, "not named by --good")
+            self._visit_unnamed(folder, place, images, meanings)
             return
         known = dataclasses.replace(place, defect="good", is_plain=True) if is_good else place
         self._add(folder, known, images)
@@ -188,14 +188,27 @@ class Walker:
         is_alone = not images and len(meanings) == 1
         for path, meaning in meanings.items():
             is_good_alone = is_alone and is_good and meaning.role is Role.GOOD
-            if self._says_quality(path) and place.part is None:
+            if says_quality(path) and place.part is None:
                 self.found.categories.append(path)
-            elif self._says_quality(path):
+            elif says_quality(path):
                 self._ask(path, "it holds good and defective images of its own")
             elif meaning.role in (None, Role.NEUTRAL) or is_good_alone:
                 self.visit(path, known)
             elif is_good or not self._put_aside(path, meaning):
                 self._ask(path, _say(meaning))
+
+    def _visit_unnamed(self, folder: Path, place: Place, images: list[Path], meanings: Meanings):
+        """A plain folder while options name the good ones: only certain names inside count."""
+        count = len(images)
+        for path, meaning in meanings.items():
+            if self._put_aside(path, meaning):
+                continue
+            has_named = any(path in named.parents for named in self.named)
+            if has_named or (meaning.role in (None, Role.NEUTRAL) and holds_defective(path)):
+                self.visit(path, place)
+            else:
+                count += self._count(path)
+        self._skip(folder, count, "not named by --good")
 
     def _leave_out_unnamed(self, meanings: Meanings, place: Place) -> dict[Path, Meaning]:
         """Leaves out folders whose names give them a role of which options name the folders."""
@@ -221,6 +234,11 @@ class Walker:
 
     def _add(self, folder: Path, place: Place, images: list[Path]) -> None:
         """Adds the photos of one folder; in a plain one, names of files may say otherwise."""
+        if place.by_hand and place.defect == "good":
+            defective = find_defective(images)
+            images = [path for path in images if path not in defective]
+            why = f"their names say defective; {LIST_FILES} if they are good"
+            self._skip(folder, len(defective), why)
         found = separate_masks(images)
         self._skip(folder, len(found.alone), "named like masks, and no image belongs to them")
         if found.photos:
@@ -233,14 +251,17 @@ class Walker:
                 )
             return
         if found.masks or found.alone:
-            self._ask(folder, "it holds masks beside images, so not all are good", len(images))
+            why = "it holds masks beside images, so not all are good"
+            self._ask(folder, why, len(images), SEPARATE_FILES)
         if (why := tell_apart(found.photos)) is not None:
-            self._ask(folder, why, len(images))
+            is_told = place.part is None and find_defective(found.photos)
+            why += " (--good . leaves them out)" if is_told else ""
+            self._ask(folder, why, len(images), SEPARATE_FILES)
 
     def _ask_about_opposites(self, folder: Path, meanings: Meanings) -> None:
         if opposite_names(names := [path.name for path in meanings]):
             why = f"its folders {' and '.join(names)} seem to be good and defective images"
-            self._ask(folder, why, 0)
+            self._ask(folder, why, 0, NAME_INNER)
         unknown = [path.name for path, meaning in meanings.items() if meaning.role is None]
         others = [path.name for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL]
         if may_be_classes(unknown, bool(others)):
@@ -248,18 +269,20 @@ class Walker:
             some = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
             why = f"its folders {some} may be good and defective images"
             both = "--good . says that all are good, --bad . that all are defective"
-            self._ask(folder, f"{why} ({both})", 0)
+            self._ask(folder, f"{why} ({both})", 0, NAME_INNER)
 
-    def _ask(self, folder: Path, why: str, count: int | None = None) -> None:
+    def _ask(
+        self, folder: Path, why: str, count: int | None = None, remedy: str = NAME_FOLDERS
+    ) -> None:
         """Notes a question; where options name the good folders, what is left is not read."""
         if Role.GOOD in self.named.values():
             self._skip(folder, self._count(folder) if count is None else count, why)
         else:
-            self.found.questions.append(Question(folder, why))
+            self.found.questions.append(Question(folder, why, remedy))
 
     def _skip(self, folder: Path, count: int, reason: str) -> None:
         if count:
-            self.reader.remark(folder, f"{count} images not read: {reason}.")
+            self.reader.remark(folder, f"{count_of(count, 'image')} not read: {reason}.")
 
     def _skip_tree(self, folder: Path, reason: str) -> None:
         self._skip(folder, self._count(folder), reason)
@@ -280,25 +303,6 @@ class Walker:
         except OSError:  # the visit says so
             return True
 
-    def _says_quality(self, folder: Path) -> bool:
-        """Returns whether names inside a folder say what is good, down through neutral names."""
-        _, inner = ImageReader(self.root).list_folder(folder)
-        meanings = read_names([path for path in inner if not path.is_symlink()])
-        if _pick(meanings, Role.GOOD) or _names_split(meanings):
-            return True
-        neutral = (path for path, meaning in meanings.items() if meaning.role is Role.NEUTRAL)
-        return any(self._says_quality(path) for path in neutral)
-
-    def _is_data_set(self, folder: Path) -> bool:
-        """Returns whether good images have a folder inside, so that its own name is a product's."""
-        _, inner = ImageReader(self.root).list_folder(folder)
-        meanings = read_names([path for path in inner if not path.is_symlink()])
-        deeper = _pick(meanings, Role.NEUTRAL, *SPLITS)
-        # An archive may unfold to good/good.
-        is_good = len(meanings) == 1 and read_name(folder.name).surely(Role.GOOD)
-        has_good = bool(_pick(meanings, Role.GOOD)) and not is_good
-        return has_good or any(map(self._is_data_set, deeper))
-
     def _is_new(self, folder: Path, place: Place) -> bool:
         """Returns whether a folder was not read yet: a loop of links ends.
 
@@ -315,17 +319,13 @@ class Walker:
         if labels == {True, False}:
             why = f"it is the same folder as {first} (a link), and one name says good images, the"
             self.found.questions.append(
-                Question(folder, f"{why} other defective ones", "remove the link")
+                Question(folder, f"{why} other defective ones", "remove the link", is_final=True)
             )
         return is_new
 
 
 def _pick(meanings: Meanings, *roles: Role) -> list[Path]:
     return [path for path, meaning in meanings.items() if meaning.surely(*roles)]
-
-
-def _names_split(meanings: Meanings) -> bool:
-    return bool(_pick(meanings, *SPLITS) or read_flat_names(list(meanings)))
 
 
 def _deeper(place: Place, name: str, meaning: Meaning) -> Place:

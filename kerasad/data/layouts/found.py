@@ -10,10 +10,6 @@ from kerasad.data.layouts.places import Found, FoundFolder, Question
 from kerasad.data.layouts.top_folder import masks_around
 from kerasad.errors import InputError
 
-_HOW_TO_SETTLE = (
-    "name the folders with --good, --bad and --masks, rename it to a word for what it holds (good, "
-    "bad, masks), or list the images in a CSV file with the columns path,label,mask"
-)
 _MOST_NAMED = 3
 
 
@@ -46,7 +42,7 @@ def list_found(root: Path, reader: ImageReader, found: Found) -> list[FoundImage
 
 def _put(question: Question, root: Path, found: Found) -> str:
     """Returns a question in one sentence, with the options that leave the folder out, if any do."""
-    if question.remedy is not None:
+    if question.is_final:
         return f"{question.folder}: {question.why}; {question.remedy}."
     good = [folder for folder in found.folders if folder.place.defect == "good"]
     good = [folder.path for folder in good if not (folder.place.is_plain or folder.place.by_hand)]
@@ -60,7 +56,7 @@ def _put(question: Question, root: Path, found: Found) -> str:
         if any(question.folder in top.parents for top in tops):
             what = "these images"
         leave_out = f" ({' '.join(f'--good {name}' for name in names)} {verb} {what} out)"
-    return f"{question.folder}: {question.why}{leave_out}; {_HOW_TO_SETTLE}."
+    return f"{question.folder}: {question.why}{leave_out}; {question.remedy}."
 
 
 def _describe(folder: FoundFolder, masks: dict[Path, tuple[Path, ...]]) -> Iterable[FoundImage]:

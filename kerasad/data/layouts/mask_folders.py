@@ -76,7 +76,7 @@ def _report_unused(places, owners, reader) -> None:
         shared = sorted(mask for mask in masks if len(owners.get(mask, ())) > 1)
         unused = sorted(mask for mask in masks if mask not in owners)
         if shared:
-            message = f"masks of several images each, which count for none: {len(shared)}, such as"
+            message = f"masks that fit more than one image and are not used: {len(shared)}, such as"
             reader.remark(folder, f"{message} {shared[0].name}.")
         if unused:
             message = f"masks without a defective image of their name: {len(unused)}, such as"

@@ -50,12 +50,14 @@ class Question:
     Args:
         folder: Path. The folder.
         why: str. What its name or place leaves open.
-        remedy: str or None. What to do about it; None if options that name folders settle it.
+        remedy: str. What to do about it.
+        is_final: bool. Whether no option settles it.
     """
 
     folder: Path
     why: str
-    remedy: str | None = None
+    remedy: str
+    is_final: bool = False
 
 
 @dataclass

@@ -8,6 +8,7 @@ from kerasad.data.earlier_results import EarlierResults, is_named_like_overlay
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.side_masks import separate_masks
 from kerasad.data.mask_names import normal_stem, normalize
+from kerasad.data.problems import count_of
 
 
 def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> list[FoundImage]:
@@ -26,7 +27,7 @@ def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> l
     for folder, paths in folders.items():
         overlays = _find_overlays(paths, earlier)
         if overlays:
-            message = f"{len(overlays)} images not read: overlays of `kerasad predict`."
+            message = f"{count_of(len(overlays), 'image')} not read: overlays of `kerasad predict`."
             reader.remark(folder, message)
         found = separate_masks([path for path in paths if path not in overlays])
         photos.update(found.photos)
@@ -57,8 +58,8 @@ def _report(folder, found, reader) -> None:
     if count:
         reader.remark(folder, f"masks next to their images, which are not photos: {count}.")
     if found.alone:
-        message = f"{len(found.alone)} images not read: named like masks, and no image belongs to"
-        reader.remark(folder, f"{message} them.")
+        count = count_of(len(found.alone), "image")
+        reader.remark(folder, f"{count} not read: named like masks, and no image belongs to them.")
     if found.doubtful:
         message = f"images that are named like masks, such as {found.doubtful[0].name}"
         why = "read as photos, since no image of that name lies beside"

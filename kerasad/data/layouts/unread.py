@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasad.data.image_files import FoundImage, ImageReader, is_hidden, printable
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.data.mask_names import mask_stem, normal_stem
+from kerasad.data.problems import count_of
 
 _ARCHIVES = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz"))
 _VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg", ".webm"))
@@ -60,4 +61,6 @@ def report_unread(root: Path, images: Sequence[FoundImage], reader: ImageReader)
         if path not in known and not is_mask and not is_told:
             unread[path.parent] += 1
     for folder, count in unread.items():
-        reader.remark(folder, f"{count} images not read: the layout has no place for them.")
+        reader.remark(
+            folder, f"{count_of(count, 'image')} not read: the layout has no place for them."
+        )

@@ -26,7 +26,7 @@ def test_good_ones_alone_settle_every_question(draw):
     assert roles(index) == ({"ok_ring"}, {"nok"})
     unread = " ".join(problem.message for problem in index.problems)
     for name in ("nok_ring", "raw", "old-overlays", "good"):
-        assert f"{name}: 1 images not read" in unread
+        assert f"{name}: 1 image not read" in unread
 
 
 def test_defects_named_by_hand_leave_the_rest_of_a_plain_folder_good(draw, draw_masks):
@@ -115,9 +115,9 @@ def test_a_folder_surely_called_masks_is_used_beside_named_ones(draw, draw_masks
 def test_a_good_folder_with_a_mask_that_marks_a_defect_is_refused_and_names_the_way_out(
     draw, draw_masks
 ):
-    data = draw("good_0.png", "good_1.png", "bad_0.png")
-    draw_masks(data / "bad_0_mask.png")
-    with pytest.raises(InputError, match=r"bad_0\.png: it is read as a good image.*CSV file"):
+    data = draw("a_0.png", "a_1.png", "b_0.png")
+    draw_masks(data / "b_0_mask.png")
+    with pytest.raises(InputError, match=r"b_0\.png: it is read as a good image.*CSV file"):
         read_category(data, good=["."])
 
 
@@ -137,3 +137,47 @@ def test_a_named_folder_without_an_image_is_refused(draw, option):
     (data / "empty/photo.webp").write_bytes(b"")
     with pytest.raises(InputError, match=f"--{option} empty: .* .webp images cannot be read"):
         read_category(data, **{option: ["empty"]})
+
+
+def test_named_folders_leave_out_files_whose_names_say_defective(draw):
+    data = draw("p_0_ok.png", "p_1_ok.png", "p_2_nok.png", "inner/a.png", "inner/b_scratch.png")
+    with pytest.raises(InputError, match=r"p_2_nok.* \(--good \. leaves them out\); move .* CSV"):
+        read_category(data)
+    index = read_category(data, good=["."])
+    assert sorted(record.relative_path for record in index.good) == [
+        "inner/a.png",
+        "p_0_ok.png",
+        "p_1_ok.png",
+    ]
+    assert not index.test
+    remarks = [problem.message for problem in index.problems]
+    assert f"{data}: 1 image not read: their names say defective; list all" in remarks[0]
+
+
+def test_a_word_for_defects_in_all_names_of_a_named_folder_is_the_products(draw):
+    assert len(read_category(draw("x/hole_1.png", "x/hole_2.png"), good=["x"]).good) == 2
+
+
+def test_good_images_of_a_test_folder_train_if_named_and_no_others_do(draw):
+    data = draw("test/good/4", "test/bad/2")
+    with pytest.raises(InputError, match="for tests: name the folder of good images with `good`"):
+        read_category(data)
+    assert roles(read_category(data, good=["test/good"])) == ({"test/good"}, {"bad"})
+
+
+def test_good_images_of_a_test_folder_never_train_beside_training_images(draw):
+    data = draw("train/x/2", "test/good/4", "test/bad/2")
+    with pytest.raises(InputError, match="no usable good image"):
+        read_category(data, good=["test/good"])
+
+
+def test_defective_images_beside_a_named_folder_are_tested(draw):
+    data = draw("monday/ok/4", "monday/nok/2", "tuesday/ok/3", "tuesday/nok/1", "old/nok/1")
+    index = read_category(data, good=["monday/ok"])
+    assert roles(index) == ({"monday/ok"}, {"nok"})
+    assert {record.relative_path.rpartition("/")[0] for record in index.test} == {
+        "monday/nok",
+        "old/nok",
+    }
+    unread = [problem.message for problem in index.problems if "not read" in problem.message]
+    assert unread == [f"{data}: 4 images not read: not named by --good."]

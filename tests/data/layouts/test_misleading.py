@@ -202,7 +202,7 @@ TREES = {
     "abbreviations in names of files": (
         ["Teil 1 i.O..png", "Teil 2 i.O..png", "Teil_3_n.i.O..png"],
         "",
-        "names of 1 images, such as Teil_3_n.i.O..png, say defective",
+        "the name of Teil_3_n.i.O..png says defective",
     ),
     "photos in which defects are drawn": (
         ["gut/4", "schlecht/2", "markiert/2"],

@@ -176,4 +176,4 @@ def test_a_loose_mask_of_two_kinds_is_of_neither(category, write_images):
     mask.rename(category / "ground_truth/008_mask.png")
     index = read_category(category)
     assert sum(len(record.mask_paths) for record in index.test) == 1
-    assert any("masks of several images" in message for message in messages(index))
+    assert any("masks that fit more than one image" in message for message in messages(index))

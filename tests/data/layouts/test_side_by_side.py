@@ -108,7 +108,7 @@ def test_masks_beside_their_images_are_never_photos(draw, draw_masks, ending):
     index = read_category(data)
     assert len(index.good) == 2
     assert masked(index) == {"bad/0.png": 1, "bad/1.png": 0}
-    assert any("bad: 1 images not read: named like masks" in p.message for p in index.problems)
+    assert any("bad: 1 image not read: named like masks" in p.message for p in index.problems)
 
 
 def test_a_mask_of_two_images_is_of_neither(draw, draw_masks):
@@ -116,7 +116,9 @@ def test_a_mask_of_two_images_is_of_neither(draw, draw_masks):
     draw_masks(data / "masks/0.png")
     index = read_category(data)
     assert set(masked(index).values()) == {0}
-    assert any("masks of several images" in problem.message for problem in index.problems)
+    assert any(
+        "masks that fit more than one" in problem.message for problem in index.problems
+    )
 
 
 def test_a_mask_without_an_image_is_reported(draw, draw_masks):

@@ -81,7 +81,8 @@ def test_overlays_beside_photos_are_read_in_no_layout(layout, draw):
     assert counts(index) == (3 + num_validation, 3, 0)
     messages = [problem.message for problem in index.problems]
     for folder, count in ((good, 2), (bad, 1)):
-        sentence = f"{data / folder}: {count} images not read: overlays of `kerasad predict`."
+        images = "1 image" if count == 1 else f"{count} images"
+        sentence = f"{data / folder}: {images} not read: overlays of `kerasad predict`."
         assert sentence in messages
 
 

@@ -53,7 +53,7 @@ def test_masks_of_each_part_are_found(draw, draw_masks):
     draw_masks(data / "test/masks/0.png", data / "ground_truth/test/nok/1_mask.png")
     index = read_category(data)
     assert [len(record.mask_paths) for record in index.test if record.label] == [1, 1]
-    assert any("docs: 1 images not read" in problem.message for problem in index.problems)
+    assert any("docs: 1 image not read" in problem.message for problem in index.problems)
 
 
 def test_the_table_says_what_the_users_validation_images_do(draw):
