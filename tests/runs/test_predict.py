@@ -173,6 +173,7 @@ def test_what_the_detector_cannot_score_costs_one_line(trained, data, tmp_path, 
 def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     images = shutil.copytree(data / "test", tmp_path / "images")
     (images / "burn" / "broken.png").write_bytes(b"no image")
+    Image.new("1", (8000, 8000)).save(images / "burn" / "large.png")
     results = tmp_path / "results"
     result = must("predict", run, images, "--output", results)
 
@@ -201,8 +202,11 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
             assert box["in_file"] == {name: box[name] for name in box["in_file"]}
         assert line["defect_area"] == sum(box["area"] for box in line["boxes"])
     failed = [line for line in lines if "error" in line]
-    assert [os.path.basename(line["path"]) for line in failed] == ["broken.png"]
-    assert "Files that could not be used: 1" in result.stderr
+    errors = {os.path.basename(line["path"]): line["error"] for line in failed}
+    assert set(errors) == {"broken.png", "large.png"}
+    assert errors["large.png"].endswith("raise --pixel-limit of `kerasad train`.")
+    assert "--pixel-limit" in (results / "predictions.csv").read_text()
+    assert "Files that could not be used: 2" in result.stderr
     overlay = Image.open(results / "burn" / "000_overlay.png")
     assert overlay.size[0] == 256
     assert overlay.size[1] > 256  # the caption
