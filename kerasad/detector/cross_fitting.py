@@ -38,7 +38,7 @@ def fit_crosswise(
     the fold's images, so that every map is of experts that have not seen the image. Scales are
     measured on all these maps. An image's score is standardized with scales of the other folds'
     maps, so that it shares nothing with its image. The score is that of the experts with the most
-    values and of critics, see `prior_weights`; for the map all experts weigh the same.
+    values and of those that rate images, see `prior_weights`; for the map all weigh the same.
 
     Args:
         detector: `AnomalyDetector` without tiles.

@@ -41,7 +41,7 @@ class FusionSample:
     sources: np.ndarray
 
 
-def fuse(sample: FusionSample, degrees, critics=None) -> tuple[np.ndarray, np.ndarray]:
+def fuse(sample: FusionSample, degrees, rates_images=None) -> tuple[np.ndarray, np.ndarray]:
     """Returns the experts' weights for pixels and for the score of an image.
 
     If no expert says how many values it sums up (`Expert.degrees`), both are `choose_weights`.
@@ -55,12 +55,13 @@ def fuse(sample: FusionSample, degrees, critics=None) -> tuple[np.ndarray, np.nd
     The prior for pixels is `w ~ sqrt(d)`: the sum of squared distances of independent Gaussians,
     each standardized. For the score, a maximum over places, it is equal weights for the experts
     with the most values: joint models of all scales, on the coarsest grid, which has the fewest
-    places at which noise could be the maximum; and for critics, see `Expert.rates_images`.
+    places at which noise could be the maximum; and for those whose maximum says of itself whether
+    an image is defective, see `Expert.rates_images`.
 
     Args:
         sample: maps of good and synthetically defective validation images.
         degrees: list of int, one for each expert; 0 if unknown.
-        critics: list of bool, see `Expert.rates_images`, or None if there is none.
+        rates_images: list of bool, see `Expert.rates_images`, or None if no expert does.
 
     Returns:
         pixel_weights, score_weights: float64 `(experts,)`, >= 0, sum 1.
@@ -68,14 +69,14 @@ def fuse(sample: FusionSample, degrees, critics=None) -> tuple[np.ndarray, np.nd
     if not any(degrees):
         weights = choose_weights(sample)
         return weights, weights
-    pixel_prior, score_prior = prior_weights(degrees, critics)
+    pixel_prior, score_prior = prior_weights(degrees, rates_images)
     return (
         _shrunk(sample, pixel_objective, pixel_prior),
         _shrunk(sample, image_objective, score_prior),
     )
 
 
-def prior_weights(degrees, critics=None) -> tuple[np.ndarray, np.ndarray]:
+def prior_weights(degrees, rates_images=None) -> tuple[np.ndarray, np.ndarray]:
     """Returns the weights for pixels and for the score before anything is measured, see `fuse`.
 
     They are equal if no expert says how many values it sums up.
@@ -87,8 +88,8 @@ def prior_weights(degrees, critics=None) -> tuple[np.ndarray, np.ndarray]:
     # An expert of unknown degrees gets the mean of the others.
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()
     score_prior = (degrees == degrees.max()).astype("float64")
-    if critics is not None:
-        score_prior[np.asarray(critics, bool)] = 1.0
+    if rates_images is not None:
+        score_prior[np.asarray(rates_images, bool)] = 1.0
     return pixel_prior / pixel_prior.sum(), score_prior / score_prior.sum()
 
 

@@ -33,13 +33,13 @@ def test_what_is_left_open_is_written_as_it_was_used(run):
     assert (config.training.learning_rate, config.training.decay) == (2e-3, "cosine")
 
 
-def test_all_images_calibrate_and_a_critic_has_a_say(run):
+def test_all_images_calibrate_and_the_networks_have_a_say(run):
     detector, record = run.load_detector(), json.loads((run.path / "split.json").read_text())
     assert not record["calibration"]
     assert detector.decision.summary()["num_images"] == len(record["train"])
     weights = detector.calibration_summary()["experts"]
     spoken = {name for name, row in weights.items() if row["score_weight"] > 0}
-    assert spoken == {"patch_gaussian", "feature_residual", "defect_logit"}
+    assert spoken == {"patch_gaussian", "feature_residual"}
     assert "discriminator_auroc" in (run.path / HISTORY).read_text().splitlines()[0]
 
 

@@ -17,7 +17,7 @@ from kerasad.detector.experts.attention import AnomalousAttention, Inattention
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.cell_gaussian import CellGaussian
 from kerasad.detector.experts.cell_memory import CellMemory
-from kerasad.detector.experts.critic import AdaCosCritic, Critic
+from kerasad.detector.experts.critic import Critic
 from kerasad.detector.experts.discriminator_residual import DiscriminatorResidual
 from kerasad.detector.experts.feature_residual import FeatureResidual
 from kerasad.detector.experts.latent_kl import LatentKL
@@ -107,7 +107,7 @@ def feature_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     experts += feature_residual_experts(shapes, position_free)
     critics = [
         Critic(position_free=position_free, name="critic"),
-        AdaCosCritic(position_free=position_free, name="defect_logit"),
+        DefectLogit(position_free=position_free, name="defect_logit"),
     ]
     return experts + [critic for critic in critics if critic.available(shapes)]
 

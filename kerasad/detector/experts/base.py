@@ -51,7 +51,7 @@ class Expert(keras.layers.Layer):
     def rates_images(self) -> bool:
         """Whether the maximum of a map alone tells if an image is defective, see `fuse`.
 
-        It does if the expert's network has learnt from damage.
+        It does if a network has learnt what good images are, whatever a defect looks like.
         """
         return False
 

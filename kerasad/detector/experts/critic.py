@@ -2,7 +2,6 @@
 
 import keras
 
-from kerasad.detector.experts.adacos_distance import DefectLogit
 from kerasad.detector.experts.base import Expert
 
 
@@ -22,13 +21,3 @@ class Critic(Expert):
     def call(self, tensors):
         """Returns the map; see the class."""
         return -tensors["discriminator_logits"]
-
-
-@keras.saving.register_keras_serializable(package="kerasad")
-class AdaCosCritic(DefectLogit):
-    """`DefectLogit` of a discriminator that has learnt, with AdaCos, what damage looks like."""
-
-    @property
-    def rates_images(self):
-        """True: of both critics it was the better one for scores of images."""
-        return True

@@ -36,7 +36,7 @@ class FeatureResidual(Expert):
 
     @property
     def rates_images(self):
-        """True: the model has learnt to restore what is damaged."""
+        """True: the angle assumes nothing of defects but that they are not restored."""
         return True
 
     @staticmethod
