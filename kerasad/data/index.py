@@ -12,6 +12,7 @@ from kerasad.data.decoding import Decoding
 from kerasad.data.exclusion import find_excluded, without_excluded
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
+from kerasad.data.likely_masks import refuse_likely_masks
 from kerasad.data.masks import attach_masks, refuse_marked
 from kerasad.data.photos import list_defective
 from kerasad.data.problems import Problem
@@ -127,13 +128,15 @@ def read_category(
     check_choice("on_bad", on_bad, ON_BAD)
     root = _absolute(data)
     reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
-    layout, found = find_images(root, reader, Named(good, bad, masks), for_test)
+    named = Named(good, bad, masks)
+    layout, found = find_images(root, reader, named, for_test)
     images = _usable(found, root, reader)
     excluded = find_excluded(exclude, images, reader)
     images = [image for image in images if image.path not in excluded]
     refuse_marked(images, reader)
     if not root.is_file():
         examine_twins(images, reader)
+        refuse_likely_masks(images, reader, named.photos(root))
     records = attach_masks(reader.read(images), images, reader)
     test = [record for record in records if record.label or record.part == "test"]
     training = [record for record in records if not (record.label or record.part == "test")]

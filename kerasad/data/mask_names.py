@@ -5,10 +5,14 @@ import unicodedata
 from pathlib import Path
 
 _MASK = "masks?|gt|ground[ _-]?truth|labels?|seg|segmentation|annot|annotations?"
+_MASK += "|msks?|bw|bin|binary"
 # `0_mask`, `0.mask`, `0-gt-2`, `0_mask1`; "defect" only stands at the end, since `defect_0` is as
 # well the name of a photo.
 _ENDING = re.compile(rf"(.+)[ _.-](?:{_MASK}|defect)(?:[ _-]?[0-9]+)?", re.IGNORECASE)
 _PREFIX = re.compile(rf"(?:{_MASK})[ _.-](.+)", re.IGNORECASE)
+_REGION = re.compile(
+    r"(.+)[ _.-](?:rois?|foreground)(?:[ _-]?[0-9]+)?|(?:rois?|foreground)[ _.-](.+)", re.IGNORECASE
+)
 
 
 def mask_stem(path: Path) -> str | None:
@@ -20,6 +24,12 @@ def mask_stem(path: Path) -> str | None:
     stem = normal_stem(path)
     match = _ENDING.fullmatch(stem) or _PREFIX.fullmatch(stem)
     return match[1] if match else None
+
+
+def region_stem(path: Path) -> str | None:
+    """Returns the name of the photo of which a file marks a region of interest, not a defect."""
+    match = _REGION.fullmatch(normal_stem(path))
+    return (match[1] or match[2]) if match else None
 
 
 def normal_stem(path: Path) -> str:

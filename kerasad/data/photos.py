@@ -97,7 +97,7 @@ def _masks_beside(files: Sequence[Path]) -> set[Path]:
         folders.setdefault(path.parent, []).append(path)
     separated = [separate_masks(paths) for paths in folders.values()]
     masks = [mask for found in separated for group in found.masks.values() for mask in group]
-    masks += [mask for found in separated for mask in found.alone]
+    masks += [mask for found in separated for mask in (*found.alone, *found.regions)]
     return {Path(os.path.realpath(mask)) for mask in masks}
 
 

@@ -32,6 +32,11 @@ class Named:
     def __bool__(self) -> bool:
         return bool(self.good or self.bad or self.masks)
 
+    def photos(self, root: Path) -> list[Path]:
+        """Returns the folders of good and defective images."""
+        roles = self.resolve(root)
+        return [path for path, role in roles.items() if role is not Role.MASKS]
+
     def resolve(self, root: Path) -> dict[Path, Role]:
         """Returns the role of each folder.
 

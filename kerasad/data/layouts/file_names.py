@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasad.data.layouts.names import Role, fold, join_initials, opposite_names, read_name
 
 _BAD = (Role.BAD, Role.KIND, Role.UNSORTED)
+_NO_PHOTO = (Role.MASKS, Role.REGIONS, Role.RESULTS)
 _LETTERS = ({"g", "b"}, {"p", "f"}, {"t", "f"}, {"g", "n"}, {"o", "n"})
 _HASH = re.compile(r"[0-9a-f]{24,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -56,7 +57,9 @@ def _read_stem(stem: str) -> Role | None:
 @functools.lru_cache(maxsize=1024)
 def _read_words(words: str) -> Role | None:
     """Cached, since names of photos differ mostly in their numbers."""
-    return read_name(words).role
+    # "nok bw" is a photo that is not ok, in black and white.
+    rest = [word for word in words.split() if read_name(word).role not in _NO_PHOTO]
+    return read_name(" ".join(rest)).role
 
 
 def _token(pattern: str, path: Path) -> str:

@@ -87,7 +87,7 @@ class Walker:
         self._add(folder, place, images)
         is_good = place.defect == "good"
         other = (*_BAD, Role.UNSORTED) if is_good else (Role.GOOD,)
-        doubtful = {Role.MASKS, Role.RESULTS, Role.COPIES, *other}
+        doubtful = {Role.MASKS, Role.REGIONS, Role.RESULTS, Role.COPIES, *other}
         if place.is_plain:
             doubtful = set(Role) - {Role.NEUTRAL}
             self._ask_about_opposites(folder, meanings)
@@ -225,12 +225,12 @@ class Walker:
         return kept
 
     def _put_aside(self, path: Path, meaning: Meaning) -> bool:
-        """Takes a folder of masks or results out of the photos; returns whether it is one."""
+        """Takes a folder of masks, regions or results out of the photos, if it is one."""
         if meaning.surely(Role.MASKS):
             self.found.mask_folders.append(path)
-        elif meaning.surely(Role.RESULTS):
-            self._skip_tree(path, "its name says earlier results")
-        return meaning.surely(Role.MASKS, Role.RESULTS)
+        elif meaning.surely(Role.REGIONS, Role.RESULTS):
+            self._skip_tree(path, _say(meaning))
+        return meaning.surely(Role.MASKS, Role.REGIONS, Role.RESULTS)
 
     def _add(self, folder: Path, place: Place, images: list[Path]) -> None:
         """Adds the photos of one folder; in a plain one, names of files may say otherwise."""
@@ -241,6 +241,7 @@ class Walker:
             self._skip(folder, len(defective), why)
         found = separate_masks(images)
         self._skip(folder, len(found.alone), "named like masks, and no image belongs to them")
+        self._skip(folder, len(found.regions), "named like regions of interest of others")
         if found.photos:
             self.found.folders.append(FoundFolder(folder, place, found.photos, found.masks))
         if not place.is_plain:

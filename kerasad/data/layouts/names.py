@@ -19,6 +19,7 @@ class Role(enum.Enum):
     BAD = "defective images"
     KIND = "a kind of defect"
     MASKS = "masks"
+    REGIONS = "regions of interest"
     RESULTS = "earlier results"
     TRAIN = "train"
     VALIDATION = "validation"
@@ -77,8 +78,9 @@ _WORDS = {
     Role.MASKS: """
         ann anns mask* groundtruth* gt label* annotation* annot segmentation* seg truth segmask*
         defectmask* maske masken masque* mascara* maschera maschere 掩码 掩膜 標註 标注 标签 真值
-        マスク 正解 마스크
+        マスク 正解 마스크 msk* bw binary
     """,
+    Role.REGIONS: "roi* foreground*",
     Role.RESULTS: """
         overlay* prediction* result* heatmap* output* ergebnis ergebnisse resultat* resultado*
         risultato risultati vorhersage vorhersagen 结果 結果 预测 予測
@@ -119,6 +121,8 @@ _WORDS = {
 }
 
 
+# Of several words, the one that counts.
+_FIRST = (Role.MASKS, Role.REGIONS, Role.RESULTS, Role.BAD, Role.KIND, Role.GOOD, Role.UNSORTED)
 # Names of two classes that leave open which one is good; "pos" may be a position.
 _OPPOSITES = (("0", "1"), ("true", "false"), ("yes", "no"), ("a", "b"), ("pos", "neg"), ("y", "n"))
 _OPPOSITES += (("g", "b"), ("p", "f"), ("t", "f"), ("p", "n"), ("id", "ood"))
@@ -194,7 +198,7 @@ def read_name(name: str, ignored: Iterable[str] = ()) -> Meaning:
     # "ok and nok", "no crack", "not good enough": one word does not tell which.
     if (says_bad and Role.GOOD in hints) or (hints and _NEGATIONS.intersection(words)):
         return Meaning(Role.UNSORTED)
-    for role in (Role.MASKS, Role.RESULTS, Role.BAD, Role.KIND, Role.GOOD, Role.UNSORTED):
+    for role in _FIRST:
         if role in hints:
             return Meaning(role)
     return Meaning(next(iter(hints), None))

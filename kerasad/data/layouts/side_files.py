@@ -60,6 +60,9 @@ def _report(folder, found, reader) -> None:
     if found.alone:
         count = count_of(len(found.alone), "image")
         reader.remark(folder, f"{count} not read: named like masks, and no image belongs to them.")
+    if found.regions:
+        count = count_of(len(found.regions), "image")
+        reader.remark(folder, f"{count} not read: named like regions of interest of others.")
     if found.doubtful:
         message = f"images that are named like masks, such as {found.doubtful[0].name}"
         why = "read as photos, since no image of that name lies beside"

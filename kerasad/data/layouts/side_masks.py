@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasad.data.mask_names import mask_stem, normal_stem, normalize
+from kerasad.data.mask_names import mask_stem, normal_stem, normalize, region_stem
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,14 @@ class Separated:
         masks: dict. The masks beside them, by photo.
         alone: list of Path. Masks of no photo, or of two.
         doubtful: list of Path. Photos that are named like masks, if others are not.
+        regions: list of Path. What marks the region of interest of a photo, not its defects.
     """
 
     photos: list[Path]
     masks: dict[Path, tuple[Path, ...]]
     alone: list[Path]
     doubtful: list[Path]
+    regions: list[Path]
 
 
 def separate_masks(images: Sequence[Path]) -> Separated:
@@ -33,6 +35,9 @@ def separate_masks(images: Sequence[Path]) -> Separated:
     Args:
         images: The image files of one folder.
     """
+    stems = {normal_stem(path) for path in images}
+    regions = {path for path in images if region_stem(path) in stems}
+    images = [path for path in images if path not in regions]
     by_name: dict[str, list[Path]] = {}
     masks: dict[Path, tuple[Path, ...]] = {}
     alone = []
@@ -54,4 +59,6 @@ def separate_masks(images: Sequence[Path]) -> Separated:
         alone += unclear
         unclear = []
     photos = [path for path in images if path not in known and path not in alone]
-    return Separated(photos, masks, alone, unclear if len(unclear) < len(photos) else [])
+    return Separated(
+        photos, masks, alone, unclear if len(unclear) < len(photos) else [], sorted(regions)
+    )

@@ -77,7 +77,7 @@ def _refuse_masks(root: Path) -> None:
     for folder in (root, root.parent):
         meaning = read_name(folder.name)
         is_product = folder != root and not meaning.certain
-        if meaning.role not in (Role.MASKS, Role.RESULTS) or is_product:
+        if meaning.role not in (Role.MASKS, Role.REGIONS, Role.RESULTS) or is_product:
             continue
         if _has_beside(folder, Role.GOOD, Role.TRAIN):
             raise InputError(

@@ -116,9 +116,7 @@ def test_a_mask_of_two_images_is_of_neither(draw, draw_masks):
     draw_masks(data / "masks/0.png")
     index = read_category(data)
     assert set(masked(index).values()) == {0}
-    assert any(
-        "masks that fit more than one" in problem.message for problem in index.problems
-    )
+    assert any("masks that fit more than one" in problem.message for problem in index.problems)
 
 
 def test_a_mask_without_an_image_is_reported(draw, draw_masks):
