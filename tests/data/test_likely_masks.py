@@ -61,7 +61,7 @@ def test_more_words_name_masks(word, name, write):
     write("bad/{}.png")
     data = write(name.replace("WORD", word), is_mask=True)
     if name.startswith("WORD") and word == "bin":  # also a box of parts
-        with pytest.raises(InputError, match="bin/000.png: it looks like the mask of"):
+        with pytest.raises(InputError, match=r"bin/000\.png: it looks like the mask of"):
             read_category(data)
         return
     index = read_category(data)
@@ -98,7 +98,7 @@ def test_a_folder_whose_name_hints_at_masks_is_no_kind_of_defect(name, write):
 def test_binary_images_of_a_defect_are_no_kind_of_defect_in_mvtec_layout(write):
     for names in ("train/good/{}.png", "test/good/{}.png", "test/dent/{}.png"):
         write(names)
-    with pytest.raises(InputError, match="dent_bw: .*a word of its name says masks"):
+    with pytest.raises(InputError, match=r"dent_bw: .*a word of its name says masks"):
         read_category(write("test/dent_bw/{}.png", is_mask=True))
 
 
