@@ -65,6 +65,8 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
     """
 
     auxiliary_loss_names = ("image_loss",)
+    learning_rate = 2e-3
+    discriminator_learning_rate = 2e-3  # at a tenth of the generator's it learns nothing
     discriminator_beta = 0.0  # as in Projected GAN, see `build_feature_discriminator`
 
     def __init__(

@@ -16,9 +16,13 @@ class TwoPlayerModel(AnomalyModel):
     `create_trackers` at the end of its `__init__`.
 
     Attributes:
+        learning_rate: float. Adam's default rate for the generator.
+        discriminator_learning_rate: float. That for the discriminator.
         discriminator_beta: float. Adam's decay of the discriminator's mean gradient.
     """
 
+    learning_rate = 1e-3
+    discriminator_learning_rate = 2e-4
     discriminator_beta = 0.5
 
     def create_trackers(self, loss_names: tuple[str, ...], other_names: tuple[str, ...]) -> None:
@@ -35,9 +39,9 @@ class TwoPlayerModel(AnomalyModel):
 
         Args:
             optimizer: optimizer of the generator, the one that callbacks see. Defaults to
-                `Adam(1e-3, beta_1=0.5)`.
+                `Adam(learning_rate, beta_1=0.5)`.
             discriminator_optimizer: optimizer of the discriminator. Defaults to
-                `Adam(2e-4, beta_1=discriminator_beta)`.
+                `Adam(discriminator_learning_rate, beta_1=discriminator_beta)`.
             **kwargs: as in `keras.Model.compile`, without losses and metrics, which are built in;
                 `jit_compile` defaults to `False`.
 
@@ -51,9 +55,11 @@ class TwoPlayerModel(AnomalyModel):
                     "are built in and logged by name; set their weights when you create the model."
                 )
         if optimizer is None:
-            optimizer = keras.optimizers.Adam(1e-3, beta_1=0.5)
+            optimizer = keras.optimizers.Adam(self.learning_rate, beta_1=0.5)
         if discriminator_optimizer is None:
-            discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=self.discriminator_beta)
+            discriminator_optimizer = keras.optimizers.Adam(
+                self.discriminator_learning_rate, beta_1=self.discriminator_beta
+            )
         # On a CPU, XLA took half as long again, after a minute of compiling, and it drops the check
         # of the images' range.
         kwargs.setdefault("jit_compile", False)

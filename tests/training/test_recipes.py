@@ -22,6 +22,13 @@ def test_every_recipe_names_a_model_and_experts_that_exist(name):
     assert recipe.experts is None or callable(recipe.make_experts)
 
 
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in UNTRAINED])
+def test_rates_of_a_recipe_are_those_of_a_bare_compile(name):
+    recipe = find_recipe(name)
+    found = recipe.model_class.learning_rate, recipe.model_class.discriminator_learning_rate
+    assert found == (recipe.learning_rate, recipe.discriminator_learning_rate)
+
+
 def test_the_experts_of_both_halves_are_those_of_the_whole():
     shapes = {"features": (None, 8, 8, 6), "tap_1": (None, 8, 8, 2), "tap_2": (None, 4, 4, 4)}
     patch, memory, both = (
