@@ -211,7 +211,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
 @click.option(
     "--review-rate",
     type=float,
-    help="Share of good images not called good; 0 is none. [default: the rate of the run]",
+    help="As for `train`; 0: no review band. [default: the rate of the run]",
 )
 @click.option("--strict", is_flag=True, help="Refuse a rate that is not guaranteed.")
 def calibrate(
@@ -245,9 +245,10 @@ def calibrate(
 @FOLDER_OPTIONS
 @click.option("--group-by", help="As for `train`. [default: what the run says]")
 def update(run: str, data: str, output: str, **folders: Any) -> None:
-    """Write a new run that has learnt from RUN's good images and new ones, which calibrate it.
+    """Write a new run that adds new good images to what RUN has learnt.
 
-    RUN stays as it is; its images need not be there. For models that train no network.
+    The new images alone set its thresholds. RUN stays as it is, and its images need not be there.
+    For models that train no network.
     """
     from kerasad.runs.run import open_run
     from kerasad.runs.update import update_run
@@ -267,7 +268,7 @@ def update(run: str, data: str, output: str, **folders: Any) -> None:
 def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> None:
     """Tell whether new good images still look like those that calibrated RUN.
 
-    Nothing is changed. Exit code 0: no drift found; 3: drift; 2: it cannot be told.
+    Nothing is changed. Exit code 0: no drift found; 3: drift; 2: an error, as of too few images.
     """
     from kerasad.detector.drift import describe_drift
     from kerasad.runs.check import check_run
@@ -312,7 +313,7 @@ def report(run: str, beside: str | None) -> None:
 @main.command()
 @click.argument("run")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the model: saved_models/NAME")
-@click.option("--data", help="Images to compare on. [default: the run's calibration images]")
+@click.option("--data", help="Images to compare on. [default: the run's own good images]")
 @click.option("--no-warmup", is_flag=True, help="Leave out the warm-up requests.")
 @click.option(
     "--data-licence",

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasad.data import pipeline
 from kerasad.data.decoding import Decoding
-from kerasad.data.folds import network_folds
+from kerasad.data.folds import network_fold_by_group
 from kerasad.data.geometry import Geometry, count_vanished_regions, whole_batch_size
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
@@ -97,14 +97,14 @@ class Category:
 
     @cached_property
     def network_folds(self) -> np.ndarray | None:
-        """The fold of each train image for networks, see `kerasad.data.folds.network_folds`.
+        """The fold of each train image for networks, see `network_fold_by_group`.
 
         An image that also calibrates is scored by networks that have not seen its fold. None if no
         network is trained, or train images calibrate nothing.
         """
         if not (self._trains and self.split.crosswise):
             return None
-        return network_folds(number_groups(self.split.train))
+        return network_fold_by_group(number_groups(self.split.train))
 
     def train_from(
         self,

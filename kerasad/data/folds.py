@@ -62,7 +62,7 @@ def fold_by_group(groups: np.ndarray, folds: int | None = None) -> np.ndarray:
     return fold_of_group[inverse]
 
 
-def network_folds(groups: np.ndarray) -> np.ndarray:
+def network_fold_by_group(groups: np.ndarray) -> np.ndarray:
     """Returns the fold of each image for networks, each made of whole folds of `fold_by_group`.
 
     Args:

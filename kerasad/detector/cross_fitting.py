@@ -7,12 +7,11 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.detector.batches import Batches
 from kerasad.detector.calibration import largest_of_groups, map_peaks
 from kerasad.detector.conformal import check_rates
-from kerasad.detector.expert_maps import check_count
 from kerasad.detector.experts import trust
 from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
-from kerasad.detector.left_out import Memory, NetworkTensors, TensorBatches, read_left_out
+from kerasad.detector.left_out import LeftOutLimits, NetworkTensors, TensorBatches, read_left_out
 from kerasad.detector.map_calibration import build_map_calibration
 from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError
@@ -30,7 +29,7 @@ def fit_crosswise(
     rates=(0.05, None),
     verbose: int = 0,
     networks: FoldNetworks | None = None,
-    memory: Memory = Memory(),
+    limits: LeftOutLimits = LeftOutLimits(),
 ) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
 
@@ -49,7 +48,7 @@ def fit_crosswise(
         verbose: 0 or 1.
         networks: `FoldNetworks` or None. Networks of the model that have not seen an image make
             its map. None: the model has no `trained_weights`.
-        memory: `Memory` for left-out images.
+        limits: `LeftOutLimits`.
 
     Returns:
         `LeftOutScores` of the images.
@@ -69,9 +68,12 @@ def fit_crosswise(
     weights, score_weights = crosswise_weights(detector.experts)
     detector.fusion_weights.assign(weights.astype("float32"))
     detector.score_weights.assign(score_weights.astype("float32"))
-    if networks is not None:
-        check_count(len(networks.fold_of) == len(groups), groups)
-    options = {"networks": networks, "memory": memory}
+    if networks is not None and len(networks.fold_of) != len(groups):
+        raise InputError(
+            f"`networks` must be of the same {len(groups)} images. "
+            f"Received: networks of {len(networks.fold_of)}"
+        )
+    options = {"networks": networks, "limits": limits}
     return _compare(*_fit(detector, images, groups, folds, rates, verbose, **options))
 
 
@@ -131,19 +133,19 @@ def _fit(
     verbose,
     resume=False,
     networks=None,
-    memory=Memory(),
+    limits=LeftOutLimits(),
 ):
     """Fits experts and scales, anew or from where they are, and sets thresholds.
 
     Returns a scorer on these scales, and the `LeftOutMaps` that set the thresholds.
     """
     fold_of = fold_by_group(groups, folds)
-    batches = TensorBatches(detector, images, memory.tensors)
+    batches = TensorBatches(detector, images, limits.tensors)
     keep = batches.keep
     if networks is not None:
         batches, keep = NetworkTensors(detector, images, networks), None
     states = detector.expert_maps.fit_crosswise(images, fold_of, verbose, resume, keep)
-    left_out = read_left_out(detector, batches, states, fold_of, memory.maps, verbose)
+    left_out = read_left_out(detector, batches, states, fold_of, limits.maps, verbose)
     kept, groups = (values[: len(left_out.maps)] for values in (fold_of, groups))
     former = detector.map_calibration.measured if resume else None
     scorer = _Scorer(detector)

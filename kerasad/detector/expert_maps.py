@@ -205,7 +205,7 @@ class ExpertMaps(keras.layers.Layer):
         for tensors, weights, inputs in self._read(train, verbose, "gathering statistics"):
             count = len(unpack_inputs(inputs)[0])
             part = fold_of[seen : seen + count]
-            check_count(len(part) == count, fold_of)
+            _check_count(len(part) == count, fold_of)
             for fold in np.unique(part):
                 own = _weights_of_rows(weights, part == fold)
                 for expert, kept in zip(experts, gathered[fold], strict=True):
@@ -214,7 +214,7 @@ class ExpertMaps(keras.layers.Layer):
             if keep is not None:
                 keep(tensors, inputs)
             seen += count
-        check_count(seen == len(fold_of), fold_of)
+        _check_count(seen == len(fold_of), fold_of)
         return gathered
 
     def _read(self, train, verbose, title):
@@ -239,12 +239,12 @@ class ExpertMaps(keras.layers.Layer):
             )
 
 
-def check_count(agrees: bool, fold_of) -> None:
+def _check_count(agrees: bool, fold_of) -> None:
     """Refuses another number of images than `groups` has."""
     if not agrees:
         raise InputError(
-            f"`groups` must have a number for each image; it has {len(fold_of)}, and the number of "
-            "images is another."
+            f"`groups` must have one number for each image. Received: {len(fold_of)}, which is not "
+            "the number of images."
         )
 
 

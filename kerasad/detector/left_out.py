@@ -12,7 +12,7 @@ from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
 
 
-class Memory(NamedTuple):
+class LeftOutLimits(NamedTuple):
     """Bytes that images left out may take.
 
     Attributes:

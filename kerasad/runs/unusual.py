@@ -69,14 +69,14 @@ def _draw(record, anomaly_map, scale, category):
 
 def _headline(count):
     return (
-        f"Look at these {count} good photos; the most unusual by scores of statistics that have "
-        "not seen them. --exclude FILE leaves one out."
+        f"The {count} most unusual good photos, each scored by statistics of the others. "
+        "Check them; --exclude FILE leaves one out."
     )
 
 
 def _verdict(count):
     if not count:
-        return "  None stands out: among so many good photos, such scores are usual."
+        return "  None stands out from all the others."
     if count == 1:
         return "  One stands out from all the others: it may show a defect."
     return f"  {count} stand out from all the others: they may show defects."

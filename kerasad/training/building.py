@@ -63,9 +63,9 @@ def calibrates_crosswise(config: RunConfig) -> bool:
     asked, crops = config.training.calibration, config.data.crop_size is not None
     trains = not find_recipe(config.model.name).statistics
     if asked == "crosswise" and (trains or crops):
-        reason = "it trains networks on them" if trains else "--tile trains on crops of them"
+        reason = "it has no statistics of features" if trains else "--tile trains on crops"
         raise InputError(
-            f"{config.model.name} cannot score good images as if it had not seen them: {reason}; "
+            f"{config.model.name} cannot be calibrated crosswise: {reason}; "
             "leave out --calibration crosswise."
         )
     return asked != "split" and not (trains or crops or config.training.strict)

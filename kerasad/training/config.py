@@ -159,7 +159,7 @@ class TrainingConfig(Checked):
         None,
         "crosswise: good images are scored by statistics of the others, and the rate is expected; "
         "split: images set apart guarantee it. [default: crosswise where there are statistics of "
-        "features, unless --strict]",
+        "features; split with --strict or --tile]",
         choices=("crosswise", "split"),
     )
     synthetic_defects: int = setting(

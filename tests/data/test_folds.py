@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasad.data.folds import choose_folds, fold_by_group, network_folds
+from kerasad.data.folds import choose_folds, fold_by_group, network_fold_by_group
 from kerasad.errors import InputError
 
 
@@ -32,10 +32,10 @@ def test_one_group_cannot_be_left_out():
 
 
 def test_folds_of_networks_are_made_of_whole_folds_of_statistics():
-    assert network_folds(np.arange(10)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert network_folds(np.array([4, 1, 4, 2])).tolist() == [0, 1, 0, 2]
+    assert network_fold_by_group(np.arange(10)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert network_fold_by_group(np.array([4, 1, 4, 2])).tolist() == [0, 1, 0, 2]
     groups = np.random.default_rng(0).integers(0, 70, 300)
-    of_statistics, of_networks = fold_by_group(groups), network_folds(groups)
+    of_statistics, of_networks = fold_by_group(groups), network_fold_by_group(groups)
     assert (len(set(of_statistics)), len(set(of_networks))) == (10, 5)
     for fold in range(10):
         assert len(set(of_networks[of_statistics == fold])) == 1

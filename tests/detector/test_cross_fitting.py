@@ -7,7 +7,7 @@ from kerasad.detector.cross_fitting import fit_crosswise
 from kerasad.detector.experts import CellGaussian, CellMemory, Expert
 from kerasad.detector.experts.pixel_residual import PixelResidual
 from kerasad.detector.fold_networks import FoldNetworks
-from kerasad.detector.left_out import Memory, NetworkTensors
+from kerasad.detector.left_out import LeftOutLimits, NetworkTensors
 from kerasad.errors import InputError
 
 SHAPE = (16, 24, 3)
@@ -91,7 +91,7 @@ def test_near_copies_in_one_group_are_left_out_together_and_count_once(images, n
     assert (summary["num_images"], summary["num_groups"]) == (20, 10)
     scores = [np.median(each.decision.stored_scores()) for each in (apart, together)]
     assert scores[0] < scores[1]
-    with pytest.raises(InputError, match="`groups` must have a number for each image"):
+    with pytest.raises(InputError, match="`groups` must have one number for each image"):
         new_detector().adapt_crosswise(images, np.arange(19), verbose=0)
 
 
@@ -106,13 +106,15 @@ def test_tensors_that_memory_cannot_keep_are_computed_again(crosswise, images, n
     expected = crosswise[0].decision.stored_scores()
     for most in (0, 2000):  # none of three batches, or one
         other = new_detector()
-        fit_crosswise(other, as_batches(images, "images", 7), folds=4, memory=Memory(tensors=most))
+        fit_crosswise(
+            other, as_batches(images, "images", 7), folds=4, limits=LeftOutLimits(tensors=most)
+        )
         np.testing.assert_allclose(other.decision.stored_scores(), expected, rtol=1e-5)
 
 
 def test_images_whose_maps_memory_cannot_keep_train_but_set_no_threshold(images, new_detector):
     detector = new_detector()
-    fit_crosswise(detector, as_batches(images, "images", 8), memory=Memory(maps=1))
+    fit_crosswise(detector, as_batches(images, "images", 8), limits=LeftOutLimits(maps=1))
     assert detector.calibration_summary()["num_images"] == 8
     assert float(detector.experts[0].count[0]) == len(images)
 
@@ -158,7 +160,7 @@ def test_networks_of_folds_set_scales_and_thresholds(images, make_model):
 def test_networks_of_another_number_of_images_are_refused(images, make_model):
     networks = FoldNetworks(np.repeat([0, 1], 5), [[0.5], [0.5]])
     detector = AnomalyDetector(make_model(SHAPE), [PixelResidual()])
-    with pytest.raises(InputError, match="a number for each image; it has 20"):
+    with pytest.raises(InputError, match=r"same 20 images\. Received: networks of 10"):
         detector.adapt_crosswise(images, networks=networks, verbose=0)
 
 

@@ -45,7 +45,7 @@ def test_it_names_five_photos_with_score_and_rank_and_draws_them(category, tmp_p
     scores = np.linspace(1, 2, 12)
     scores[[4, 7]] = 9, 8
     text = draw(category, scores, folder).splitlines()
-    assert text[0].startswith("Look at these 5 good photos; the most unusual by scores of")
+    assert text[0].startswith("The 5 most unusual good photos, each scored by statistics of")
     assert "--exclude FILE leaves one out" in text[0]
     first = category.split.train[4].relative_path
     assert text[1].split() == ["1", "of", "12", "score", "9", "p", "0.083", first, "stands", "out"]

@@ -33,8 +33,8 @@ def test_it_is_the_default_where_there_are_statistics_of_features(config, expect
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (config_of("vae_gan", calibration="crosswise"), "trains networks on them"),
-        (config_of(crop_size="64", calibration="crosswise"), "crops of them"),
+        (config_of("vae_gan", calibration="crosswise"), "it has no statistics of features"),
+        (config_of(crop_size="64", calibration="crosswise"), "--tile trains on crops"),
     ],
 )
 def test_it_is_refused_where_an_image_cannot_be_left_out(config, reason):
