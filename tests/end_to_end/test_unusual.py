@@ -31,7 +31,7 @@ def photos(tmp_path_factory):
 def test_three_defects_among_100_photos_are_shown_and_can_be_left_out(photos, tmp_path):
     words = ["--image-size", 128, "--output", tmp_path / "run"]
     output = must("train", photos, *words).output
-    block = output[output.index("Look at these 5 good photos") :]
+    block = output[output.index("The 5 most unusual good photos") :]
     assert block.count("_x.png") == 3
     assert "the true rate lies in about" in block
     overlays = sorted(path.name for path in (tmp_path / "run/unusual").glob("*.png"))
