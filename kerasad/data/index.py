@@ -277,7 +277,9 @@ def choose_labelled(
 
 
 def _nothing_usable(root, is_all_for_test, reader) -> InputError:
-    reasons = (f" {problem.message}" for problem in reader.problems if problem.broken)
+    # A remark on left-out folders explains it; one on a mask, which has a kind, does not.
+    remarks = (problem for problem in reader.problems if problem.broken or problem.kind is None)
+    reasons = (f" {p.message}" for p in sorted(remarks, key=lambda problem: not problem.broken))
     remedy = "name the folder of good images with `good`"
     if is_all_for_test:
         remedy = f"all that was found is defective or for tests: {remedy}"

@@ -17,6 +17,8 @@ _MOST_LOOKED_AT = 3
 _MOST_GROUPS = 100
 # Of more folders, those whose names differ in numbers only are taken together.
 _MANY_FOLDERS = 40
+# A folder of masks may lie so far below that of the photos.
+_MOST_LEVELS = 3
 _MAX_LEVELS = 8
 # JPEG noise leaves the pixels of a mask near black or white.
 _NOISE = 16
@@ -36,7 +38,7 @@ def refuse_likely_masks(
 ) -> None:
     """Refuses images that look like masks of others, which the names only hint at.
 
-    Such a file has the name of a photo in the folder around it or in one beside it, or this name
+    Such a file has the name of a photo in a folder around it or in one beside it, or this name
     and a word more, also in the photo's own folder.
 
     Args:
@@ -108,7 +110,8 @@ def _find_candidates(images: Sequence[FoundImage], named: frozenset[Path]) -> li
             photos = list(inside.get((folder, name), ())) if word else []
             if folder not in named:
                 around = (folder.parent, name)
-                photos += inside.get(around, ())
+                for outer in folder.parents[:_MOST_LEVELS]:
+                    photos += inside.get((outer, name), ())
                 photos += (photo for photo in beside.get(around, ()) if photo.parent != folder)
             if photos:
                 found.setdefault((folder, word), []).append((path, photos))

@@ -37,6 +37,7 @@ def write(tmp_path, noise):
         (["train/good/{}.png"], "train/good/cutout/{}.png"),
         (["train/good/{}.png", "test/dent/{}.png"], "test/cutout/{}.png"),
         (["{}.png"], "alpha/{}.png"),
+        (["good/{}.png"], "good/alpha/part/{}.png"),
         (["{}.png"], "{}_alpha.png"),
         (["{}.png"], "alpha-{}.png"),
         (["good/{}.png"], "good/{}_alpha.png"),
@@ -83,8 +84,15 @@ def test_regions_of_interest_are_neither_photos_nor_masks_of_defects(name, write
 @pytest.mark.parametrize("name", ["roi/{}.png", "foreground/{}.png"])
 def test_a_folder_of_regions_beside_plain_photos_is_asked_about(name, write):
     write("{}.png")
-    with pytest.raises(InputError, match="its name says regions of interest"):
-        read_category(write(name, is_mask=True))
+    data = write(name, is_mask=True)
+    with pytest.raises(InputError, match=r"says regions of interest \(--good \. leaves it out\)"):
+        read_category(data)
+    assert len(read_category(data, good=["."]).good) == 3
+
+
+def test_a_folder_without_photos_says_what_was_left_out(write):
+    with pytest.raises(InputError, match=r"no usable good image .*says regions of interest"):
+        read_category(write("good/roi/{}.png"))
 
 
 @pytest.mark.parametrize("name", ["crack_bw", "bad_roi"])

@@ -29,6 +29,7 @@ from kerasad.data.problems import count_of
 
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)
+_NO_PHOTOS = (Role.MASKS, Role.REGIONS, Role.RESULTS)
 _NOTHING_KNOWN = Place()
 
 Meanings = Mapping[Path, Meaning]
@@ -87,7 +88,7 @@ class Walker:
         self._add(folder, place, images)
         is_good = place.defect == "good"
         other = (*_BAD, Role.UNSORTED) if is_good else (Role.GOOD,)
-        doubtful = {Role.MASKS, Role.REGIONS, Role.RESULTS, Role.COPIES, *other}
+        doubtful = {*_NO_PHOTOS, Role.COPIES, *other}
         if place.is_plain:
             doubtful = set(Role) - {Role.NEUTRAL}
             self._ask_about_opposites(folder, meanings)
@@ -195,7 +196,8 @@ class Walker:
             elif meaning.role in (None, Role.NEUTRAL) or is_good_alone:
                 self.visit(path, known)
             elif is_good or not self._put_aside(path, meaning):
-                self._ask(path, _say(meaning))
+                is_left_out = place.part is None and meaning.surely(*_NO_PHOTOS)
+                self._ask(path, _say(meaning) + " (--good . leaves it out)" * is_left_out)
 
     def _visit_unnamed(self, folder: Path, place: Place, images: list[Path], meanings: Meanings):
         """A plain folder while options name the good ones: only certain names inside count."""
@@ -230,7 +232,7 @@ class Walker:
             self.found.mask_folders.append(path)
         elif meaning.surely(Role.REGIONS, Role.RESULTS):
             self._skip_tree(path, _say(meaning))
-        return meaning.surely(Role.MASKS, Role.REGIONS, Role.RESULTS)
+        return meaning.surely(*_NO_PHOTOS)
 
     def _add(self, folder: Path, place: Place, images: list[Path]) -> None:
         """Adds the photos of one folder; in a plain one, names of files may say otherwise."""
