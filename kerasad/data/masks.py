@@ -18,7 +18,7 @@ from kerasad.data.decoding import (
 )
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.mask_names import mask_stem, normal_stem, normalize
-from kerasad.data.problems import Problem
+from kerasad.data.problems import Problem, count_of
 from kerasad.errors import InputError
 
 _WITHOUT = "it counts for image metrics only."
@@ -127,9 +127,10 @@ def refuse_marked(images: Sequence[FoundImage], reader: ImageReader) -> None:
     good = [image for image in images if image.defect == "good" and image.masks]
     marked = [image for image in good if is_marked(image)] if reader.verify else []
     if marked:
+        count = count_of(len(marked), "such image")
         raise InputError(
             f"{marked[0].path}: it is read as a good image, but its mask {marked[0].masks[0].name} "
-            f"marks a defect ({len(marked)} such images): put the defective images into a folder "
+            f"marks a defect ({count}): put the defective images into a folder "
             "of their own and name it with --bad, or list all images in a CSV file with the "
             "columns path,label,mask."
         )

@@ -8,7 +8,7 @@ from kerasad.data.grouping import LOOKS
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.layouts.plain_folder import PlainFolder
-from kerasad.data.problems import format_problems
+from kerasad.data.problems import count_of, format_problems
 from kerasad.data.split import GoodSplit, number_groups
 
 
@@ -84,7 +84,9 @@ def format_split_table(index: CategoryIndex, split: GoodSplit) -> str:
     rows += _count_test_images(index)
     width = max(len(name) for _, name, _, _ in rows)
     lines = [format_found(index)]
-    lines.append(f"  use: {len(index.good)} good images, {len(index.test)} test images")
+    num_good = count_of(len(index.good), "good image")
+    num_test = count_of(len(index.test), "test image")
+    lines.append(f"  use: {num_good}, {num_test}")
     for part, name, count, remark in rows:
         lines.append(f"  {part:<12}{name:<{width}}{count:>7}  {remark}".rstrip())
     good = (*split.train, *split.validation, *split.calibration, *split.test)
@@ -103,7 +105,7 @@ def format_good_table(index: CategoryIndex, count: int) -> str:
         index: `CategoryIndex`.
         count: int. The number of different good images.
     """
-    use = f"  use: {count} different good images"
+    use = f"  use: {count_of(count, 'different good image')}"
     if index.test or index.unlabelled:
         use += "; test images and those without a label are left out"
     groups = filter(None, [format_groups(index.good, index.grouped_by)])

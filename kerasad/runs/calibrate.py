@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasad.data.problems import count_of
 from kerasad.data.split import LABELLED, number_groups
 from kerasad.detector.conformal import describe_rate
 from kerasad.errors import InputError
@@ -118,8 +119,9 @@ def describe_calibration(summary: dict[str, Any]) -> str:
     """
     count, groups = summary["num_images"], summary["num_groups"]
     scenes = f" of about {groups} scene{'s' * (groups > 1)}" if groups < count else ""
+    images = count_of(count, "image")
     text = (
-        f"{count} images{scenes}: threshold {summary['threshold']:.4g}, false-alarm rate "
+        f"{images}{scenes}: threshold {summary['threshold']:.4g}, false-alarm rate "
         f"{describe_rate(summary['false_alarm_rate'])}."
     )
     if summary["review_rate"] is not None:

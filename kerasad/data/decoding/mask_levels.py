@@ -68,8 +68,8 @@ def find_edge(strength: np.ndarray, white: int) -> float:
     if faint.size and not classes.size:
         raise UnclearMaskError(
             "class numbers beside white",
-            f"it has areas of {_list(faint)} beside areas of {levels[-1]}: classes, or the noise "
-            "of a lossy file; set `mask_foreground` to nonzero (all are defects), to bright (only "
+            f"it has areas of value {_list(faint)} beside areas of {levels[-1]}: classes, or the "
+            "noise of a lossy file; set `mask_foreground` to nonzero (all are defects), to bright (only "
             f"{levels[-1]}), or to the values of defects, with commas.",
         )
     num_others = levels.size - np.union1d(classes, filled).size

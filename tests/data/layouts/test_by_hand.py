@@ -3,6 +3,7 @@
 import pytest
 
 from kerasad.data import read_category
+from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 
@@ -181,3 +182,8 @@ def test_defective_images_beside_a_named_folder_are_tested(draw):
     }
     unread = [problem.message for problem in index.problems if "not read" in problem.message]
     assert unread == [f"{data}: 4 images not read: not named by --good."]
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 images"), (1, "1 image"), (2, "2 images")])
+def test_one_image_is_no_images(count, words):
+    assert count_of(count, "image") == words
