@@ -69,8 +69,8 @@ def find_edge(strength: np.ndarray, white: int) -> float:
         raise UnclearMaskError(
             "class numbers beside white",
             f"it has areas of value {_list(faint)} beside areas of {levels[-1]}: classes, or the "
-            "noise of a lossy file; set `mask_foreground` to nonzero (all are defects), to bright (only "
-            f"{levels[-1]}), or to the values of defects, with commas.",
+            "noise of a lossy file; set `mask_foreground` to nonzero (all are defects), to bright "
+            f"(only {levels[-1]}), or to the values of defects, with commas.",
         )
     num_others = levels.size - np.union1d(classes, filled).size
     if classes.size and num_others <= max(_FEW_LEVELS, classes.size):
