@@ -53,7 +53,7 @@ def test_networks_of_each_fold_are_those_of_a_training_without_it(folder, capsys
 
     model, precomputed = new_model()
     before = state_of(model)
-    found = fit_folds(model, category, 4, precomputed, verbose=1)
+    found = fit_folds(model, category, 2, precomputed, verbose=1)
     assert len(found) == 4
     shown = capsys.readouterr().out
     assert shown.startswith("training the networks that calibrate\n")
