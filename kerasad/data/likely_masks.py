@@ -104,7 +104,11 @@ def _find_candidates(images: Sequence[FoundImage], named: frozenset[Path]) -> li
         inside.setdefault((folder, stem), []).append(path)
         beside.setdefault((folder.parent, stem), []).append(path)
     found: dict[tuple[Path, str], list[Pair]] = {}
+    # What has a mask is not one.
+    unmasked = {image.path for image in images if not image.masks}
     for path, stem in stems.items():
+        if path not in unmasked:
+            continue
         folder = path.parent
         for word, name in _split_name(stem):
             photos = list(inside.get((folder, name), ())) if word else []

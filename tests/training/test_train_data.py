@@ -41,6 +41,7 @@ def state_of(model):
     return [np.asarray(variable).copy() for variable in (*model.trained_weights, *optimizers)]
 
 
+@pytest.mark.slow
 def test_networks_of_each_fold_are_those_of_a_training_without_it(folder, capsys):
     category = kerasad.data.load_category(
         folder, "32x32", batch_size=4, crosswise=True, trains=True
