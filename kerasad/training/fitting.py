@@ -76,7 +76,8 @@ def fit_folds(
 ) -> list[list[np.ndarray]]:
     """Trains networks without each of the category's `network_folds` but the first.
 
-    All begin as the model is, and are trained alike. Afterwards the model is as it was.
+    All begin as the model is, and are trained alike. Afterwards the model is as it was. They share
+    what is not trained: mean and deviation of each channel are those of all images.
 
     Args:
         model: compiled model.
