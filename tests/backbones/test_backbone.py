@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -98,6 +99,11 @@ def test_the_last_bit_of_a_16_bit_image_counts_in_the_dark(mixed_backbone):
     np.testing.assert_allclose((yet_brighter - brighter)[0, 9, 7], step, rtol=0.2, atol=1e-5)
 
 
+def test_a_saved_backbone_consists_of_classes_of_keras_alone(backbone):
+    assert "kerasad" not in json.dumps(keras.saving.serialize_keras_object(backbone))
+
+
+@pytest.mark.slow
 def test_backbones_load_in_a_fresh_process_without_kerasad_under_any_policy(backbone, tmp_path):
     # VGG16 reverses the channels outside of a layer.
     vgg = build_backbone("VGG16", (None, None, 3), ["block2_conv2"], weights=None)
