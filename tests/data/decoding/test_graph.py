@@ -6,7 +6,6 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasad.data.decoding import (
-    Decoding,
     check_header,
     decode_bytes,
     decode_bytes_in_graph,
@@ -14,19 +13,7 @@ from kerasad.data.decoding import (
 )
 from kerasad.data.decoding.header import MAX_SEGMENTS
 from kerasad.errors import InputError
-from kerasad.tracing import compiled, map_dataset
-
-
-def compile_decoder(**options):
-    def decode(image_bytes):
-        return decode_bytes_in_graph(image_bytes, Decoding(**options))
-
-    return compiled(decode, input_signature=[tf.TensorSpec((), tf.string)])
-
-
-@pytest.fixture(scope="module")
-def in_graph():
-    return compile_decoder()
+from kerasad.tracing import map_dataset
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
@@ -63,7 +50,7 @@ def test_orientation_is_found_behind_long_segments(noise, encode, in_graph):
     assert in_graph(data).shape == (9, 13, 3)
 
 
-def test_max_value_scales_16_bits_only(noise, encode):
+def test_max_value_scales_16_bits_only(noise, encode, compile_decoder):
     in_graph = compile_decoder(max_value=4095)
     sixteen = encode(np.array([[0, 819, 4095, 65535]], "uint16"))
     np.testing.assert_allclose(in_graph(sixteen)[0, :, 1], [0, 0.2, 1, 1], rtol=1e-6)
@@ -78,7 +65,7 @@ def test_a_bomb_is_refused_by_its_header(make_bomb, in_graph):
             in_graph(make_bomb(*size))
 
 
-def test_the_limit_is_the_last_size_allowed_for_every_format(noise, encode):
+def test_the_limit_is_the_last_size_allowed_for_every_format(noise, encode, compile_decoder):
     in_graph = compile_decoder(pixel_limit=13 * 9)
     for image_format in ("PNG", "JPEG", "BMP"):
         assert in_graph(encode(noise(13, 9), image_format)).shape == (13, 9, 3)

@@ -32,11 +32,6 @@ from kerasad.errors import InputError
 from kerasad.tracing import compiled
 
 
-@pytest.fixture(scope="module")
-def in_graph():
-    return compiled(decode_bytes_in_graph, input_signature=[tf.TensorSpec((), tf.string)])
-
-
 def decode(data):
     header = read_header(data)
     check_header(header, "a file")
@@ -148,21 +143,19 @@ def test_an_endless_side_is_refused(refuse, make_bomb):
     refuse(make_bomb(1, 70_000), "longer than 65535", "longer than 65535")
 
 
-def test_pixels_of_16_bits_count_twice(encode):
+def test_pixels_of_16_bits_count_twice(encode, compile_decoder):
     data = encode(np.zeros((10, 10), "uint16"))
-    in_graph = compiled(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
-        in_graph(tf.constant(data))
+        compile_decoder(pixel_limit=199)(data)
     with pytest.raises(InputError, match=r"of more than 8 bits, .* count twice"):
         check_header(read_header(data), "a.png", Decoding(pixel_limit=199))
     check_header(read_header(data), "a.png", Decoding(pixel_limit=200))
 
 
-def test_pixels_of_a_bmp_of_32_bits_count_twice(encode):
+def test_pixels_of_a_bmp_of_32_bits_count_twice(encode, compile_decoder):
     data = encode(Image.new("RGBA", (10, 10)), "BMP")
-    in_graph = compiled(lambda data: decode_bytes_in_graph(data, Decoding(pixel_limit=199)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="limit of 199"):
-        in_graph(tf.constant(data))
+        compile_decoder(pixel_limit=199)(data)
     with pytest.raises(InputError, match="of BMP files of 32, count twice"):
         check_header(read_header(data), "a.bmp", Decoding(pixel_limit=199))
     check_header(read_header(data), "a.bmp", Decoding(pixel_limit=200))

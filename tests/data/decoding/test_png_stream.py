@@ -11,7 +11,6 @@ from PIL import Image
 
 from kerasad.data.decoding import (
     decode_bytes,
-    decode_bytes_in_graph,
     decode_file,
     decode_mask,
     read_header,
@@ -23,7 +22,6 @@ from kerasad.data.decoding.png_stream import (
 )
 from kerasad.data.image_files import read_record
 from kerasad.errors import InputError
-from kerasad.tracing import compiled
 
 SIDE = 640
 NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), "uint8")
@@ -52,14 +50,6 @@ def wrap(stream, step=2**16, empty=0, side=SIDE):
 
 def junk(size):
     return np.random.default_rng(1).bytes(size)
-
-
-@pytest.fixture(scope="module")
-def in_graph():
-    return compiled(
-        lambda data: decode_bytes_in_graph(data),
-        input_signature=[tf.TensorSpec((), tf.string)],
-    )
 
 
 def far_behind(kind):
