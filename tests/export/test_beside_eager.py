@@ -43,7 +43,7 @@ def check(images, tmp_path):
     def run(slope):
         detector = AnomalyDetector(FusedModel(slope), [PixelResidual(name="residual")])
         good = tf.data.Dataset.from_tensor_slices(images(8, 32, 32)).batch(4)
-        detector.adapt(good, good, verbose=0)
+        detector.adapt(good, good, num_defects=8, verbose=0)
         detector.calibrate(good, false_alarm_rate=0.2, verbose=0)
         module, signatures = build_served(detector, Decoding())
         tf.saved_model.save(module, str(tmp_path / "version"), signatures=signatures)

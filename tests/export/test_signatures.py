@@ -138,9 +138,11 @@ def test_pixels_that_are_no_pixels_are_refused(served, images, value):
         served("plain").session.run("serving_default", {"images": inputs})
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 32, 3), (1, 32, 32, 1), (32, 32, 3)])
-def test_the_graph_itself_refuses_images_of_another_shape(served, shape):
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+@pytest.fixture(scope="module")
+def unchecked_score(served):
+    """Function of pixels of any shape that returns the score by the graph of the model itself."""
+    with tf.Graph().as_default():
+        session = tf.compat.v1.Session()
         free = tf.compat.v1.placeholder(tf.float32)  # feeding it compares no shapes
         meta_graph = tf.compat.v1.saved_model.load(
             session,
@@ -149,8 +151,14 @@ def test_the_graph_itself_refuses_images_of_another_shape(served, shape):
             input_map={"serving_default_images:0": free},
         )
         score = meta_graph.signature_def["serving_default"].outputs["anomaly_score"].name
-        with pytest.raises(tf.errors.InvalidArgumentError, match="expected shape"):
-            session.run(score, {free: np.zeros(shape, "float32")})
+    yield lambda pixels: session.run(score, {free: pixels})
+    session.close()
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 32, 3), (1, 32, 32, 1), (32, 32, 3)])
+def test_the_graph_itself_refuses_images_of_another_shape(unchecked_score, shape):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected shape"):
+        unchecked_score(np.zeros(shape, "float32"))
 
 
 def test_only_variables_that_answering_reads_are_saved(served):
