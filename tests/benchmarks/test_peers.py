@@ -42,6 +42,13 @@ def peers_data(load, monkeypatch):
     return module
 
 
+@pytest.fixture
+def prepared(peers_data, category):
+    """A prepared folder with one seed or more, 3 among them, and its description."""
+    folder = category.parent / "prepared"
+    return folder, peers_data.prepare(folder, category, "24x40", seeds=[3])
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -120,22 +127,20 @@ def test_every_call_is_timed_on_the_same_images_at_each_batch_size(load):
     assert {name: [*values] for name, values in times.items()} == {"a": ["1", "2"], "b": ["1", "2"]}
 
 
-def test_both_sides_get_the_pixels_and_the_split_of_kerasads_own_pipeline(
-    load, peers_data, category, tmp_path
-):
-    description = peers_data.prepare(tmp_path / "x", category, "24x40", seeds=[3])
+def test_both_sides_get_the_pixels_and_the_split_of_kerasads_own_pipeline(load, prepared):
+    folder, description = prepared
     assert description["padded"]
     own = load_category(description["path"], image_size=SIZE, seed=3)
-    good = load("peers.exchange").Images(tmp_path / "x/good.f32", SIZE)
-    splits = json.loads((tmp_path / "x/splits.json").read_text())["3"]
+    good = load("peers.exchange").Images(folder / "good.f32", SIZE)
+    splits = json.loads((folder / "splits.json").read_text())["3"]
     assert [len(splits[part]) for part in ("train", "validation", "calibration")] == [7, 1, 2]
     expected = np.concatenate([batch["images"] for batch in own.train_in_order])
     np.testing.assert_array_equal([good[row] for row in splits["train"]], expected)
     inputs, targets = next(iter(own.test.unbatch().batch(3)))
-    test = load("peers.exchange").Images(tmp_path / "x/test.f32", SIZE)
+    test = load("peers.exchange").Images(folder / "test.f32", SIZE)
     np.testing.assert_array_equal(np.stack(list(test)), inputs["images"])
-    np.testing.assert_array_equal(np.load(tmp_path / "x/masks.npy"), targets["mask"])
-    np.testing.assert_array_equal(np.load(tmp_path / "x/valid.npy"), inputs["valid"])
+    np.testing.assert_array_equal(np.load(folder / "masks.npy"), targets["mask"])
+    np.testing.assert_array_equal(np.load(folder / "valid.npy"), inputs["valid"])
     assert description["defects"] == ["burn", "burn", "good"]
     assert description["has_mask"] == [True, False, True]
 
@@ -163,15 +168,15 @@ def test_a_limit_is_one_of_the_images_that_kerasad_trains_on(peers_data, categor
 
 
 def test_a_prepared_category_gets_further_seeds_and_refuses_other_data(
-    peers_data, category, tmp_path
+    peers_data, prepared, category
 ):
-    peers_data.prepare(tmp_path / "x", category, "32x32", seeds=[0])
-    written = (tmp_path / "x/good.f32").stat().st_mtime_ns
-    peers_data.prepare(tmp_path / "x", category, "32x32", seeds=[0, 1])
-    assert (tmp_path / "x/good.f32").stat().st_mtime_ns == written
-    assert list(json.loads((tmp_path / "x/splits.json").read_text())) == ["0", "1"]
+    folder, _ = prepared
+    written = (folder / "good.f32").stat().st_mtime_ns
+    peers_data.prepare(folder, category, "24x40", seeds=[3, 4])
+    assert (folder / "good.f32").stat().st_mtime_ns == written
+    assert list(json.loads((folder / "splits.json").read_text())) == ["3", "4"]
     with pytest.raises(SystemExit, match="other data"):
-        peers_data.prepare(tmp_path / "x", category, "24x24")
+        peers_data.prepare(folder, category, "24x24")
 
 
 def test_a_value_for_one_category_comes_before_one_for_all(load):

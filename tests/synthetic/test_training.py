@@ -128,6 +128,7 @@ def test_it_runs_in_a_graph_with_unknown_batch_size(images):
     assert not np.array_equal(first[1][:3], second[1])
 
 
+@pytest.mark.slow
 def test_it_compiles_under_xla(images):
     # XLA has a random generator of its own, so that the defects are others.
     step = compiled(TrainingDefects(1.0, seed=2), jit_compile=True)

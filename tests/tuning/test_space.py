@@ -101,7 +101,11 @@ class Corner(keras_tuner.HyperParameters):
         return contextlib.nullcontext()
 
 
-@pytest.mark.parametrize("name", TRAINED)
+# Those that differ by the encoder alone have the same space, and large encoders take their time.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(x, marks=[pytest.mark.slow] if x.endswith("_r") else []) for x in TRAINED],
+)
 @pytest.mark.parametrize("lowest", [True, False])
 def test_every_corner_of_the_space_makes_a_model_of_every_name(name, lowest):
     small = {**SMALL, "latent_dim": 2}
