@@ -26,7 +26,7 @@ def test_calibrate_changes_the_rate_and_keeps_the_scores(run):
     assert Run(run).load_detector().threshold == after["threshold"]
 
 
-def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
+def test_a_review_band_is_set_kept_and_taken_away(run):
     before = read_calibration(run)
     output = must("calibrate", run, "--review-rate", 0.7).output
     assert "To be reviewed above" in output
@@ -36,6 +36,14 @@ def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
     assert after["review_rate"]["requested"] == 0.7
     assert after["threshold"] == before["threshold"] > after["review_threshold"]
 
+    assert "--review-rate must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
+    must("calibrate", run, "--review-rate", 0)
+    assert read_calibration(run)["review_rate"] is None
+
+
+@pytest.mark.slow
+def test_predictions_have_the_review_band_of_the_calibration(run, data, tmp_path):
+    must("calibrate", run, "--review-rate", 0.7)
     results = tmp_path / "results"
     output = must("predict", run, data / "test", "--output", results).output
     lines = [json.loads(line) for line in (results / "predictions.jsonl").open()]
@@ -45,10 +53,6 @@ def test_a_review_band_is_set_kept_and_taken_away(run, data, tmp_path):
         )
     reviews = sum(line["decision"] == "review" for line in lines)
     assert f"called defective, {reviews} to be reviewed." in output
-
-    assert "--review-rate must be above" in refused("calibrate", run, "--false-alarm-rate", 0.7)
-    must("calibrate", run, "--review-rate", 0)
-    assert read_calibration(run)["review_rate"] is None
 
 
 def test_damaged_metrics_do_not_fail_a_calibration_that_was_written(run):
@@ -98,6 +102,7 @@ def test_new_images_far_above_the_former_threshold_are_a_surprise():
     assert describe_surprise(scores[:9], 2.0, 0.05) is None
 
 
+@pytest.mark.slow
 def test_calibrate_counts_copies_of_an_image_once(run, tmp_path):
     for number in range(9):
         write_image(tmp_path / "good" / f"{number}.png", 400 + number % 3)

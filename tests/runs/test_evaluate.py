@@ -65,6 +65,7 @@ def test_evaluate_reads_masks_by_the_option_and_a_report_after_it_too(evaluated_
     assert evaluated_data(run).mask_foreground == "7"
 
 
+@pytest.mark.slow
 def test_evaluate_on_good_images_gives_the_false_alarm_rate_alone(run, tmp_path):
     for number in range(4):
         write_image(tmp_path / "good" / f"{number}.png", 300 + number)

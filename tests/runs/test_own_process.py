@@ -11,7 +11,9 @@ from kerasad.locks import lock_folder, locked
 from kerasad.runs.own_process import ProcessFailedError, _describe_end, call_in_process
 
 
-def test_an_error_is_a_reason_in_one_line_and_the_traceback_is_in_the_log(tmp_path):
+def test_an_error_is_a_reason_in_one_line_and_the_traceback_is_in_the_log(tmp_path, monkeypatch):
+    # As in the command: the process has the arguments of this one, and needs no TensorFlow then.
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kerasad", "benchmark"])
     with pytest.raises(ProcessFailedError, match=r"^JSONDecodeError: Expecting value"):
         call_in_process(json.loads, "no JSON", log=tmp_path / "log")
     assert "Traceback" in (tmp_path / "log").read_text()

@@ -123,6 +123,7 @@ def test_a_configuration_file_with_a_slip_is_refused(change, part, data, tmp_pat
     assert os.listdir(tmp_path) == ["config.json"]
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_names_the_term_and_keeps_the_old_run(run, data, config, tmp_path):
     before = (run / "detector.keras").read_bytes()
     wild = json.loads(config.read_text()) | {"training": {"epochs": 3, "learning_rate": 1e30}}
