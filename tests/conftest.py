@@ -5,11 +5,15 @@ import os
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
-import pytest
-import tensorflow as tf
+# TensorFlow and Keras are imported where they are used: the process that hands out the tests to
+# others runs none, and would take five seconds to import them before the first test.
+
+WHOLE_ROOMS = ("tests/data/decoding/", "tests/export/", "tests/models/", "tests/tuning/")
+"""Rooms whose files share what is expensive: one process runs all of them."""
 
 
 def pytest_collection_finish():
@@ -21,8 +25,23 @@ def pytest_collection_finish():
     gc.set_threshold(5000, 10, 30)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hands out whole rooms where a file at a time would make what its files share again."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadRoomScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            rooms = (room for room in WHOLE_ROOMS if nodeid.startswith(room))
+            return next(rooms, None) or super()._split_scope(nodeid)
+
+    return LoadRoomScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _fixed_seed_of_tensorflow():
+    import tensorflow as tf
+
     tf.random.set_seed(0)
 
 
@@ -30,6 +49,9 @@ def _fixed_seed_of_tensorflow():
 def _fixed_seed(_fixed_seed_of_tensorflow):
     # TensorFlow's own seed is set once a file: whenever it is set, all kernels are made anew,
     # which is a fifth of the time of an eager training step. Keras draws from seeds of its own.
+    import keras
+    import tensorflow as tf
+
     with mock.patch.object(tf.random, "set_seed"):
         keras.utils.set_random_seed(0)
 
