@@ -73,7 +73,7 @@ def patch_gaussian_experts(shapes: dict, position_free: bool = False) -> list[Ex
 def feature_memory_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns one memory of good cells of all taps together, on the grid of the coarsest tap."""
     options = {"capacity": 3000, "coreset": "random", "sample_cells": 20_000}
-    options |= {"whiten": 0.07, "max_channels": 96}
+    options["max_channels"] = 96
     return [
         CellMemory(
             "features",

@@ -22,10 +22,9 @@ class CellMemory(Expert):
 
     `min over m of |P (f - c) - P (m - c)| / u`, with stored cells `m`, mean `c` of good cells, `u`
     the root mean square of `|f - c|` over good cells, and `P` the `max_channels` principal
-    directions of good cells; where the tensor has no more channels than that, `P = 1`. If `whiten`
-    is s, each direction is divided by `sqrt((1 - s) v + s mean(v))`, `v` the variances along them,
-    so that rare directions count as much as common ones. Features are first averaged over
-    `pool x pool` neighbours. All neighbours are compared, none is skipped.
+    directions of good cells; where the tensor has no more channels than that, `P = 1`. Directions
+    keep their variances: where few images are known, whitening found fewer defects. Features are
+    first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
 
     Good cells are sampled uniformly, at most `sample_cells` and `sample_bytes`, but no fewer than
     `capacity`. Mean, directions and the stored cells are taken from the sample. Position means
@@ -41,8 +40,6 @@ class CellMemory(Expert):
         coreset: `"k_center"` (each stored cell is the one farthest from those before) or
             `"random"` (uniform).
         max_channels: int or None. Most channels that are compared; None compares all.
-        whiten: float in (0, 1] or None. How much of the mean variance is mixed into that of each
-            direction.
         pool: int, odd. Cells down and across that are averaged before comparing.
         query_stride: int >= 1. Cells from one compared cell to the next; windows are widened to
             `pool + query_stride - 1`, so that none is left out.
@@ -70,7 +67,6 @@ class CellMemory(Expert):
         capacity=2000,
         coreset="k_center",
         max_channels=64,
-        whiten=None,
         pool=3,
         query_stride=1,
         neighbors=1,
@@ -93,14 +89,11 @@ class CellMemory(Expert):
         check_choice("coreset", coreset, ("k_center", "random"))
         if pool % 2 == 0:
             raise InputError(f"`pool` must be odd. Received: {pool!r}")
-        if whiten is not None and not 0.0 < whiten <= 1.0:
-            raise InputError(f"`whiten` must be above 0 and at most 1. Received: {whiten!r}")
         check_at_least("capacity", capacity, neighbors)
         self.tensor = tensor
         self.capacity = capacity
         self.coreset = coreset
         self.max_channels = max_channels
-        self.whiten = whiten
         self.pool = pool
         self.query_stride = query_stride
         self.neighbors = neighbors
@@ -136,7 +129,7 @@ class CellMemory(Expert):
         self.mean = add_state(self, "mean", (channels,))
         self.unit = add_state(self, "unit", value=1.0)
         self.directions = None
-        if dim < channels or self.whiten is not None:
+        if dim < channels:
             self.directions = add_state(self, "directions", (channels, dim))
         # Beside each stored cell is minus half its square: one matrix product compares them. Before
         # `finish` there is one cell, of zeros.
@@ -277,7 +270,7 @@ class CellMemory(Expert):
         self.mean.assign(mean)
         self.unit.assign(unit)
         if self.directions is not None:
-            directions = _principal_directions(pool, self.directions.shape[1], self.whiten)
+            directions = _principal_directions(pool, self.directions.shape[1])
             self.directions.assign(directions)
             pool = pool @ directions
         if self.coreset == "k_center":
@@ -310,20 +303,11 @@ def _rows_of(stored, shape):
     return rows
 
 
-def _principal_directions(centred, count, whiten=None):
-    """Returns the directions of largest variance as columns, `(channels, count)`.
-
-    Whitened ones are divided by the deviations along them, and by the root of the number of
-    channels, so that distances keep their order of magnitude.
-    """
+def _principal_directions(centred, count):
+    """Returns the directions of largest variance as columns, `(channels, count)`."""
     products = np.zeros((centred.shape[1],) * 2)
     for first in range(0, len(centred), 4096):
         part = centred[first : first + 4096]
         products += part.T @ part  # of centred cells, so that float32 has digits enough
-    variances, directions = np.linalg.eigh(products / len(centred))
-    variances, directions = variances[::-1], directions[:, ::-1]
-    if whiten is not None:
-        variances = np.maximum(variances, 0.0)
-        shrunk = (1.0 - whiten) * variances + whiten * variances.mean() + 1e-12
-        directions = directions / np.sqrt(len(variances) * shrunk)
-    return directions[:, :count].astype("float32")
+    directions = np.linalg.eigh(products / len(centred))[1]
+    return directions[:, ::-1][:, :count].astype("float32")

@@ -347,23 +347,6 @@ def test_only_tensors_with_cells_can_be_remembered():
     assert CellMemory("embedding").available({"embedding": (None, 4, 4, 8)})
 
 
-def test_whitening_divides_by_the_deviations_along_the_principal_directions():
-    features = draw_features(count=40)
-    expert = adapt(keep_all(whiten=0.3, capacity=480), features)
-    asked = draw_features(count=2, seed=5)
-    cells = features.reshape(-1, 5).astype("float64")
-    centred = cells - cells.mean(axis=0)
-    unit = np.sqrt(np.mean(np.sum(centred**2, axis=1)))
-    variances, directions = np.linalg.eigh(np.cov((centred / unit).T, bias=True))
-    scale = np.sqrt(5 * (0.7 * variances + 0.3 * variances.mean()))
-    white = [
-        (each.reshape(-1, 5) - cells.mean(axis=0)) / unit @ directions / scale
-        for each in (features, asked)
-    ]
-    expected = cdist(white[1], white[0]).min(axis=1).reshape(asked.shape[:3])
-    np.testing.assert_allclose(distances(expert, asked), expected, rtol=0.01, atol=0.002)
-
-
 def test_a_memory_takes_over_what_others_have_gathered():
     features = draw_features(count=9)
     whole = adapt(keep_all(), features)
@@ -380,12 +363,6 @@ def test_a_memory_takes_over_what_others_have_gathered():
     merged.finish(0)
     asked = draw_features(count=2, seed=5)
     np.testing.assert_allclose(distances(merged, asked), distances(whole, asked), atol=0.003)
-
-
-@pytest.mark.parametrize("whiten", [0.0, 1.5])
-def test_a_share_outside_its_range_is_refused(whiten):
-    with pytest.raises(InputError, match="`whiten`"):
-        CellMemory(whiten=whiten)
 
 
 def resume(expert, features):
@@ -410,7 +387,7 @@ def test_a_memory_with_room_goes_on_as_if_it_had_seen_all_images_at_once():
 
 def test_a_full_memory_keeps_cells_of_former_and_further_images_in_proportion():
     features = draw_features(100)
-    memory = adapt(keep_all(capacity=300, max_channels=3, whiten=0.1), features[:75])
+    memory = adapt(keep_all(capacity=300, max_channels=3), features[:75])
     before = np.asarray(memory.cells)[:300]
     mean, directions = np.asarray(memory.mean).copy(), np.asarray(memory.directions).copy()
     resume(memory, features[75:])
