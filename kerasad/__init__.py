@@ -14,7 +14,17 @@ from kerasad.version import __version__
 if Path(sys.argv[0]).stem != "kerasad":
     if wrong := describe_wrong_backend():
         raise ImportError(wrong)
-    from kerasad import data, detector, export, layers, losses, metrics, models, synthetic
+    from kerasad import (
+        baselines,
+        data,
+        detector,
+        export,
+        layers,
+        losses,
+        metrics,
+        models,
+        synthetic,
+    )
     from kerasad.detector import AnomalyDetector
     from kerasad.evaluation import evaluate
     from kerasad.models import CAVGA, VAEGAN, FeatureVAEGAN, WeaklySupervisedCAVGA
@@ -30,6 +40,7 @@ __all__ = [
     "InputError",
     "WeaklySupervisedCAVGA",
     "__version__",
+    "baselines",
     "data",
     "detector",
     "evaluate",

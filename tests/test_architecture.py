@@ -25,6 +25,7 @@ ROOMS = (
     "data",
     "synthetic",
     "models",
+    "baselines",
     "marking",
     "overlay",
     "detector",

@@ -44,6 +44,22 @@ def valid_cells(valid, cells):
     return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
 
 
+def mean_of_cells(values, valid=None):
+    """Returns each image's mean over its cells of real pixels, float32 `(batch,)`.
+
+    Args:
+        values: float tensor `(batch, h, w, 1)` on a grid of cells.
+        valid: as in `valid_cells`.
+
+    Returns:
+        mean: 0 for an image without such a cell.
+    """
+    values = ops.cast(values, "float32")
+    cells = valid_cells(valid, values)
+    total = ops.sum(values[..., 0] * cells, axis=(1, 2))
+    return total / ops.maximum(ops.sum(cells, axis=(1, 2)), 1.0)
+
+
 DEFECTIVE_COVERAGE = 0.25
 """A cell with more than this share of defective pixels counts as defective. With fewer, but some,
 it counts neither as good nor as defective."""

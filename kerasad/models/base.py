@@ -60,7 +60,8 @@ class AnomalyModel(keras.Model):
 
         Experts, drift descriptors and reports choose among these by name, and do without the ones
         that a model lacks. Those with a meaning beyond one expert: `attention_map` `(batch, h, w,
-        1)` in [0, 1], `z_mean` `(batch, ..., latent_dim)`, `features` `(batch, h, w, channels)`.
+        1)` in [0, 1], `z_mean` `(batch, ..., latent_dim)`, `features` `(batch, h, w, channels)`,
+        `anomaly_map` `(batch, h, w, 1)`, which then is the only map of a detector by default.
 
         Args:
             inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict of

@@ -149,7 +149,7 @@ class FeatureView(keras.layers.Layer):
         tensors, taps = {}, self._raw_taps(images, valid)
         for index, channels in enumerate(scale_slices(self.scales), start=1):
             tap = self._standardized(taps[index - 1], channels)
-            tensors |= {f"tap_{index}": tap, f"features_{index}": _to_grid(tap, self.grid)}
+            tensors |= {f"tap_{index}": tap, f"features_{index}": to_grid(tap, self.grid)}
         # Standardized before they are joined: slices of `features` would be copies.
         scales = [tensors[f"features_{index}"] for index in range(1, len(taps) + 1)]
         return {"features": ops.concatenate(scales, axis=-1), **tensors}
@@ -159,7 +159,7 @@ class FeatureView(keras.layers.Layer):
         return [align_cells(tap, valid) for tap in features.values()]
 
     def _on_grid(self, taps):
-        return ops.concatenate([_to_grid(tap, self.grid) for tap in taps], axis=-1)
+        return ops.concatenate([to_grid(tap, self.grid) for tap in taps], axis=-1)
 
     def standardize(self, features):
         """Returns raw features with mean and deviation taken out."""
@@ -227,7 +227,8 @@ class FeatureView(keras.layers.Layer):
         }
 
 
-def _to_grid(features, grid):
+def to_grid(features, grid):
+    """Returns features `(batch, h, w, channels)` on a grid: averaged, or interpolated linearly."""
     height, width = features.shape[1:3]
     if (height, width) == tuple(grid):
         return features

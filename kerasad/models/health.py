@@ -1,6 +1,7 @@
 """Signs that a training is going wrong, cheap enough to watch at every step."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -16,6 +17,26 @@ NOT_CALIBRATED = (
     "The detector is not calibrated, so it cannot tell good from defective: call its `calibrate` "
     "with good images first."
 )
+
+
+class CollapseWarning(UserWarning):
+    """A training ended, but with a model that has learnt nothing of use; the message says what."""
+
+
+@contextlib.contextmanager
+def noted_collapses() -> Iterator[list[str]]:
+    """Collects the texts of `CollapseWarning`s, which are shown all the same."""
+    found: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message, category, *rest, **options):
+            if issubclass(category, CollapseWarning):
+                found.append(str(message))
+            show(message, category, *rest, **options)
+
+        warnings.showwarning = note
+        yield found
 
 
 @contextlib.contextmanager

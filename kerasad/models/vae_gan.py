@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import checked_image_shape
 from kerasad.layers import Sampling
 from kerasad.layers.cells import critic_weights, valid_cells
@@ -19,7 +18,7 @@ from kerasad.models.adacos import ADACOS_MODES, build_adacos_classes
 from kerasad.models.arguments import SMALLEST_SIDE, check_arguments
 from kerasad.models.auxiliary_losses import add_auxiliary_losses, declared_losses
 from kerasad.models.base import TrainingBatch
-from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
+from kerasad.models.health import active_latents, reconstruction_contrast
 from kerasad.models.networks import (
     LatentAttention,
     build_decoder,
@@ -28,7 +27,7 @@ from kerasad.models.networks import (
     default_depth,
     seed_weights,
 )
-from kerasad.models.two_player_model import loss_gradients
+from kerasad.models.trained_model import loss_gradients, read_images
 from kerasad.models.vae_gan_outputs import VAEGANOutputs
 from kerasad.precision import dtype_policy_scope
 from kerasad.synthetic.training import TrainingDefects
@@ -290,9 +289,7 @@ class VAEGAN(VAEGANOutputs):
 
     def read_batch(self, data, training: bool) -> TrainingBatch:
         """Returns a batch, in training with synthetic defects; stops if it is not in [0, 1]."""
-        images, valid = unpack_inputs(keras.utils.unpack_x_y_sample_weight(data)[0])
-        with tf.control_dependencies([assert_unit_range(images)]):
-            images = tf.identity(images)
+        images, valid = read_images(data)
         inputs, mask, family = self.defects(images, valid=valid, training=training)
         return TrainingBatch(images, valid, inputs, images, mask, family, valid)
 

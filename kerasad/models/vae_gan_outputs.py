@@ -3,7 +3,7 @@
 from keras import ops
 
 from kerasad.data.geometry import unpack_inputs
-from kerasad.layers.cells import valid_cells
+from kerasad.layers.cells import mean_of_cells
 from kerasad.models.two_player_model import TwoPlayerModel
 
 DISCRIMINATOR_TENSORS = {"discriminator_features": "features", "embedding": "embedding"}
@@ -34,7 +34,8 @@ class VAEGANOutputs(TwoPlayerModel):
             return None
         images, restored, valid = self.restore(inputs)
         pairs = {"image": (images, restored), "reconstruction": (restored, images)}
-        return {name: _mean_logit(self.judge(*pair), valid) for name, pair in pairs.items()}
+        logits = {name: self.judge(*pair)["logits"] for name, pair in pairs.items()}
+        return {name: mean_of_cells(values, valid) for name, values in logits.items()}
 
     def call(self, inputs, training=False):
         """Returns the reconstruction; see the class."""
@@ -85,11 +86,3 @@ class VAEGANOutputs(TwoPlayerModel):
         if self.has_adacos:  # untrained centers are meaningless
             tensors |= self.adacos_classes.tensors(tensors["embedding"])
         return {name: ops.cast(value, "float32") for name, value in tensors.items()}
-
-
-def _mean_logit(outputs, valid):
-    logits = ops.cast(outputs["logits"], "float32")
-    cells = valid_cells(valid, logits)
-    return ops.sum(logits[..., 0] * cells, axis=(1, 2)) / ops.maximum(
-        ops.sum(cells, axis=(1, 2)), 1.0
-    )

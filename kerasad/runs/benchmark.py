@@ -25,6 +25,7 @@ from kerasad.files import (
     write_json,
 )
 from kerasad.memory import peak_memory_mb
+from kerasad.models.health import noted_collapses
 from kerasad.runs.benchmark_table import DONE, FAILED, build_table, format_table
 from kerasad.runs.evaluate import evaluate_run
 from kerasad.runs.folder import DETECTOR
@@ -140,10 +141,12 @@ def measure_row(config: RunConfig, run: Path, log: Path) -> Row:
 
 def _train(config: RunConfig, run: Path) -> Row:
     started = time.perf_counter()
-    # A run without a row was left by a benchmark that was killed between the two.
-    train_run(config, run, overwrite=True, verbose=0)
+    with noted_collapses() as collapses:
+        # A run without a row was left by a benchmark that was killed between the two.
+        train_run(config, run, overwrite=True, verbose=0)
     seconds = round(time.perf_counter() - started, 3)
-    return {"fit_seconds": seconds, "fit_memory_mb": peak_memory_mb()}
+    costs = {"fit_seconds": seconds, "fit_memory_mb": peak_memory_mb()}
+    return {**costs, "collapses": collapses}
 
 
 def _evaluate(run: Path) -> None:

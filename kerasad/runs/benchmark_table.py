@@ -28,7 +28,8 @@ def build_table(rows: Rows) -> dict[str, Any]:
         measured, each of `COUNTS`, and each of `MEASURES` as a dict of `mean`, `lowest` and
         `highest` over these seeds, or None. `means` has the same numbers for each model over the
         categories that have a value, and their count under `categories`; the range over the seeds
-        is None where a seed lacks a category. `notes` says why what is None is None.
+        is None where a seed lacks a category. `notes` says why what is None is None, and
+        which models have collapsed.
     """
     categories, models, seeds = (list(dict.fromkeys(part)) for part in zip(*rows, strict=True))
     lines = []
@@ -98,7 +99,11 @@ def _reasons(row):
     if row["status"] != DONE:
         return [f"failed: {row['reason']}"]
     without = [name for name in NUMBERS if row[name] is None]
-    return _join_names({name: row["notes"].get(name, "not measured") for name in without}, ": ")
+    # Numbers of a model that has learnt nothing measure that, not the method.
+    collapses = list(row.get("collapses", ()))
+    return collapses + _join_names(
+        {name: row["notes"].get(name, "not measured") for name in without}, ": "
+    )
 
 
 def _notes_of_means(means, num_categories):

@@ -87,9 +87,11 @@ def check_updatable(config: RunConfig) -> None:
         InputError: It has trained networks, cuts tiles or promises a guaranteed rate.
     """
     name = config.model.name
-    reason = None
-    if find_recipe(name).steps > 0:
+    recipe, reason = find_recipe(name), None
+    if recipe.steps > 0:
         reason = f"the networks of {name} would have to be trained anew"
+    elif not recipe.statistics:
+        reason = f"{name} keeps nothing of the former images to go on from"
     elif config.data.crop_size is not None:
         reason = "it cuts tiles, and crops do not say which image they are of"
     elif config.training.strict:

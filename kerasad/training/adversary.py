@@ -8,6 +8,7 @@ import numpy as np
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.metrics import ImageAUROC
 from kerasad.models.base import AnomalyModel
+from kerasad.models.health import CollapseWarning
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
 
@@ -69,7 +70,7 @@ class DiscriminatorWatch(keras.callbacks.Callback):
                 f"(`discriminator_auroc` {last[-1, 0]:.2f}, `discriminator_damage_auroc` "
                 f"{last[-1, 1]:.2f}). Raise its learning rate, or lower `adversarial_weight`."
             )
-            warnings.warn(self.message, stacklevel=2)
+            warnings.warn(self.message, CollapseWarning, stacklevel=2)
 
 
 def _auroc(good, other):

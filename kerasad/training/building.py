@@ -18,6 +18,7 @@ from kerasad.detector.tiling import TileGrid
 from kerasad.detector.unusual import LeftOutScores
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
+from kerasad.models.trained_model import TrainedModel
 from kerasad.models.two_player_model import TwoPlayerModel
 from kerasad.training.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from kerasad.training.locations import resolve_data
@@ -124,21 +125,24 @@ def choose_epochs(model: ModelConfig, settings: TrainingConfig, category: Catego
     return settings.epochs or math.ceil(steps / category.steps_per_epoch) or None
 
 
-def compile_model(model: TwoPlayerModel, settings: TrainingConfig, steps: int) -> None:
-    """Compiles a model with two optimizers.
+def compile_model(model: TrainedModel, settings: TrainingConfig, steps: int) -> None:
+    """Compiles a model, with a second optimizer if it has a discriminator.
 
     Args:
-        model: model with a discriminator.
+        model: model that `fit` trains.
         settings: TrainingConfig with learning rates and decay, see `resolve_training`.
         steps: int. Number of training steps, over which the rate decays.
     """
-    rates = [settings.learning_rate, settings.discriminator_learning_rate]
-    if settings.decay == "cosine":
-        rates = [keras.optimizers.schedules.CosineDecay(rate, steps) for rate in rates]
-    model.compile(
-        optimizer=keras.optimizers.Adam(rates[0], beta_1=0.5),
-        discriminator_optimizer=keras.optimizers.Adam(rates[1], beta_1=model.discriminator_beta),
-    )
+    players = {"optimizer": (settings.learning_rate, model.beta)}
+    if isinstance(model, TwoPlayerModel):
+        rate = settings.discriminator_learning_rate
+        players["discriminator_optimizer"] = (rate, model.discriminator_beta)
+    optimizers = {}
+    for name, (rate, beta) in players.items():
+        if settings.decay == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        optimizers[name] = keras.optimizers.Adam(rate, beta_1=beta)
+    model.compile(**optimizers)
 
 
 def make_detector(

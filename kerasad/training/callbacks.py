@@ -13,8 +13,15 @@ from kerasad.errors import InputError
 from kerasad.files import replace_file
 from kerasad.metrics import OracleIoU, PixelAUROC
 from kerasad.models.base import AnomalyModel
+from kerasad.models.health import CollapseWarning
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled_for_batches
+
+_ADVICE = {
+    "kl_weight": "Lower `kl_weight` or warm it up for longer.",
+    "reconstruction_weight": "Raise `reconstruction_weight`, lower the learning rate or train for "
+    "longer.",
+}
 
 
 class CollapseNotice(keras.callbacks.Callback):
@@ -46,16 +53,23 @@ class CollapseNotice(keras.callbacks.Callback):
         if logs.get("active_latents", 1.0) == 0.0:
             self.message = (
                 f"The latent collapsed (epoch {epoch + 1}: `active_latents` is 0): the "
-                "reconstruction ignores the image. Lower `kl_weight` or warm it up for longer."
+                f"reconstruction ignores the image. {self._advice('kl_weight')}"
             )
         elif (contrast := logs.get("reconstruction_contrast", 1.0)) < self.min_contrast:
             self.message = (
                 f"The reconstructions are nearly constant (epoch {epoch + 1}: "
-                f"`reconstruction_contrast` is {contrast:.3f}). Raise `reconstruction_weight`, "
-                "lower the learning rate or train for longer."
+                f"`reconstruction_contrast` is {contrast:.3f}). "
+                f"{self._advice('reconstruction_weight')}"
             )
         if self.message is not None:
-            warnings.warn(self.message, stacklevel=2)
+            warnings.warn(self.message, CollapseWarning, stacklevel=2)
+
+    def _advice(self, weight):
+        """Returns what to do, which depends on whether the model has the weight to blame."""
+        is_known = isinstance(self.model, AnomalyModel)
+        if is_known and weight not in self.model.init_arguments():
+            return "Lower the learning rate or train for longer."
+        return _ADVICE[weight]
 
 
 class SyntheticLocalization(keras.callbacks.Callback):

@@ -133,7 +133,7 @@ class TrainingConfig(Checked):
     section = "training"
 
     epochs: int | None = setting(
-        None, "Passes over the training images. [default: 300 to 600 steps]", at_least=1
+        None, "Passes over the training images. [default: 300 to 1000 steps]", at_least=1
     )
     seed: int = setting(0, "Of the split, the order, the weights and the noise.", at_least=0)
     learning_rate: float | None = setting(

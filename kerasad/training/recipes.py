@@ -27,7 +27,7 @@ class Recipe:
         experts: str or None. A function `(shapes, position_free) -> experts`, as
             `"module:function"`; None leaves the choice to the detector.
         learning_rate: float. Adam's rate for encoder and decoder.
-        discriminator_learning_rate: float. That of the discriminator.
+        discriminator_learning_rate: float or None. That of the discriminator; None without one.
         decay: str. `"none"`, or `"cosine"`: the rate falls to 0 over the training.
         batch_size: int. Images, or crops, in a training step.
         steps: int. About how many training steps are made if no number of epochs is given; 0 if
@@ -43,7 +43,7 @@ class Recipe:
     decay: str = "none"
     batch_size: int = 16
     steps: int = 600
-    discriminator_learning_rate: float = 2e-4
+    discriminator_learning_rate: float | None = 2e-4
     statistics: bool = False
 
     @property
@@ -62,6 +62,12 @@ class Recipe:
         return {**self.model_class.init_arguments(), **self.arguments}
 
 
+def _baseline(name: str, **options) -> Recipe:
+    """Returns the recipe of a baseline, which is named as `"file:Class"`."""
+    return Recipe(f"kerasad.baselines.{name}", **options)
+
+
+_ONE_PLAYER = {"discriminator_learning_rate": None, "decay": "cosine", "steps": 1000}
 _STATISTICS = "kerasad.models.feature_extractor:FeatureExtractor"
 _EXPERTS = "kerasad.detector.experts"
 _FOUNDING_WORK = {
@@ -101,6 +107,17 @@ RECIPES = {
     "cavga_weak_r": Recipe(
         "kerasad.models.weakly_supervised_cavga:WeaklySupervisedCAVGA", {"encoder_type": "resnet18"}
     ),
+    "autoencoder_l2": _baseline("autoencoder_l2:AutoencoderL2", **_ONE_PLAYER),
+    "autoencoder_ssim": _baseline("autoencoder_ssim:AutoencoderSSIM", **_ONE_PLAYER),
+    "denoising_autoencoder": _baseline("denoising_autoencoder:DenoisingAutoencoder", **_ONE_PLAYER),
+    "vae": _baseline("vae:VAE", **_ONE_PLAYER),
+    "ganomaly": _baseline("ganomaly:GANomaly"),
+    "student_teacher": _baseline("student_teacher:StudentTeacher", **_ONE_PLAYER),
+    "adversarial_autoencoder": _baseline("adversarial_autoencoder:AdversarialAutoencoder"),
+    "vae_gan_similarity": _baseline("vae_gan_similarity:VAEGANSimilarity"),
+    "egbad": _baseline("egbad:EGBAD", learning_rate=2e-4),
+    "f_anogan": _baseline("f_anogan:FAnoGAN", learning_rate=2e-4),
+    "gaussian_mixture": _baseline("gaussian_mixture:GaussianMixture", steps=0),
 }
 """The recipes by name."""
 
@@ -143,28 +160,35 @@ def resolve_arguments(config: ModelConfig, seed: int) -> ModelConfig:
 
 def drop_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
     """Returns `settings` for one of several recipes: without what it cannot use."""
-    if find_recipe(config.name).steps > 0:
-        return settings
     default = TrainingConfig()
-    return dataclasses.replace(settings, **{name: getattr(default, name) for name in _OF_TRAINING})
+    unused = {name: getattr(default, name) for name in _unused(find_recipe(config.name))}
+    return dataclasses.replace(settings, **unused)
+
+
+def _unused(recipe: Recipe) -> tuple[str, ...]:
+    """Returns the settings of a training that a recipe cannot use."""
+    if recipe.steps == 0:
+        return _OF_TRAINING
+    return ("discriminator_learning_rate",) if recipe.discriminator_learning_rate is None else ()
 
 
 def resolve_training(config: ModelConfig, settings: TrainingConfig) -> TrainingConfig:
     """Returns `settings` with the recipe's learning rates and decay where none is given.
 
     Raises:
-        InputError: A setting of the training is given to a recipe that trains nothing.
+        InputError: A setting is given that the recipe cannot use.
     """
     recipe = find_recipe(config.name)
-    if recipe.steps > 0:
-        return dataclasses.replace(
-            settings,
-            learning_rate=settings.learning_rate or recipe.learning_rate,
-            discriminator_learning_rate=settings.discriminator_learning_rate
-            or recipe.discriminator_learning_rate,
-            decay=settings.decay or recipe.decay,
-        )
-    for name in _OF_TRAINING:
+    for name in _unused(recipe):
         if getattr(settings, name) != getattr(TrainingConfig(), name):
-            raise InputError(f"{config.name} trains no network: leave out `training.{name}`.")
-    return settings
+            lacks = "has no discriminator" if recipe.steps > 0 else "trains no network"
+            raise InputError(f"{config.name} {lacks}: leave out `training.{name}`.")
+    if recipe.steps == 0:
+        return settings
+    return dataclasses.replace(
+        settings,
+        learning_rate=settings.learning_rate or recipe.learning_rate,
+        discriminator_learning_rate=settings.discriminator_learning_rate
+        or recipe.discriminator_learning_rate,
+        decay=settings.decay or recipe.decay,
+    )

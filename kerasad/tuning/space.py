@@ -119,12 +119,12 @@ def choose(
         if value is not None:
             chosen[argument] = value
     rate = _ask_around(hp, RATE, RATE_LIMITS, training.learning_rate)
-    ratio = training.discriminator_learning_rate / training.learning_rate
-    ratio = _ask_around(hp, RATIO, RATIO_LIMITS, ratio)
-    training = dataclasses.replace(
-        training, learning_rate=rate, discriminator_learning_rate=ratio * rate
-    )
-    return ModelConfig(model.name, chosen), training
+    rates = {"learning_rate": rate}
+    if training.discriminator_learning_rate is not None:
+        ratio = training.discriminator_learning_rate / training.learning_rate
+        ratio = _ask_around(hp, RATIO, RATIO_LIMITS, ratio)
+        rates["discriminator_learning_rate"] = ratio * rate
+    return ModelConfig(model.name, chosen), dataclasses.replace(training, **rates)
 
 
 def _ask_around(hp, name, limits, default):

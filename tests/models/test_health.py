@@ -1,8 +1,16 @@
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasad.models.health import active_latents, assert_unit_range, reconstruction_contrast
+from kerasad.models.health import (
+    CollapseWarning,
+    active_latents,
+    assert_unit_range,
+    noted_collapses,
+    reconstruction_contrast,
+)
 
 
 def test_active_latents_are_the_share_of_channels_whose_mean_varies_over_the_batch():
@@ -54,3 +62,12 @@ def test_images_outside_the_unit_range_are_refused(value):
     with pytest.raises(tf.errors.InvalidArgumentError, match="divide pixels of 0 to 255 by 255"):
         assert_unit_range(images)
     assert_unit_range(tf.constant([0.0, 1.0, np.nan]))
+
+
+def test_collapses_are_noted_and_still_shown():
+    with warnings.catch_warnings(record=True) as shown, noted_collapses() as found:
+        warnings.simplefilter("always")
+        warnings.warn("the code is dead", CollapseWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+    assert found == ["the code is dead"]
+    assert len(shown) == 2

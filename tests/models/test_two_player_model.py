@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasad import InputError
 from kerasad.errors import TrainingDivergedError
-from kerasad.models.two_player_model import TwoPlayerModel, loss_gradients
+from kerasad.models.trained_model import loss_gradients
+from kerasad.models.two_player_model import TwoPlayerModel
 
 SGD = keras.optimizers.SGD
 

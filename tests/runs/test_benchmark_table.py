@@ -47,6 +47,13 @@ def test_scores_are_means_over_seeds_and_then_over_categories():
     assert table["notes"] == []
 
 
+def test_a_collapsed_model_is_named_beside_its_numbers():
+    dead = done(collapses=["The latent collapsed."])
+    table = summarize({("plate", "b", 0): dead, ("plate", "b", 1): dead})
+    assert table["notes"] == ["plate, b, seeds 0, 1: The latent collapsed."]
+    assert table["rows"][3]["aupro"]["mean"] == 0.5
+
+
 def test_what_is_undefined_is_none_and_its_reason_is_said_once_for_all_seeds():
     reasons = {"notes": {"aupro": "no mask", "iou_oracle": "no mask", "image_auroc": "no good"}}
     empty = done(aupro=None, iou_oracle=None, **reasons)

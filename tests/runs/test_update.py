@@ -36,6 +36,7 @@ def changed(section, **values):
     ("config", "reason"),
     [
         (changed("model", name="feature_vae_gan"), "networks of feature_vae_gan"),
+        (changed("model", name="gaussian_mixture"), "gaussian_mixture keeps nothing of the former"),
         (changed("data", crop_size="64"), "cuts tiles"),
         (changed("training", strict=True), "can only expect one"),
     ],

@@ -2,6 +2,7 @@ import pytest
 
 from kerasad.errors import InputError
 from kerasad.models.base import AnomalyModel
+from kerasad.models.two_player_model import TwoPlayerModel
 from kerasad.training.config import ModelConfig, TrainingConfig
 from kerasad.training.recipes import (
     RECIPES,
@@ -22,11 +23,14 @@ def test_every_recipe_names_a_model_and_experts_that_exist(name):
     assert recipe.experts is None or callable(recipe.make_experts)
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name not in UNTRAINED])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.steps])
 def test_rates_of_a_recipe_are_those_of_a_bare_compile(name):
     recipe = find_recipe(name)
-    found = recipe.model_class.learning_rate, recipe.model_class.discriminator_learning_rate
-    assert found == (recipe.learning_rate, recipe.discriminator_learning_rate)
+    model_class = recipe.model_class
+    assert model_class.learning_rate == recipe.learning_rate
+    has_discriminator = issubclass(model_class, TwoPlayerModel)
+    rate = model_class.discriminator_learning_rate if has_discriminator else None
+    assert rate == recipe.discriminator_learning_rate
 
 
 def test_the_experts_of_both_halves_are_those_of_the_whole():
@@ -68,6 +72,14 @@ def test_a_recipe_that_trains_nothing_refuses_settings_of_a_training(name, setti
     assert resolve_training(ModelConfig(name), TrainingConfig(seed=3)) == TrainingConfig(seed=3)
 
 
+def test_a_recipe_without_a_discriminator_refuses_its_learning_rate():
+    given = TrainingConfig(discriminator_learning_rate=0.1)
+    with pytest.raises(InputError, match=r"vae has no discriminator: leave out `training\.discr"):
+        resolve_training(ModelConfig("vae"), given)
+    assert drop_training(ModelConfig("vae"), given) == TrainingConfig()
+    assert resolve_training(ModelConfig("vae"), TrainingConfig()).learning_rate == 1e-3
+
+
 def test_of_several_recipes_each_takes_what_it_can_use():
     given = TrainingConfig(epochs=3, learning_rate=0.1, seed=4)
     assert drop_training(ModelConfig("vae_gan"), given) == given
@@ -75,7 +87,7 @@ def test_of_several_recipes_each_takes_what_it_can_use():
 
 
 def test_what_is_unknown_is_named_with_what_is_near():
-    with pytest.raises(InputError, match=r"Unknown model 'vae'; did you mean 'vae_gan'"):
-        find_recipe("vae")
+    with pytest.raises(InputError, match=r"Unknown model 'vae_gam'; did you mean 'vae_gan'"):
+        find_recipe("vae_gam")
     with pytest.raises(InputError, match=r"`taps_` is not an argument of .* mean `taps`"):
         resolve_arguments(ModelConfig("feature_memory", {"taps_": []}), 0)

@@ -21,6 +21,7 @@ from kerasad.detector.experts.critic import Critic
 from kerasad.detector.experts.discriminator_residual import DiscriminatorResidual
 from kerasad.detector.experts.feature_residual import FeatureResidual
 from kerasad.detector.experts.latent_kl import LatentKL
+from kerasad.detector.experts.model_map import ModelMap
 from kerasad.detector.experts.pixel_residual import PixelResidual
 from kerasad.detector.experts.ssim_residual import SSIMResidual
 
@@ -53,9 +54,13 @@ def trust(experts: list[Expert]) -> tuple[list[int], list[bool]]:
 def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:
     """Returns the experts of a detector that is given none.
 
+    The map of a model that makes one by itself, as the published methods do. Else
     `feature_experts` for a model that restores the features of a pretrained network. For any other,
     `model_experts`, after `feature_statistics_experts` if it has `features`.
     """
+    own = ModelMap(position_free=position_free, name="model_map")
+    if own.available(shapes):
+        return [own]
     if FeatureResidual.scales_of(shapes):
         return feature_experts(shapes, position_free)
     experts = model_experts(shapes, position_free)
