@@ -95,12 +95,12 @@ class VAEGANSimilarity(AdversarialBaseline):
         real = ops.stop_gradient(self.discriminator(images, training=False)["features"])
         both = ops.concatenate([made["reconstruction"], made["drawn"]], axis=0)
         judged = self.discriminator(both, training=False)
-        fake = ops.split(judged["features"], 2, axis=0)[0]
+        fake, _ = ops.split(judged["features"], 2, axis=0)
+        restored, drawn = ops.split(judged["logits"], 2, axis=0)
         similarity = 0.5 * feature_error(real, fake, valid)
         divergence = latent_kl_loss(made["z_mean"], made["z_log_var"], images, valid)
-        cells = valid_cells(valid, real_shape := ops.split(judged["logits"], 2, axis=0)[0])
-        cells = ops.concatenate([cells, ops.ones_like(real_shape[..., 0])], axis=0)
-        adversarial = 2.0 * generator_adversarial_loss(judged["logits"], cells)
+        adversarial = generator_adversarial_loss(restored, valid_cells(valid, restored))
+        adversarial += generator_adversarial_loss(drawn)
         encoder_loss = self.kl_weight * divergence + similarity
         decoder_loss = self.similarity_weight * similarity + self.adversarial_weight * adversarial
         return {
