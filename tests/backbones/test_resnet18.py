@@ -192,7 +192,9 @@ def test_it_loads_in_a_fresh_process_without_kerasad(tmp_path, weights_file):
             np.testing.assert_array_equal(outputs[name], expected)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_gives_nearly_the_same_in_half_the_bits(weights_file, policy):
     full = build_resnet18((24, 24, 3), 2)
     previous = keras.config.dtype_policy()

@@ -167,9 +167,15 @@ def test_an_empty_array_is_no_image(detector, images):
         detector.calibrate(images[:0], verbose=0)
 
 
-def test_evaluate_takes_arrays_with_labels_or_masks(make_model, images):
+@pytest.fixture(scope="module")
+def calibrated(make_model, images):
     detector = make_detector(make_model)
     calibrated_on(detector, images[:8], images[8:12], images[12:])
+    return detector
+
+
+def test_evaluate_takes_arrays_with_labels_or_masks(calibrated, images):
+    detector = calibrated
     x = images[:6].copy()
     x[3:, 8:16, 8:16] = 1.0
     masks = np.zeros((6, *SIZE, 1), "uint8")
@@ -189,9 +195,8 @@ def test_evaluate_takes_arrays_with_labels_or_masks(make_model, images):
     assert good["num_good_images"] == good["num_images"] == 3
 
 
-def test_evaluate_names_targets_that_it_cannot_read(make_model, images):
-    detector = make_detector(make_model)
-    calibrated_on(detector, images[:8], images[8:12], images[12:])
+def test_evaluate_names_targets_that_it_cannot_read(calibrated, images):
+    detector = calibrated
     for targets, message in (
         (np.zeros((20, 2)), r"targets of `dataset`.*Received: \(20, 2\)"),
         (np.full(20, "good"), "targets of `dataset` must be numbers"),

@@ -186,6 +186,7 @@ def test_every_metric_works_in_compile(two_outputs):
         np.testing.assert_allclose(values(metric), values(alone), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_without_regions_work_under_xla():
     metric, alone = metrics.PixelAUROC(), metrics.PixelAUROC()
     model = keras.Sequential([keras.Input((7, 5, 1)), keras.layers.Activation("linear")])

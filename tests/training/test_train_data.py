@@ -17,7 +17,8 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def model():
-    return kerasad.FeatureVAEGAN((32, 32, 3), filters=4, adacos="none", seed=0)
+    """Without damaged copies, which would be computed as well."""
+    return kerasad.FeatureVAEGAN((32, 32, 3), filters=4, adacos="none", corruption=0.0, seed=0)
 
 
 def test_each_image_of_a_training_comes_with_its_own_features(folder, model):
