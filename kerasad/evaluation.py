@@ -15,6 +15,7 @@ from kerasad.data.geometry import unpack_inputs
 from kerasad.detector.batches import as_batches
 from kerasad.errors import InputError
 from kerasad.metrics import BalancedAccuracy
+from kerasad.metrics.intervals import BootstrapIntervals, clopper_pearson
 from kerasad.metrics.registry import quality_measures
 from kerasad.metrics.summaries import DefectGroups
 from kerasad.metrics.table import Metrics, format_metrics_table, write_metrics
@@ -71,7 +72,7 @@ def evaluate(
             indices do not fit, or if a score or a map is not finite.
     """
     groups = DefectGroups(GOOD, fpr_limit)
-    decisions = _Decisions(detector)
+    decisions, intervals = _Decisions(detector), BootstrapIntervals(fpr_limit)
     first_inputs, without_mask, count = None, [], 0
     batches = as_batches(dataset, "dataset", batch_size, check_values=False)
     for outputs, inputs, targets in detector.predict_stream(batches, verbose, "evaluating"):
@@ -80,6 +81,7 @@ def evaluate(
         count += len(batch.scores)
         groups.update(batch.names, batch.scores, batch.masks, batch.maps, batch.weights)
         decisions.update(batch)
+        intervals.update(batch.labels, batch.scores, batch.masks, batch.maps, batch.weights)
         without_mask += batch.without_mask
     if first_inputs is None:
         raise InputError("`dataset` yields no images; give at least one to evaluate.")
@@ -89,6 +91,10 @@ def evaluate(
         **_with_notes(*groups.over_all(), notes),
         "aupro_fpr_limit": fpr_limit,
         **decisions.results(notes),
+        "intervals_95": {
+            name: ends and list(ends)
+            for name, ends in {**intervals.results(), **decisions.intervals()}.items()
+        },
         "per_defect": _per_defect(groups, records, notes),
         "defects_without_mask": without_mask,
         **_counts(groups),
@@ -252,6 +258,16 @@ class _Decisions:
             "threshold": self.threshold,
             "review_threshold": self.review_threshold,
             "pixel_threshold": self.pixel_threshold,
+        }
+
+    def intervals(self) -> dict[str, tuple[float, float] | None]:
+        """Returns the 95 % intervals of the observed false-alarm rate and of the detection rate."""
+        counts = self.decision
+        return {
+            "false_alarm_rate": clopper_pearson(
+                int(counts.negatives) - int(counts.true_negatives), int(counts.negatives)
+            ),
+            "detection_rate": clopper_pearson(int(counts.true_positives), int(counts.positives)),
         }
 
     def _reason(self, kind: str) -> str:

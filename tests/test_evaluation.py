@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from kerasad import InputError
 from kerasad.evaluation import evaluate, format_metrics_table, write_metrics
 from kerasad.metrics import AUPRO
+from kerasad.metrics.intervals import clopper_pearson
 
 HEIGHT, WIDTH = 12, 10
 CONTRACT = {
@@ -133,6 +134,22 @@ def test_image_metrics_use_every_image(photos, metrics):
         "interval_95": [0.0116, 0.1068],
         "observed": pytest.approx(alarms),
     }
+
+
+def test_what_was_observed_has_a_95_percent_interval(photos, metrics):
+    intervals = metrics["intervals_95"]
+    for name in ("image_auroc", "pixel_auroc", "aupro"):
+        assert intervals[name][0] <= metrics[name] <= intervals[name][1]
+    good, defective = (int(np.sum(photos.label == label)) for label in (0, 1))
+    alarms = round(metrics["false_alarm_rate"]["observed"] * good)
+    assert intervals["false_alarm_rate"] == list(clopper_pearson(alarms, good))
+    found = round(metrics["detection_rate"] * defective)
+    assert intervals["detection_rate"] == list(clopper_pearson(found, defective))
+    lines = format_metrics_table(metrics).splitlines()
+    told = [line for line in lines if line.endswith("(95 % interval)")]
+    assert [line.split()[0] for line in told] == [
+        *("image_auroc", "pixel_auroc", "aupro", "detection_rate", "false_alarm_rate")
+    ]
 
 
 def test_pixel_metrics_leave_out_and_list_a_defect_without_mask(photos, metrics):

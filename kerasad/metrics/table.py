@@ -1,7 +1,7 @@
 """The dict of `metrics.json`: as text to read, and as a strict JSON file."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,11 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
         text: str, without a newline at the end.
     """
     notes = metrics.get("notes") or {}
-    rows = [_row(measure, metrics, notes) for measure in quality_measures()]
+    intervals = metrics.get("intervals_95") or {}
+    rows = []
+    for measure in quality_measures():
+        name, value, note = _row(measure, metrics, notes)
+        rows.append((name, value, note or format_ends(intervals.get(name), measure.digits)))
     for kind in ("false_alarm_rate", "review_rate"):
         rates = metrics.get(kind)
         if rates is None and kind == "review_rate":  # most runs have no band
@@ -68,7 +72,10 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
             value = (
                 format_interval(rates) if name == "interval_95" else format_percent(rates.get(name))
             )
-            rows.append((f"{kind} {name}", value, notes.get(f"{kind}.{name}", "")))
+            note = notes.get(f"{kind}.{name}", "")
+            if name == "observed" and not note:
+                note = format_ends(intervals.get(kind), percent=True)
+            rows.append((f"{kind} {name}", value, note))
     for name, share in (metrics.get("needs_review") or {}).items():
         row = (f"needs_review {name}", format_percent(share), notes.get(f"needs_review.{name}", ""))
         rows.append(row)
@@ -99,6 +106,17 @@ def format_interval(rates: Mapping[str, Any]) -> str:
     low, high = (100.0 * end for end in rates["interval_95"])
     about = "about " if rates.get("guaranteed") is None else ""
     return f"{about}{low:.1f} to {high:.1f} %"
+
+
+def format_ends(interval: Sequence[float] | None, digits: int = 3, percent: bool = False) -> str:
+    """Returns a 95 % interval of `intervals_95` in words; an empty text if there is none."""
+    if interval is None:
+        return ""
+    if percent:
+        low, high = (100.0 * end for end in interval)
+        return f"{low:.1f} to {high:.1f} % (95 % interval)"
+    low, high = interval
+    return f"{low:.{digits}f} to {high:.{digits}f} (95 % interval)"
 
 
 def _headline(metrics) -> str:
