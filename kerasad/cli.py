@@ -300,14 +300,13 @@ def inspect_data(data: str, output: str, **options: Any) -> None:
 
 @main.command()
 @click.argument("run")
-@click.option("--beside", help="Another run on the same images, to show its latent space too.")
-def report(run: str, beside: str | None) -> None:
-    """Write RUN/report.html, one page that needs no other file."""
+@click.argument("others", nargs=-1, metavar="[RUN...]")
+def report(run: str, others: tuple[str, ...]) -> None:
+    """Write RUN/report.html, one page that needs no other file; more runs are side by side."""
     from kerasad.runs.report import report_run
     from kerasad.runs.run import open_run
 
-    other = None if beside is None else open_run(beside)
-    click.echo(f"Written to {report_run(open_run(run), other)}")
+    click.echo(f"Written to {report_run(open_run(run), *map(open_run, others))}")
 
 
 @main.command()

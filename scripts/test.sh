@@ -3,6 +3,8 @@
 # Arguments go to pytest: bash scripts/test.sh tests/metrics -k auroc
 # The slow tests, which CI runs after the others, are left out unless -m or a path asks for them:
 # bash scripts/test.sh -m slow
+# So are those that need a browser:
+# bash scripts/test.sh -m browser
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/venv.sh
@@ -10,7 +12,7 @@ prepare_venv "all,dev"
 
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
-lane=(-m "not slow") before=
+lane=(-m "not slow and not browser") before=
 for argument in "$@"; do
   case $argument in
     -m*) lane=() ;;

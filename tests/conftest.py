@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -64,3 +65,17 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("the folder of real photographs is not here (set KERASAD_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; a test that needs it is skipped where it or Playwright is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = os.environ.get("KERASAD_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no Chromium (apt-get install chromium, or set KERASAD_CHROMIUM)")
+    with playwright.sync_playwright() as driver:
+        # Root may start Chromium only without its sandbox; it opens nothing but our own pages.
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -199,6 +199,14 @@ class Category:
         """(x, targets) of `index.test`, see `make_test_dataset`; empty without test images."""
         return pipeline.make_test_dataset(self._source(self.index.test), self._whole_batch_size)
 
+    def test_of(self, records: Sequence[ImageRecord]) -> tf.data.Dataset:
+        """Returns (x, targets) of some images as `test` does; `index` is a position in `records`.
+
+        Args:
+            records: `ImageRecord`s, in the order of the dataset.
+        """
+        return pipeline.make_test_dataset(self._source(tuple(records)), self._whole_batch_size)
+
     @property
     def bytes_left_by_train(self) -> int:
         """The memory for decoded images that the training images leave free."""

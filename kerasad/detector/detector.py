@@ -162,6 +162,23 @@ class AnomalyDetector(LearningModel):
             place_map = ops.where(valid > 0.5, place_map, -np.inf)
         return anomaly_map, ops.max(place_map, axis=(1, 2, 3))
 
+    def explain(self, inputs) -> dict:
+        """Returns what an anomaly map is made of, calibrated or not; `call` leaves it out.
+
+        Returns:
+            dict of `anomaly_map` as of `call`; `expert_maps` `(batch, height, width, experts)`, the
+            map of each expert in spreads of good pixels, whose sum with `fusion_weights` is the
+            `anomaly_map`; and the model's `reconstruction`, or None.
+        """
+        images, valid = self.prepare(inputs)
+        maps, _ = self.expert_maps(images, valid)
+        maps = self.frame.enlarge(self.map_calibration(maps)[0], valid)
+        return {
+            "anomaly_map": ops.matmul(maps, ops.reshape(self.fusion_weights, (-1, 1))),
+            "expert_maps": maps,
+            "reconstruction": self.frame.reconstruct(self.model, images, valid),
+        }
+
     def prepare(self, inputs):
         """Returns images of the detector's size, and their validity or None."""
         return prepare_images(inputs, self.image_size, self.keep_aspect)

@@ -111,3 +111,17 @@ def _at_most_1(area):
 
 def _nan_unless(defined, value):
     return ops.where(defined, value, ops.full((), float("nan"), dtype="float64"))
+
+
+def precision_recall_curve(normal, anomalous):
+    """Returns precision over recall, one point for each threshold "score >= t".
+
+    Returns:
+        recall: float64 tensor `(bins,)`, rising to 1: flagged share of what is anomalous.
+        precision: float64 tensor of the same shape: share of the flagged that is anomalous; 1 where
+            nothing is flagged.
+    """
+    found, wrong = (ops.cumsum(ops.flip(counts)) for counts in (anomalous, normal))
+    flagged = found + wrong
+    precision = ops.where(flagged > 0, found / ops.maximum(flagged, 1e-300), 1.0)
+    return found / ops.maximum(ops.sum(anomalous), 1e-300), precision

@@ -1,30 +1,26 @@
-"""`report.html`: what a run was, how it went and where it fails, in one file."""
+"""`report.html`: what runs were, how they went and where they fail, in one file."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kerasad.data.category import Category
-from kerasad.errors import InputError, MissingPackageError
-from kerasad.overlay import ColourScale
-from kerasad.report.collect import collect
-from kerasad.report.latents import MAX_POINTS, VectorReader, embed
-from kerasad.report.sections import (
-    Section,
-    decision_section,
-    examples_section,
-    latent_section,
-    metric_tiles,
-    metrics_section,
-    run_section,
-    training_section,
-)
+from kerasad.errors import InputError
+from kerasad.metrics.registry import MEASURES, headline_measures
+from kerasad.metrics.table import format_ends, format_percent
+from kerasad.report.charts import Chart, draw_losses, draw_synthetic
+from kerasad.report.curves import Curve, draw_curves
+from kerasad.report.images import ImagesPart, ShownImages, show_images
+from kerasad.report.page import render
+from kerasad.report.promise import compare_with_promise, describe_counts, describe_promise
+from kerasad.report.sections import Section, metric_tiles, metrics_section, run_section
 from kerasad.training.config import RunConfig
 from kerasad.version import __version__
+
+PAGE_BYTES = 14_500_000
+"""Bytes of a page at most, whatever the number of images."""
+
+History = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -33,18 +29,24 @@ class RunFacts:
 
     Args:
         name: str. Name of the run's folder.
+        path: str. The folder, as commands name it.
         config: RunConfig.
         calibration: content of `calibration.json`.
         metrics: content of `metrics.json`, or None before the first evaluation.
         split_sizes: number of images by the name of the part.
+        versions: of Python and packages by name.
+        command: str. What trains the same run again.
         notes: sentences that stand at the top.
     """
 
     name: str
+    path: str
     config: RunConfig
     calibration: Mapping[str, Any]
     metrics: Mapping[str, Any] | None
     split_sizes: Mapping[str, int]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
     notes: Sequence[str] = ()
 
     @property
@@ -53,107 +55,251 @@ class RunFacts:
         return f"{self.config.model.name} ({self.name})"
 
 
-def build_report(
-    facts: RunFacts,
-    detector,
-    load_data: Callable[[], Category],
-    load_history: Callable[[], Mapping[str, Sequence[float]] | None],
-    beside: Mapping[str, Any] | None = None,
-) -> str:
-    """Returns the report of a run, as HTML.
+@dataclass(frozen=True)
+class RunView:
+    """A run as a report reads it.
 
     Args:
         facts: RunFacts.
         detector: the run's calibrated `AnomalyDetector`.
-        load_data: function that returns the Category with the test images. When it raises an
-            `InputError`, its sentence takes the place of the images.
-        load_history: function that returns the curves of the training, see `training_section`.
-        beside: for other runs by their titles, models whose latent space is shown too.
-
-    Raises:
-        InputError: A model of `beside` sees images of another size.
+        load_images: function that returns `ShownImages`. When it raises an `InputError`, its
+            sentence takes the place of the images.
+        load_history: function that returns the columns of `history.csv`, or None without one. When
+            it raises an `InputError`, its sentence takes the place of the curves.
     """
-    models = {facts.title: detector.model, **(beside or {})}
-    for title in beside or {}:
-        _check_image_size(title, models[title], detector)
-    config, epochs = facts.config, facts.config.training.epochs
-    return render(
-        title=f"{Path(config.data.path).name}, {config.model.name}",
-        subtitle=f"{config.data.path}, seed {config.training.seed}, "
-        f"{'' if epochs is None else f'{epochs} epochs, '}image size {config.data.image_size}",
+
+    facts: RunFacts
+    detector: Any
+    load_images: Callable[[], ShownImages]
+    load_history: Callable[[], History | None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page, and the same for programs.
+
+    Args:
+        html: str.
+        summary: dict, ready for JSON.
+        rows: list of dicts, one of each image.
+    """
+
+    html: str
+    summary: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _RunPage:
+    """What the template says of one run."""
+
+    facts: RunFacts
+    images: ImagesPart | None
+    problem: str | None
+    verdict: str
+    promise: str
+    comparison: tuple[str, bool] | None
+    tiles: list[dict]
+    training: "TrainingPart"
+    sections: list[Section]
+
+    @property
+    def title(self) -> str:
+        return self.facts.title
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """The curves of a training.
+
+    Args:
+        charts: list of Chart.
+        text: str.
+        problem: str or None. Why there are none.
+    """
+
+    charts: list[Chart]
+    text: str = ""
+    problem: str | None = None
+
+
+def build_report(views: Iterable[RunView], num_runs: int = 1) -> Report:
+    """Returns the report of one run, or of several side by side.
+
+    Args:
+        views: iterable of `RunView`. Each is done with before the next one is asked for, so that
+            one detector at a time is in memory.
+        num_runs: int. How many there are; they share the pictures and bytes of a page.
+    """
+    runs = [_read_run(view, num_runs) for view in views]
+    curves: dict[str, Mapping[str, Curve]] = {
+        run.title: {} if run.images is None else run.images.curves for run in runs
+    }
+    first = runs[0]
+    config = first.facts.config
+    html = render(
+        title=f"{Path(config.data.path).name}: "
+        + " and ".join(dict.fromkeys(run.facts.config.model.name for run in runs)),
+        heading=Path(config.data.path).name,
+        subtitle=_describe_run(first.facts) if len(runs) == 1 else f"{len(runs)} runs side by side",
+        runs=runs,
+        table_of_runs=_comparison_table(runs) if len(runs) > 1 else None,
+        charts=draw_curves(curves, {run.title: run.facts.metrics or {} for run in runs}),
+        data={"runs": [None if run.images is None else run.images.data for run in runs]},
+        footer=f"Written by kerasad {__version__}; this page needs no other file and no network.",
+    )
+    rows = [
+        {"run": run.facts.name, **row}
+        for run in runs
+        if run.images is not None
+        for row in run.images.rows
+    ]
+    return Report(html, {"runs": [_summarize(run) for run in runs]}, rows)
+
+
+def _read_run(view: RunView, num_runs: int) -> _RunPage:
+    facts, rate = view.facts, view.facts.calibration.get("false_alarm_rate") or {}
+    images, problem, comparison = None, None, None
+    verdict = "No image was looked at."
+    try:
+        shown = view.load_images()
+    except InputError as error:
+        problem = f"Images cannot be shown. {error}"
+    else:
+        with shown.category.name_bad_files():
+            images = show_images(view.detector, shown, facts.path, num_runs, PAGE_BYTES // num_runs)
+        verdict = describe_counts(images.counts)
+        if shown.are_tests:
+            comparison = compare_with_promise(images.counts, rate, images.num_calibration_scores)
+        else:
+            verdict = (
+                "There is no test image, so nothing is known of errors. Below are "
+                f"{images.counts.good} good photos, the most unusual first."
+            )
+    return _RunPage(
+        facts=facts,
+        images=images,
+        problem=problem,
+        verdict=verdict,
+        promise=describe_promise(rate),
+        comparison=comparison,
+        tiles=metric_tiles(facts.metrics),
+        training=read_training(view.load_history, view.detector.model.warmup_steps),
         sections=[
             metrics_section(facts.metrics),
-            *_image_sections(detector, load_data, facts.metrics or {}, models),
-            training_section(load_history, detector.model.warmup_steps),
-            run_section(config.to_dict(), facts.calibration, facts.split_sizes),
+            run_section(
+                facts.config.to_dict(),
+                facts.calibration,
+                facts.split_sizes,
+                facts.versions,
+                facts.command,
+            ),
         ],
-        tiles=metric_tiles(facts.metrics),
-        notes=facts.notes,
-        footer=f"Written by kerasad {__version__} from {facts.name}; this page needs no other file "
-        "and no network.",
     )
 
 
-def _check_image_size(title: str, model, detector) -> None:
-    if tuple(model.image_shape) != tuple(detector.model.image_shape) or detector.tiles is not None:
-        raise InputError(
-            f"{title} works on images of {tuple(model.image_shape[:2])}, and this run's detector "
-            f"on images of {tuple(detector.image_size)} in parts of "
-            f"{tuple(detector.model.image_shape[:2])}: latent spaces are shown side by side "
-            "only where both models see the same whole images."
-        )
+def read_training(load_history: Callable[[], History | None], warmup_steps: int) -> TrainingPart:
+    """Returns the losses and the synthetic localization over the epochs.
 
-
-def _image_sections(detector, load_data, metrics: Mapping, models: Mapping) -> list[Section]:
+    Args:
+        load_history: see `RunView`.
+        warmup_steps: int. Steps over which the weight of the KL term rose in training.
+    """
     try:
-        category = load_data()
+        history = load_history()
     except InputError as error:
-        return [Section("Images", notes=[f"Images cannot be shown. {error}"])]
-    readers = {title: VectorReader(model) for title, model in models.items()}
-    readers = {title: reader for title, reader in readers.items() if reader.meaning}
-    train_images = category.train if category.split.train else ()
-    with category.name_bad_files():
-        collected = collect(detector, category.test, category.index.test, readers)
-        vectors = {
-            title: [*reader.read_dataset(train_images, MAX_POINTS // 2), collected.vectors[title]]
-            for title, reader in readers.items()
-        }
-    sections = [
-        examples_section(collected.groups, ColourScale(detector.pixel_threshold)),
-        decision_section(collected, metrics, detector.threshold, detector.review_threshold),
+        return TrainingPart([], problem=f"The curves cannot be shown. {error}")
+    if not history:
+        text = "There is no history.csv: either nothing was trained or the file was removed."
+        return TrainingPart([], text)
+    text = ""
+    if warmup_steps > 0 and "val_encoder_loss" in history:
+        text = (
+            f"During its first {warmup_steps} steps, training gives the KL term less weight (the "
+            "weight rises from 0), while validation always gives it the full weight. Until then, "
+            "the two curves of the encoder loss, and of every sum that holds it, cannot be "
+            "compared."
+        )
+    synthetic = draw_synthetic(history)
+    return TrainingPart(([] if synthetic is None else [synthetic]) + draw_losses(history), text)
+
+
+def _describe_run(facts: RunFacts) -> str:
+    config = facts.config
+    epochs = config.training.epochs
+    parts = [config.model.name, f"image size {config.data.image_size}"]
+    parts += [] if epochs is None else [f"{epochs} epochs"]
+    return ", ".join([*parts, f"seed {config.training.seed}", config.data.path])
+
+
+def _comparison_table(runs: Sequence[_RunPage]) -> dict:
+    """Returns the headline numbers of all runs, one column each."""
+    rows: list[tuple[str, ...]] = [
+        ("model", *(run.facts.config.model.name for run in runs)),
+        ("seed", *(str(run.facts.config.training.seed) for run in runs)),
+        (
+            "images",
+            *(_count(run, lambda c: f"{c.good} good, {c.defective} defective") for run in runs),
+        ),
+        ("false alarms", *(_count(run, _false_alarms) for run in runs)),
+        ("misses", *(_count(run, _misses) for run in runs)),
+        ("promised false-alarm rate", *(_promised(run) for run in runs)),
     ]
-    if not readers:
-        text = "The model has neither a latent nor features: there is no t-SNE."
-        sections.append(Section("Latent space", text))
-    else:
-        embedded = {title: embed(np.concatenate(parts)) for title, parts in vectors.items()}
-        num_train = sum(map(len, next(iter(vectors.values()))[:-1]))
-        groups = ["train good"] * num_train + collected.vector_groups
-        sections.append(latent_section(embedded, groups, _latent_text(readers, category)))
-    return sections
+    for measure in (*headline_measures(), MEASURES["iou_pooled"]):
+        cells = []
+        for run in runs:
+            metrics = run.facts.metrics or {}
+            ends = (metrics.get("intervals_95") or {}).get(measure.name)
+            text = measure.format(metrics.get(measure.name))
+            cells.append(f"{text}, {format_ends(ends, measure.digits)}" if ends else text)
+        rows.append((measure.title, *cells))
+    seen = {
+        tuple(sorted(image.content_hash for image in run.images.scored))
+        for run in runs
+        if run.images is not None
+    }
+    note = "" if len(seen) < 2 else "The runs were measured on different images: compare with care."
+    return {"title": "", "header": ["", *(run.title for run in runs)], "rows": rows, "note": note}
 
 
-def _latent_text(readers: Mapping[str, VectorReader], category) -> str:
-    text = " ".join(dict.fromkeys(reader.meaning for reader in readers.values()))
-    if tuple(category.image_shape) != tuple(category.full_shape):
-        text += " Of a test image, the crop around the peak of its map; of training images, crops."
-    return text
+def _count(run: _RunPage, describe) -> str:
+    return "-" if run.images is None else describe(run.images.counts)
 
 
-def check_report_possible() -> None:
-    """Raises a `MissingPackageError` unless the packages of the extra `report` are installed."""
-    try:
-        import jinja2  # noqa: F401
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError.of_extra("The report", error.name, "report") from error
+def _false_alarms(counts) -> str:
+    ends = format_ends(counts.false_alarm_interval, percent=True)
+    return f"{counts.false_alarms} of {counts.good}" + (f", {ends}" if ends else "")
 
 
-def render(title: str, subtitle: str, sections: Sequence[Section], **values: Any) -> str:
-    """Fills the template; all text is escaped, and nothing is fetched from anywhere."""
-    import jinja2
+def _misses(counts) -> str:
+    ends = format_ends(counts.miss_interval, percent=True)
+    return f"{counts.misses} of {counts.defective}" + (f", {ends}" if ends else "")
 
-    text = resources.files("kerasad.report").joinpath("template.html").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(text)
-    return template.render(title=title, subtitle=subtitle, sections=sections, **values)
+
+def _promised(run: _RunPage) -> str:
+    rate = run.facts.calibration.get("false_alarm_rate") or {}
+    if rate.get("expected") is None:
+        return "none"
+    return f"{format_percent(rate['expected'])}{'' if rate.get('guaranteed') else ', expected'}"
+
+
+def _summarize(run: _RunPage) -> dict[str, Any]:
+    facts, images = run.facts, run.images
+    return {
+        "name": facts.name,
+        "path": facts.path,
+        "model": facts.config.model.name,
+        "verdict": run.verdict,
+        "promise": run.promise,
+        "comparison": None if run.comparison is None else run.comparison[0],
+        "agrees_with_promise": None if run.comparison is None else run.comparison[1],
+        "problem": run.problem,
+        "images": None if images is None else images.summary(),
+        "metrics": facts.metrics,
+        "calibration": facts.calibration,
+        "config": facts.config.to_dict(),
+        "split": dict(facts.split_sizes),
+        "versions": dict(facts.versions),
+        "command": facts.command,
+        "notes": list(facts.notes),
+    }

@@ -1,22 +1,22 @@
-"""One pass over the test set, and the examples of it that the report shows."""
+"""One pass over the images of a report: what was decided of each, counts for curves, codes."""
 
-import bisect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from kerasad.data.geometry import unpack_inputs, without_padding
+from kerasad.data.geometry import unpack_inputs
 from kerasad.metrics import ImageMetrics, PixelMetrics
 from kerasad.report.latents import MAX_POINTS, VectorReader
 
 
 @dataclass(frozen=True)
-class Example:
-    """One test image with everything that was predicted for it.
+class ScoredImage:
+    """One image and what the detector says of it.
 
     Args:
         name: str. Path relative to the data.
+        content_hash: str. SHA-256 of the file, by which other runs know the same image.
         defect: str. `good` or the defect's name.
         label: int. 0 good, 1 defective.
         score: float. The image's anomaly score.
@@ -24,13 +24,10 @@ class Example:
         is_anomalous: bool. Whether it was decided to be defective.
         needs_review: bool. Whether it was not, but is in the review band.
         iou: float or None. Overlap of the thresholded map with the mask; None without a mask.
-        image: float array (height, width, 3) in [0, 1].
-        reconstruction: float array (height, width, 3), or None if the model has none.
-        anomaly_map: float array (height, width, 1).
-        mask: bool array (height, width), or None if unknown.
     """
 
     name: str
+    content_hash: str
     defect: str
     label: int
     score: float
@@ -38,10 +35,6 @@ class Example:
     is_anomalous: bool
     needs_review: bool
     iou: float | None
-    image: np.ndarray
-    reconstruction: np.ndarray | None
-    anomaly_map: np.ndarray
-    mask: np.ndarray | None
 
     @property
     def called_good(self) -> bool:
@@ -49,92 +42,14 @@ class Example:
         return not (self.is_anomalous or self.needs_review)
 
     @property
-    def verdict(self) -> str:
-        """The decision, in words."""
-        if self.is_anomalous:
-            return "called defective"
-        return "to be reviewed" if self.needs_review else "called good"
+    def is_error(self) -> bool:
+        """Whether it is a false alarm or a miss; what is to be reviewed is neither."""
+        return self.called_good if self.label else self.is_anomalous
 
-
-@dataclass
-class Group:
-    """The few examples of a kind that rank first; memory does not grow with the test set.
-
-    Args:
-        title: str. Heading.
-        meaning: str. What is in it and in which order.
-        belongs: function of an Example. Whether it is of this kind.
-        rank: function of an Example. Small values come first.
-        size: int. How many are kept.
-    """
-
-    title: str
-    meaning: str
-    belongs: Callable[[Example], bool]
-    rank: Callable[[Example], float]
-    size: int = 4
-    total: int = 0
-    examples: list[Example] = field(default_factory=list)
-
-    def offer(self, example: Example) -> None:
-        """Keeps the example if it is of this kind and ranks among the first."""
-        if not self.belongs(example):
-            return
-        self.total += 1
-        bisect.insort(self.examples, example, key=self.rank)
-        del self.examples[self.size :]
-
-
-def make_groups(size: int = 4, review: bool = False) -> list[Group]:
-    """Returns the report's groups: errors first, then the review band, then what went well.
-
-    Args:
-        size: int. Examples of each.
-        review: bool. Whether there is a review band.
-    """
-
-    def localized(example: Example) -> bool:
-        return bool(example.label and example.is_anomalous and example.iou is not None)
-
-    kinds = [
-        (
-            "False alarms",
-            "Good images that were called defective, highest score first.",
-            lambda example: not example.label and example.is_anomalous,
-            lambda example: -example.score,
-        ),
-        (
-            "Misses",
-            "Defective images that were called good, lowest score first.",
-            lambda example: example.label and example.called_good,
-            lambda example: example.score,
-        ),
-        (
-            "To be reviewed",
-            "Images between the two thresholds, good or defective, highest score first.",
-            lambda example: example.needs_review,
-            lambda example: -example.score,
-        ),
-        (
-            "Found, worst outlined",
-            "Defects that were found, lowest IoU with the mask at the pixel threshold first.",
-            lambda example: localized(example) and example.iou < 0.5,
-            lambda example: example.iou,
-        ),
-        (
-            "Best found",
-            "Defects that were found, highest IoU with the mask at the pixel threshold first.",
-            localized,
-            lambda example: -example.iou,
-        ),
-        (
-            "Quietest good images",
-            "Good images that were called good, lowest score first.",
-            lambda example: not example.label and example.called_good,
-            lambda example: example.score,
-        ),
-    ]
-    return [Group(*kind, size) for kind in kinds if review or kind[0] != "To be reviewed"]
+    @property
+    def decision(self) -> str:
+        """The decision, in a word."""
+        return "defective" if self.is_anomalous else "review" if self.needs_review else "good"
 
 
 def overlap(mask: np.ndarray, region: np.ndarray) -> float:
@@ -143,109 +58,68 @@ def overlap(mask: np.ndarray, region: np.ndarray) -> float:
     return np.count_nonzero(mask & region) / union if union else 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Collected:
-    """What one pass over the test set left.
+    """What one pass left. Memory grows by the numbers of an image, not by its pixels.
 
     Args:
-        labels: int array (images,). 0 good, 1 defective.
-        scores: float array (images,).
-        decisions: bool array (images,). Decided to be defective.
-        reviews: bool array (images,). Not that, but in the review band.
-        groups: the examples to show.
-        images: metric whose counts give the ROC curve of images.
-        pixels: metric whose counts give the ROC curve of pixels and the PRO curve.
-        vectors: for each reader by its title, float array (points, dimensions).
-        vector_groups: what each point is, for example `test good` or a defect's name.
+        images: list of ScoredImage, in the order of the records.
+        image_metrics: metric whose counts give the curves of images.
+        pixel_metrics: metric whose counts give the curves of pixels and the PRO curve.
+        vectors: for each kind of `VectorReader.read`, float array `(points, dimensions)` of the
+            first `MAX_POINTS` images; empty without a reader.
     """
 
-    labels: np.ndarray
-    scores: np.ndarray
-    decisions: np.ndarray
-    reviews: np.ndarray
-    groups: list[Group]
-    images: ImageMetrics
-    pixels: PixelMetrics
+    images: list[ScoredImage]
+    image_metrics: ImageMetrics
+    pixel_metrics: PixelMetrics
     vectors: dict[str, np.ndarray]
-    vector_groups: list[str]
 
 
-def collect(detector, dataset, records: Sequence, readers: Mapping[str, VectorReader]) -> Collected:
-    """Streams the test set through the detector.
+def collect(detector, dataset, records: Sequence, reader: VectorReader | None = None) -> Collected:
+    """Streams images through the detector.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
-        dataset: test dataset of (x, targets), as `Category.test`.
+        dataset: dataset of (x, targets), as `Category.test`.
         records: sequence of ImageRecord that `targets["index"]` points into.
-        readers: `VectorReader`s by title.
+        reader: `VectorReader` or None.
     """
-    groups = make_groups(review=detector.review_threshold < detector.threshold)
     of_images, of_pixels = ImageMetrics(), PixelMetrics()
-    columns = {"label": [], "anomaly_score": [], "is_anomalous": [], "needs_review": []}
-    vectors, kinds = {title: [] for title in readers}, []
+    images: list[ScoredImage] = []
+    vectors: dict[str, list] = {}
     for outputs, inputs, targets in detector.predict_stream(dataset):
-        batch = _read_batch(detector, outputs, inputs, targets)
-        maps, valid = batch["anomaly_map"], batch["valid"]
-        weight = batch["has_mask"][:, None, None, None] * (1.0 if valid is None else valid)
+        batch = {name: np.asarray(part) for name, part in {**outputs, **targets}.items()}
+        valid = unpack_inputs(inputs)[1]
+        valid = np.ones_like(batch["anomaly_map"]) if valid is None else np.asarray(valid)
+        weight = batch["has_mask"][:, None, None, None] * valid
         of_images.update_state(batch["label"], batch["anomaly_score"])
-        of_pixels.update_state(
-            batch["mask"], maps, sample_weight=np.broadcast_to(weight, maps.shape)
-        )
-        for name, column in columns.items():
-            column.append(batch[name])
-        chosen = [records[index] for index in batch["index"]]
-        for row, record in enumerate(chosen):
-            example = _make_example(record, batch, row)
-            for group in groups:
-                group.offer(example)
-        if len(kinds) < MAX_POINTS:
-            for title, reader in readers.items():
-                vectors[title].append(reader.read(inputs, maps))
-            kinds += [
-                record.defect if record.label else f"test {record.defect}" for record in chosen
-            ]
-    labels, scores, decisions, reviews = map(np.concatenate, columns.values())
-    return Collected(
-        labels=labels,
-        scores=scores,
-        decisions=decisions.astype(bool),
-        reviews=reviews.astype(bool),
-        groups=groups,
-        images=of_images,
-        pixels=of_pixels,
-        vectors={title: np.concatenate(parts) for title, parts in vectors.items()},
-        vector_groups=kinds,
-    )
+        of_pixels.update_state(batch["mask"], batch["anomaly_map"], sample_weight=weight)
+        if reader is not None and len(images) < MAX_POINTS:
+            for kind, values in reader.read(inputs, batch["anomaly_map"]).items():
+                vectors.setdefault(kind, []).append(values)
+        images += [
+            _score_image(records[index], batch, valid, row)
+            for row, index in enumerate(batch["index"])
+        ]
+    joined = {kind: np.concatenate(parts) for kind, parts in vectors.items()}
+    return Collected(images, of_images, of_pixels, joined)
 
 
-def _read_batch(detector, outputs, inputs, targets) -> dict:
-    """Returns all that is known of a batch as NumPy arrays by name; None for what there is not."""
-    images, valid = unpack_inputs(inputs)
-    parts = {**outputs, **targets, "images": images, "valid": valid}
-    parts["reconstruction"] = detector.reconstruct(inputs)
-    return {name: None if part is None else np.asarray(part) for name, part in parts.items()}
-
-
-def _make_example(record, batch: dict, row: int) -> Example:
-    own = {name: None if values is None else values[row] for name, values in batch.items()}
-    names = ["images", "anomaly_map", "mask"]
-    if own["reconstruction"] is not None:
-        names.append("reconstruction")
-    # Copies: a view would keep the whole batch alive.
-    pictures = [part.copy() for part in without_padding(own["valid"], *(own[n] for n in names))]
-    image, anomaly_map, mask, *reconstruction = pictures
-    mask = mask[..., 0] > 0.5 if own["has_mask"] else None
-    return Example(
+def _score_image(record, batch: Mapping[str, np.ndarray], valid, row: int) -> ScoredImage:
+    iou = None
+    if batch["has_mask"][row]:
+        real = valid[row] > 0.5
+        above = (batch["anomaly_map"][row] > batch["pixel_threshold"][row]) & real
+        iou = overlap((batch["mask"][row] > 0.5) & real, above)
+    return ScoredImage(
         name=record.relative_path,
+        content_hash=record.content_hash,
         defect=record.defect,
         label=int(record.label),
-        score=float(own["anomaly_score"]),
-        p_value=float(own["p_value"]),
-        is_anomalous=bool(own["is_anomalous"]),
-        needs_review=bool(own["needs_review"]),
-        iou=None if mask is None else overlap(mask, anomaly_map[..., 0] > own["pixel_threshold"]),
-        image=image,
-        reconstruction=reconstruction[0] if reconstruction else None,
-        anomaly_map=anomaly_map,
-        mask=mask,
+        score=float(batch["anomaly_score"][row]),
+        p_value=float(batch["p_value"][row]),
+        is_anomalous=bool(batch["is_anomalous"][row]),
+        needs_review=bool(batch["needs_review"][row]),
+        iou=iou,
     )

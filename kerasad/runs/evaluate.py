@@ -1,5 +1,6 @@
 """The verb `evaluate`: a run measured on test images."""
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -130,7 +131,6 @@ def open_test_data(
     Raises:
         InputError: There is no test image, or the run has seen one of them.
     """
-    config = run.config
     index = read_category(resolve_data(data.path), for_test=True, **data.reading)
     known = check_provenance(run, detector.provenance)
     labelled = known.hashes(LABELLED)
@@ -149,15 +149,40 @@ def open_test_data(
         split = known.restore(index.good, ("train", "validation"))
     except InputError:
         split = GoodSplit((), (), ())
+    return _open(run, detector, data, index.without_test(exclude), split, left_out)
+
+
+def open_good_photos(run: Run, detector: AnomalyDetector) -> Category:
+    """Opens the good photos that set the thresholds of a run, in the place of test images.
+
+    Args:
+        run: Run.
+        detector: AnomalyDetector of the run.
+
+    Raises:
+        InputError: They are not in the data of the run any more.
+    """
+    data = run.config.data
+    index = read_category(resolve_data(data.path), for_test=True, **data.reading)
+    known = check_provenance(run, detector.provenance)
+    parts = ("train",) if known.crosswise else ("calibration",)
+    good = known.restore((*index.good, *index.test), parts, data.path).calibrating
+    if not good:
+        raise InputError(f"{data.path} has none of the photos that calibrated {run.path}.")
+    index = dataclasses.replace(index, good=(), test=good)
+    return _open(run, detector, data, index, GoodSplit((), (), ()))
+
+
+def _open(run, detector, data: DataConfig, index, split, labelled=()) -> Category:
     return Category(
-        index.without_test(exclude),
+        index,
         split,
         detector.geometry,
         batch_size=data.batch_size,
-        seed=config.training.seed,
+        seed=run.config.training.seed,
         crop_size=None if detector.tiles is None else detector.tiles.tile_size,
         cache_megabytes=0,
-        labelled=left_out,
+        labelled=labelled,
         decoding=data.decoding,
     )
 

@@ -31,7 +31,9 @@ DETECTOR = "detector.keras"
 CALIBRATION = "calibration.json"
 METRICS = "metrics.json"
 REPORT = "report.html"
-CHANGED = (DETECTOR, SPLIT, CALIBRATION, METRICS, REPORT)
+REPORT_SUMMARY = "report.json"
+REPORT_TABLE = "report.csv"
+CHANGED = (DETECTOR, SPLIT, CALIBRATION, METRICS, REPORT, REPORT_SUMMARY, REPORT_TABLE)
 """The files that commands write into a finished run."""
 
 WAIT = 2.0

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerasad.data.category import Category
 from kerasad.data.decoding import decode_file
+from kerasad.data.earlier_results import PREDICTIONS
 from kerasad.data.geometry import without_padding
 from kerasad.data.image_files import ImageRecord
 from kerasad.detector import AnomalyDetector
 from kerasad.detector.unusual import LeftOutScores, most_unusual, standing_out
+from kerasad.files import parse_json
 from kerasad.overlay import ColourScale, draw_enlarged
 from kerasad.runs.caption import COLOURS, encode_with_strip
 from kerasad.runs.overlay_names import overlay_names
@@ -59,6 +62,28 @@ def draw_unusual(
             line = f"  {rank}  score {score:<8.3g} p {p_value:.3f}  {record.relative_path}"
             lines.append(f"{line}  {STANDS_OUT}" if is_out else line)
     return "\n".join([_headline(len(lines)), *lines, _verdict(int(stands_out.sum()))])
+
+
+def read_unusual(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns what `draw_unusual` has said, by the path of each photo; empty without a list.
+
+    Returns:
+        dict from absolute path to a dict of `text` and `overlay`, the path of the picture or None.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        lines = (folder / PREDICTIONS).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            values = parse_json(line)
+            text = f"left-out score {values['anomaly_score']:.3g}, p {values['p_value']:.3f}"
+            if values["stands_out"]:
+                text += f", {STANDS_OUT}"
+            overlay = folder / values["overlay"]
+            overlay = overlay if overlay.is_file() else None
+            found[values["path"]] = {"text": text, "overlay": overlay}
+    except (OSError, ValueError, KeyError, TypeError):  # no list, or a damaged one
+        return found
+    return found
 
 
 def _draw(record, anomaly_map, scale, category):

@@ -95,7 +95,7 @@ def test_a_registered_metric_is_in_metrics_json_the_table_and_the_report(tmp_pat
     assert lines["image_accuracy_best"][1] == "0.750"
     assert lines["flagged_share"][1] == "0.1"
     rows = metrics_section(metrics).tables[0]["rows"]
-    assert ("accuracy, best: its meaning", "0.750") in rows
+    assert ("accuracy, best: its meaning", "0.750", "") in rows
 
 
 def test_every_metric_is_in_the_registry_under_its_key():

@@ -1,145 +1,165 @@
 import builtins
+import json
 import re
-from dataclasses import replace
-from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kerasad.errors import InputError
-from kerasad.report.build import RunFacts, build_report, check_report_possible
-from kerasad.training.config import DataConfig, RunConfig
-
-METRICS = {
-    "image_auroc": 0.875,
-    "threshold": 3.0,
-    "pixel_auroc": 0.93,
-    "aupro": None,
-    "iou_oracle": 0.5,
-    "false_alarm_rate": {"requested": 0.05, "guaranteed": 0.0476, "observed": 0.0},
-    "per_defect": {"cut": {"num_images": 2, "image_auroc": 1.0}},
-    "image_size": [32, 48],
-    "notes": {"aupro": "no mask, <script>alert(1)</script>"},
-}
-HISTORY = {
-    "epoch": [1, 2],
-    "loss": [2.0, 1.0],
-    "encoder_loss": [1.0, 0.5],
-    "val_encoder_loss": [2.0, 1.5],
-    "discriminator_loss": [0.7, 0.6],
-    "synthetic_iou": [0.1, 0.3],
-    "seconds": [3.0, 3.0],
-}
-FACTS = RunFacts(
-    name="bottle",
-    config=RunConfig(DataConfig("photos/bottle")),
-    calibration={"threshold": 3.0, "experts": {"residual": {"weight": 0.25, "score_weight": 0.5}}},
-    metrics=METRICS,
-    split_sizes={"train": 7},
-    notes=["4 images guarantee 20 %"],
-)
+from kerasad.report.build import RunView, build_report
+from kerasad.report.images import ShownImages
+from kerasad.report.page import check_report_possible
 
 
-def no_folder():
-    raise InputError("photos/bottle: there is no such folder.")
+def data_of(page):
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(text[1])
 
 
-def build(detector, category=None, facts=FACTS, history=lambda: HISTORY, **options):
-    load_data = no_folder if category is None else lambda: category
-    return build_report(facts, detector, load_data, history, **options)
+def test_the_page_holds_everything_and_needs_nothing(build, make_facts, detector, category):
+    facts = make_facts(detector, notes=["calibrated again"], command="kerasad train photos/bottle")
+    page = build(detector, category, facts).html
 
-
-def test_the_page_holds_everything_and_needs_nothing(detector, category):
-    page = build(detector, category)
-
-    for text in ("0.875", "4 images guarantee 20 %", "test/cut/001.png", "Misses (1)", "residual"):
+    for text in (
+        "2 of 3 defective images were found, 1 was missed.",
+        "None of 3 good images raises a false alarm.",
+        "at most 4.8 % raise a false alarm",
+        "0.700 to 1.000 (95 % interval)",
+        "0.200",  # IoU at the threshold in force
+        "0.500 at the threshold that is best here",
+        "calibrated again",
+        "kerasad train photos/bottle",
+        "Latent means of the encoder",
+        "Synthetic defects on validation images",
+    ):
         assert text in page
-    for alt in ("ROC curves", "Per-region overlap curve", "Histogram", "t-SNE", "overlay of test"):
-        assert f'alt="{alt}' in page
-    assert "synthetic defects over the epochs" in page
-    assert "Latent means of the encoder" in page
-    assert "to be reviewed" not in page.lower()
-    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert addresses
-    assert all(address.startswith("data:image/png;base64,") for address in addresses)
-    assert "http" not in re.sub(r'src="data:[^"]*"', "", page)
+    for chart in ("roc", "pr", "pixel_roc", "pixel_pr", "pro"):
+        assert f'data-chart="{chart}"' in page
+    # Nothing is fetched: no address but data, and the browser is told to allow no other.
+    assert set(re.findall(r'(?:src|href)="([^"#]+)', page)) == {"data:,"}
+    assert "default-src 'none'" in page
+    assert "http:" not in page.replace("http://www.w3.org/2000/svg", "")
     # Text from files is escaped.
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
 
 
-def test_another_runs_latent_space_is_shown_beside(detector, category, make_detector):
-    page = build(detector, category, beside={"cavga_d (other)": make_detector().model})
-    assert page.count('alt="t-SNE') == 2
-    assert "cavga_d (other)" in page
+def test_an_image_has_its_pictures_in_a_fixed_order_and_its_numbers(build, detector, category):
+    run = data_of(build(detector, category).html)["runs"][0]
+    miss = run["rows"][0]
+    assert miss["n"] == "test/cut/001.png"  # the only error comes first
+    kinds = ["input", "overlay", "map", "mask", "reconstruction", "attention"]
+    assert list(miss["p"]) == [*kinds, "expert residual", "expert inattention"]
+    assert miss["u"] == pytest.approx(0.0)
+    assert [row["n"] for row in run["rows"] if "mask" not in row["p"]] == [
+        row["n"] for row in run["rows"] if "good" in row["n"] or "stain" in row["n"]
+    ]
+    assert run["threshold"] == 3.0
+    assert len(run["rates"]) == 21
+    assert run["ask"][0] == 0.04762
 
 
-def test_a_run_on_images_of_another_size_is_not_shown_beside(detector, category):
-    small = SimpleNamespace(image_shape=(8, 8, 3))
-    with pytest.raises(InputError, match=r"cavga_d \(other\) works on images of \(8, 8\)"):
-        build(detector, category, beside={"cavga_d (other)": small})
+def test_programs_get_the_same_numbers(build, detector, category):
+    report = build(detector, category)
+    summary = report.summary["runs"][0]
+    assert json.loads(json.dumps(summary)) == json.loads(json.dumps(summary, allow_nan=False))
+    images = summary["images"]
+    assert (images["misses"], images["defective"], images["false_alarms"]) == (1, 3, 0)
+    assert [row["decision"] for row in report.rows] == [
+        *("good", "good", "defective", "good", "defective", "good")
+    ]
+    assert report.rows[2]["iou"] == pytest.approx(1.0)
+    assert report.rows[4]["iou"] is None
+
+
+def test_several_runs_are_compared(make_facts, make_detector, category):
+    views = []
+    for name in ("first", "second"):
+        detector = make_detector()
+        facts = make_facts(detector, name)
+        shown = ShownImages(category)
+        views.append(RunView(facts, detector, lambda shown=shown: shown, lambda: None))
+    report = build_report(views, 2)
+    assert "Runs side by side" in report.html
+    assert "different images" not in report.html
+    assert report.html.count('class="latent"') == 2
+    assert {row["run"] for row in report.rows} == {"first", "second"}
+    assert len(data_of(report.html)["runs"]) == 2
+
+
+def test_good_photos_alone_have_pictures_the_unusual_first(build, detector, make_category):
+    category = make_category([0.5, 0.55, 0.6, 0.52])
+    category.index.test = category.index.test[:4]
+    odd = category.index.test[1].content_hash
+    remarks = {odd: {"text": "left-out score 2", "overlay": None}}
+    report = build(detector, category, are_tests=False, note="no test image", remarks=remarks)
+    assert "nothing is known of errors" in report.html
+    assert "no test image" in report.html
+    assert "no ROC curve without both" in report.html
+    rows = data_of(report.html)["runs"][0]["rows"]
+    assert rows[0]["x"] == "left-out score 2"
+    assert all("overlay" in row["p"] for row in rows)
 
 
 def test_a_model_that_trains_nothing_has_no_reconstruction_and_shows_features(
-    make_detector, category
+    build, make_detector, category
 ):
     detector = make_detector("features", reconstructs=False)
-    page = build(detector, category, history=lambda: None)
-    assert "The model makes no reconstruction" in page
-    assert "<th>reconstruction</th>" not in page
+    page = build(detector, category, history=lambda: None).html
+    assert "reconstruction" not in data_of(page)["runs"][0]["rows"][0]["p"]
     assert "Features of the backbone" in page
     assert "no history.csv" in page
     assert "None epochs" not in page
 
 
-def test_a_model_without_latent_and_features_has_no_t_sne(make_detector, category):
-    page = build(make_detector("other"), category)
-    assert 'alt="t-SNE' not in page
+def test_a_model_without_latent_and_features_has_no_t_sne(build, make_detector, category):
+    page = build(make_detector("other"), category).html
     assert "neither a latent nor features" in page
-    assert "ROC curves" in page
+    assert 'data-chart="roc"' in page
 
 
-def test_missing_images_leave_the_rest_of_the_page(detector):
-    page = build(detector)
-    assert "photos/bottle: there is no such folder." in page
+def test_missing_images_leave_the_rest_of_the_page(build, detector):
+    page = build(detector).html
+    assert "Images cannot be shown. photos/bottle: there is no such folder." in page
     assert "0.875" in page
-    assert "ROC curves" not in page
+    assert 'data-chart="roc"' not in page
 
 
-def test_a_review_band_has_its_own_column_and_group(detector, category):
-    detector.review_threshold = 0.4
-    page = build(detector, category)
-    assert '<th class="number">to be reviewed</th>' in page
-    assert "To be reviewed (" in page
+def test_a_run_without_evaluation_says_what_to_do(build, make_facts, detector):
+    assert (
+        "run `kerasad evaluate`" in build(detector, facts=make_facts(detector, metrics=None)).html
+    )
 
 
-def test_a_run_without_evaluation_says_what_to_do(detector):
-    assert "run `kerasad evaluate`" in build(detector, facts=replace(FACTS, metrics=None))
-
-
-def test_a_damaged_history_leaves_the_rest_of_the_page(detector):
+def test_a_damaged_history_leaves_the_rest_of_the_page(build, detector):
     def damaged():
         raise InputError("history.csv, line 2: junk.")
 
-    page = build(detector, history=damaged)
+    page = build(detector, history=damaged).html
     assert "The curves cannot be shown. history.csv, line 2: junk." in page
     assert "0.875" in page
 
 
 @pytest.mark.parametrize(("steps", "is_told"), [(200, True), (0, False)])
-def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(detector, steps, is_told):
+def test_losses_that_differ_in_the_weight_of_a_term_are_told_apart(build, detector, steps, is_told):
     detector.model.warmup_steps = steps
-    assert (f"During its first {steps} steps" in build(detector)) == is_told
+    assert (f"During its first {steps} steps" in build(detector).html) == is_told
 
 
-def test_only_good_images_make_a_page_without_curves(detector, category):
-    category.full_shape = (64, 96, 3)
-    category.test = category.test[:1]
-    for name in ("label", "mask"):
-        category.test[0][1][name][:] = 0
-    page = build(detector, category)
-    assert "no ROC curve without both" in page
-    assert "no pixel curves" in page
-    assert "crop around the peak" in page
+def test_the_page_of_any_number_of_images_stays_small(build, detector, make_category, monkeypatch):
+    """Of 40 noisy images, 12 have pictures, and these are as coarse as the page needs."""
+    monkeypatch.setattr("kerasad.report.images.MAX_PICTURES", 12)
+    monkeypatch.setattr("kerasad.report.build.PAGE_BYTES", 1_100_000)
+    category = make_category(np.linspace(0.3, 1.0, 40).tolist(), batch_size=20)
+    noise = np.random.default_rng(0).random(category.images.shape, "float32")
+    category.images = 0.7 * category.images + 0.3 * noise
+    page = build(detector, category).html
+    rows = data_of(page)["runs"][0]["rows"]
+    assert len(rows) == 40
+    pictures = [sum(map(len, row["p"].values())) for row in rows if "p" in row]
+    assert len(pictures) == 12
+    assert 100_000 < sum(pictures) < 300_000
+    assert len(page) < 1_100_000
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasad.report.latents import VectorReader, embed
+from kerasad.report.latents import MEAN, PEAK, VectorReader, embed
 
 
 def test_vectors_of_large_images_come_from_around_the_peak(detector):
@@ -10,9 +10,9 @@ def test_vectors_of_large_images_come_from_around_the_peak(detector):
     images[:, 60:, 70:] = 1.0
     anomaly_map = np.zeros((1, 100, 120, 1), "float32")
     anomaly_map[0, 90, 110] = 1.0
-    np.testing.assert_allclose(reader.read(images, anomaly_map), 1.0)
+    np.testing.assert_allclose(reader.read(images, anomaly_map)[MEAN], 1.0)
     anomaly_map[0, 5, 5] = 2.0
-    np.testing.assert_allclose(reader.read(images, anomaly_map), 0.0)
+    np.testing.assert_allclose(reader.read(images, anomaly_map)[MEAN], 0.0)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_a_model_without_a_latent_is_shown_by_its_features(make_detector, tensor
     reader = VectorReader(make_detector(tensor).model)
     assert reader.meaning.startswith(meaning)
     images = np.full((2, 32, 48, 3), 0.25, "float32")
-    np.testing.assert_allclose(reader.read(images), np.full((2, 3), 0.25))
+    np.testing.assert_allclose(reader.read(images)[MEAN], np.full((2, 3), 0.25))
 
 
 def test_a_model_with_neither_has_no_vectors(make_detector):
@@ -31,9 +31,23 @@ def test_a_model_with_neither_has_no_vectors(make_detector):
 
 def test_batches_are_read_until_there_are_enough_images(detector, category):
     reader = VectorReader(detector.model)
-    assert [len(part) for part in reader.read_dataset(category.train, 3)] == [4]
-    assert [len(part) for part in reader.read_dataset(category.train, 5)] == [4, 4]
-    assert reader.read_dataset((), 5) == []
+    assert len(reader.read_dataset(category.train, 3)) == 3
+    assert len(reader.read_dataset(category.train, 5)) == 5
+    assert len(reader.read_dataset(category.train, 50)) == 8
+
+
+def test_the_code_at_the_peak_tells_what_an_average_hides(detector):
+    reader = VectorReader(detector.model)
+    images = np.zeros((2, 32, 48, 3), "float32")
+    images[0, :, :24] = 0.8
+    images[1, :, 24:] = 0.8
+    maps = images[..., :1] + 0.0
+    codes = reader.read(images, maps)
+    np.testing.assert_allclose(codes[MEAN], 0.4, rtol=1e-5)
+    np.testing.assert_allclose(codes[PEAK], 0.8, rtol=1e-5)
+    # The darker half of the second image, if the map says so.
+    maps[1] = 1.0 - maps[1]
+    np.testing.assert_allclose(reader.read(images, maps)[PEAK][1], 0.0, atol=1e-6)
 
 
 def test_the_embedding_separates_what_is_separate():

@@ -12,7 +12,7 @@ from PIL import Image
 from kerasad.data import load_category, read_category
 from kerasad.data.earlier_results import EarlierResults
 from kerasad.detector.unusual import LeftOutScores
-from kerasad.runs.unusual import draw_unusual
+from kerasad.runs.unusual import draw_unusual, read_unusual
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,17 @@ def test_a_run_in_the_data_and_its_pictures_are_no_photos(photos, category, tmp_
     assert all(picture in earlier for picture in pictures)
     (folder.parent / "detector.keras").touch()
     assert len(read_category(tmp_path / "photos").good) == 12
+
+
+def test_what_was_drawn_is_read_again_for_the_report(category, tmp_path):
+    assert read_unusual(tmp_path / "unusual") == {}
+    scores = np.linspace(1, 2, 12)
+    scores[4] = 9
+    draw(category, scores, tmp_path / "unusual")
+    found = read_unusual(tmp_path / "unusual")
+    assert len(found) == 5
+    first = found[category.split.train[4].path]
+    assert first["text"] == "left-out score 9, p 0.083, stands out"
+    assert first["overlay"].is_file()
+    first["overlay"].unlink()
+    assert read_unusual(tmp_path / "unusual")[category.split.train[4].path]["overlay"] is None
