@@ -173,8 +173,12 @@ class Autoencoder(TrainedModel):
         return {name: ops.cast(value, "float32") for name, value in found.items()}
 
     def residual_map(self, inputs):
-        """Returns the method's own map."""
-        return self.tensors(inputs)["anomaly_map"]
+        """Returns the method's own map, interpolated linearly to the size of the images."""
+        tensors = self.tensors(inputs)
+        size, anomaly_map = tensors["images"].shape[1:3], tensors["anomaly_map"]
+        if anomaly_map.shape[1:3] == size:
+            return anomaly_map
+        return ops.image.resize(anomaly_map, size, interpolation="bilinear")
 
 
 def squared_error(images, reconstruction):
