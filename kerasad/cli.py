@@ -3,30 +3,28 @@
 Verbs import what they run: `--help` and `--version` need no TensorFlow.
 """
 
+import dataclasses
 import functools
-import json
 import warnings
 from typing import Any
 
 import click
 
-from kerasad.cli_group import Verbs, fail, name_options, show
+from kerasad.cli_group import Verbs, name_options, show
+from kerasad.cli_many import benchmark, tune
 from kerasad.cli_options import (
-    ARGUMENT_OPTIONS,
-    CONFIG_OPTION,
     FOLDER,
     FOLDER_OPTIONS,
     INSPECT_OPTIONS,
     MASK_OPTION,
-    SEARCHED_MODEL,
     given,
     model_options,
-    read_list,
     resolve_config,
     section_options,
 )
+from kerasad.cli_output import Outcome, Values, asked_for
 from kerasad.console import show_every_text
-from kerasad.training.config import DataConfig, ModelConfig, TrainingConfig
+from kerasad.training.config import DataConfig, TrainingConfig
 from kerasad.version import __version__
 
 DRIFT = 3
@@ -44,6 +42,10 @@ def main() -> None:
     warnings.formatwarning = lambda text, *_, **__: f"Warning: {name_options(str(text))}\n"
 
 
+main.add_command(tune)
+main.add_command(benchmark)
+
+
 @main.command()
 @click.argument("data")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
@@ -51,7 +53,7 @@ def main() -> None:
 @model_options()
 @section_options(DataConfig)
 @section_options(TrainingConfig)
-def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> None:
+def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> Values:
     """Train on the good images of DATA.
 
     DATA is a folder of good images, or of good and bad ones side by side (ok and nok, say); a split
@@ -62,97 +64,8 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     from kerasad.runs.train import train_run
 
     resolved = resolve_config(data, config, options)
-    train_run(resolved, output, overwrite=overwrite, echo=show)
-
-
-@main.command()
-@click.argument("data")
-@click.option("--output", required=True, type=FOLDER, help="Folder of the search.")
-@click.option(
-    "--trials",
-    type=int,
-    default=10,
-    show_default=True,
-    help="Number of trials, failed ones included.",
-)
-@click.option(
-    "--tuner",
-    type=click.Choice(["random", "bayesian", "hyperband"]),
-    default="random",
-    show_default=True,
-    help="How trials are chosen.",
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Delete an existing search instead of continuing it."
-)
-@model_options(SEARCHED_MODEL)
-@section_options(DataConfig)
-@section_options(TrainingConfig, "epochs", "seed")
-def tune(
-    data: str,
-    output: str,
-    trials: int,
-    tuner: str,
-    overwrite: bool,
-    config: str | None,
-    **options: Any,
-) -> None:
-    """Search for a better configuration for the good images of DATA.
-
-    The objective of a trial: how well its detector finds synthetic defects on validation images.
-    Model options, and model arguments in --config, are kept as they are; the rest is searched.
-    A search that was stopped continues when started again.
-    """
-    from kerasad import tuning
-
-    resolved = resolve_config(data, config, options, SEARCHED_MODEL)
-    tuning.tune(resolved, output, trials=trials, tuner=tuner, overwrite=overwrite, echo=show)
-
-
-@main.command()
-@click.argument("data", nargs=-1, required=True, metavar="DATA...")
-@click.option("--output", required=True, type=FOLDER, help="Folder of the benchmark.")
-@click.option("--models", help=f"Names, with commas. [default: {ModelConfig().name}]")
-@click.option("--seeds", help=f"Numbers, with commas. [default: {TrainingConfig().seed}]")
-@click.option(
-    "--overwrite", is_flag=True, help="Delete an existing benchmark instead of continuing it."
-)
-@click.option("--keep-runs", is_flag=True, help="Keep every run; else only its numbers.")
-@CONFIG_OPTION
-@ARGUMENT_OPTIONS
-@section_options(DataConfig)
-@section_options(TrainingConfig, "epochs")
-def benchmark(
-    data: tuple[str, ...],
-    output: str,
-    models: str | None,
-    seeds: str | None,
-    overwrite: bool,
-    keep_runs: bool,
-    config: str | None,
-    **options: Any,
-) -> None:
-    """Train and evaluate models on the categories DATA, and write one table.
-
-    Each DATA is what `kerasad train` takes, or a folder of categories. A benchmark that was stopped
-    continues when started again: it measures the rows that are missing or failed. Categories,
-    models and seeds can be added.
-    """
-    from kerasad.runs.benchmark import run_benchmark
-
-    table = run_benchmark(
-        resolve_config(data[0], config, options),
-        data,
-        output,
-        models=() if models is None else read_list("models", models, str.strip, "names"),
-        seeds=() if seeds is None else read_list("seeds", seeds, int, "numbers such as 0,1,2"),
-        overwrite=overwrite,
-        keep_runs=keep_runs,
-        echo=show,
-    )
-    click.echo(f"\nWritten to {output}")
-    if table["failed"]:
-        fail(f"Rows failed: {' | '.join(table['failed'])}", 1)
+    run = train_run(resolved, output, overwrite=overwrite, echo=show)
+    return run.summary() if asked_for("json") else None
 
 
 @main.command()
@@ -160,7 +73,7 @@ def benchmark(
 @click.option("--data", help="Test images. [default: the data of the run]")
 @FOLDER_OPTIONS
 @MASK_OPTION
-def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders: Any) -> None:
+def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders: Any) -> Values:
     """Measure RUN on test images; write RUN/metrics.json.
 
     The file holds the last evaluation, which `kerasad report` shows; a note says if metrics of
@@ -179,13 +92,14 @@ def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders:
     )
     click.echo(format_metrics_table(metrics))
     click.echo(f"Metrics of {metrics['data']} written to {opened.path / METRICS}")
+    return {"run": opened.path, "metrics": metrics}
 
 
 @main.command()
 @click.argument("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--output", required=True, type=FOLDER, help="Folder for the results.")
-def predict(run: str, paths: tuple[str, ...], output: str) -> None:
+def predict(run: str, paths: tuple[str, ...], output: str) -> Values:
     """Score images; write predictions.jsonl, predictions.csv and an overlay of each.
 
     PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
@@ -200,6 +114,7 @@ def predict(run: str, paths: tuple[str, ...], output: str) -> None:
     click.echo(describe_results(count, output))
     if count.failed:
         click.echo(f"Files that could not be used: {count.failed} (both lists say why).", err=True)
+    return {"output": output, **dataclasses.asdict(count)}
 
 
 @main.command()
@@ -221,7 +136,7 @@ def calibrate(
     review_rate: float | None,
     strict: bool,
     **folders: Any,
-) -> None:
+) -> Values:
     """Set the thresholds of RUN anew; the model stays as it is."""
     from kerasad.runs.calibrate import calibrate_run, describe_calibration
     from kerasad.runs.folder import CALIBRATION, DETECTOR, METRICS
@@ -236,6 +151,7 @@ def calibrate(
     click.echo(f"Written to {opened.path / DETECTOR} and {CALIBRATION}")
     if (opened.path / METRICS).is_file():
         click.echo(f"{METRICS} belongs to the former thresholds: run `kerasad evaluate` again.")
+    return {"run": opened.path, "calibration": summary}
 
 
 @main.command()
@@ -244,7 +160,7 @@ def calibrate(
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
 @FOLDER_OPTIONS
 @click.option("--group-by", help="As for `train`. [default: what the run says]")
-def update(run: str, data: str, output: str, **folders: Any) -> None:
+def update(run: str, data: str, output: str, **folders: Any) -> Values:
     """Write a new run that adds new good images to what RUN has learnt.
 
     The new images alone set its thresholds. RUN stays as it is, and its images need not be there.
@@ -255,6 +171,7 @@ def update(run: str, data: str, output: str, **folders: Any) -> None:
 
     updated = update_run(open_run(run), data, output, folders=given(folders), echo=show)
     click.echo(f"The run is in {updated.path}. RUN is as it was.")
+    return updated.summary() if asked_for("json") else None
 
 
 @main.command()
@@ -264,8 +181,7 @@ def update(run: str, data: str, output: str, **folders: Any) -> None:
 @click.option(
     "--level", type=float, default=0.05, show_default=True, help="Probability of a false alarm."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> None:
+def check(run: str, data: str, level: float, **folders: Any) -> Outcome:
     """Tell whether new good images still look like those that calibrated RUN.
 
     Nothing is changed. Exit code 0: no drift found; 3: drift; 2: an error, as of too few images.
@@ -274,39 +190,36 @@ def check(run: str, data: str, level: float, as_json: bool, **folders: Any) -> N
     from kerasad.runs.check import check_run
     from kerasad.runs.run import open_run
 
-    found = check_run(
-        open_run(run),
-        data,
-        level,
-        verbose=not as_json,
-        folders=given(folders),
-        echo=functools.partial(show, err=as_json),
-    )
-    click.echo(json.dumps(found) if as_json else describe_drift(found))
-    click.get_current_context().exit(DRIFT if found["drift"] else 0)
+    found = check_run(open_run(run), data, level, folders=given(folders), echo=show)
+    click.echo(describe_drift(found))
+    return Outcome(found, code=DRIFT if found["drift"] else 0)
 
 
 @main.command()
 @click.argument("data")
 @click.option("--output", default="contact_sheet.png", show_default=True, help="PNG file.")
 @INSPECT_OPTIONS
-def inspect_data(data: str, output: str, **options: Any) -> None:
+def inspect_data(data: str, output: str, **options: Any) -> Values:
     """Show what would be read from DATA, as what; write a contact sheet of it."""
     from kerasad.runs import inspect_data as inspecting
 
-    show(inspecting.inspect_data(DataConfig(data, **given(options)), output))
+    found = inspecting.inspect_data(DataConfig(data, **given(options)), output)
+    show(found.text)
     click.echo(f"Written to {output}")
+    return {"contact_sheet": output, **found.values}
 
 
 @main.command()
 @click.argument("run")
 @click.argument("others", nargs=-1, metavar="[RUN...]")
-def report(run: str, others: tuple[str, ...]) -> None:
+def report(run: str, others: tuple[str, ...]) -> Values:
     """Write RUN/report.html, one page that needs no other file; more runs are side by side."""
     from kerasad.runs.report import report_run
     from kerasad.runs.run import open_run
 
-    click.echo(f"Written to {report_run(open_run(run), *map(open_run, others))}")
+    page = report_run(open_run(run), *map(open_run, others))
+    click.echo(f"Written to {page}")
+    return {"report": page}
 
 
 @main.command()
@@ -331,7 +244,7 @@ def export(
     no_warmup: bool,
     data_licence: str,
     pixel_limit: int | None,
-) -> None:
+) -> Values:
     """Write RUN as the next version of a model for TensorFlow Serving.
 
     The version appears only if its answers in a fresh process are those of RUN's detector.
@@ -347,3 +260,4 @@ def export(
     if note := describe_unsendable(version):
         click.echo(f"Note: {note}")
     click.echo(f"Written to {version}")
+    return {"version": version, "note": note}

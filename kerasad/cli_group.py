@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
+from kerasad.cli_output import (
+    Outcome,
+    asked_for,
+    directed_output,
+    output_options,
+)
 from kerasad.errors import FailedError, InputError, describe_machine_failure
+from kerasad.framework_noise import silence_frameworks
 from kerasad.keras_backend import describe_wrong_backend
 from kerasad.training.config import DataConfig
 
@@ -19,24 +26,33 @@ _ARGUMENT = re.compile(r"`(?P<section>data\.|model\.|training\.)?(?P<name>[a-z_]
 class Verb(click.Command):
     """Turns an error that a user can act on into one sentence and an exit code.
 
-    A verb needs Keras on TensorFlow; its `--help` does not.
+    A verb needs Keras on TensorFlow; its `--help` does not. It returns an `Outcome`, or the values
+    of one.
     """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.params += output_options()
 
     def invoke(self, context: click.Context) -> Any:
         """Runs the verb; exits with 2 for bad input, with 1 for work or a machine that failed."""
-        try:
-            if wrong := describe_wrong_backend():
-                raise InputError(wrong)
-            return super().invoke(context)
-        except InputError as error:
-            return fail(error, 2)
-        except FailedError as error:
-            return fail(error, 1)
-        except Exception as error:
-            sentence = describe_machine_failure(error)
-            if sentence is None:
-                raise
-            return fail(sentence, 1)
+        if not asked_for("verbose"):
+            silence_frameworks()
+        with directed_output() as print_object:
+            try:
+                if wrong := describe_wrong_backend():
+                    raise InputError(wrong)
+                outcome = super().invoke(context)
+            except Exception as error:
+                sentence, code = _describe(error)
+                print_object({"error": name_options(sentence)})
+                fail(sentence, code)
+            if not isinstance(outcome, Outcome):
+                outcome = Outcome(outcome or {})
+            print_object(outcome.values)
+        if outcome.code:
+            context.exit(outcome.code)
+        return outcome
 
 
 class Verbs(click.Group):
@@ -45,15 +61,30 @@ class Verbs(click.Group):
     command_class = Verb
 
 
+def _describe(error: Exception) -> tuple[str, int]:
+    """Returns a sentence and the exit code; raises an error again that no user can act on."""
+    if isinstance(error, InputError):
+        return str(error), 2
+    sentence = str(error) if isinstance(error, FailedError) else describe_machine_failure(error)
+    if sentence is None or isinstance(error, click.exceptions.Exit | click.ClickException):
+        raise error
+    return sentence, 1
+
+
 def fail(error: Exception | str, code: int) -> None:
     """Ends the command with a sentence on stderr."""
-    click.echo(f"kerasad: {name_options(str(error))}", err=True)
+    complain(str(error))
     click.get_current_context().exit(code)
 
 
-def show(text: str, err: bool = False) -> None:
+def complain(sentence: str) -> None:
+    """Prints a sentence on stderr, with options in place of arguments."""
+    click.echo(f"kerasad: {name_options(sentence)}", err=True)
+
+
+def show(text: str) -> None:
     """Prints a text of the package, with options in place of arguments."""
-    click.echo(name_options(text), err=err)
+    click.echo(name_options(text))
 
 
 def name_options(text: str) -> str:

@@ -13,6 +13,8 @@ ROOMS = (
     "errors",
     "keras_backend",
     "console",
+    "framework_noise",
+    "progress",
     "locks",
     "files",
     "memory",
@@ -35,8 +37,10 @@ ROOMS = (
     "report",
     "export",
     "runs",
+    "cli_output",
     "cli_group",
     "cli_options",
+    "cli_many",
     "cli",
 )
 """From the top down: a room imports only from those before it."""

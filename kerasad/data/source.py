@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file, 
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.image_files import ImageRecord
 from kerasad.errors import InputError
+from kerasad.progress import Phase
 from kerasad.tracing import compiled, map_dataset
 
 
@@ -149,7 +149,7 @@ class ImageSource:
         numbers = tf.data.Dataset.range(self.num_cached)
         images = map_dataset(numbers, self._read, self.parallel)
         progress = _SlowProgress(self.num_cached, silent_seconds)
-        with name_bad_files(self.records[: self.num_cached], self.decoding):
+        with name_bad_files(self.records[: self.num_cached], self.decoding), progress:
             for index, image in enumerate(images):
                 # Assigns a row in place; `cache[index].assign` would copy the whole cache.
                 cache.scatter_update(tf.IndexedSlices(image[None], [index]))
@@ -231,18 +231,25 @@ def _file_size(path):
 
 
 class _SlowProgress:
-    """A progress bar that appears only if the work takes long."""
+    """The progress of filling the memory, which appears only if the work takes long."""
 
     def __init__(self, target, silent_seconds):
         self._target = target
         self._silent_until = time.monotonic() + silent_seconds
-        self._bar, self._done_before = None, 0
+        self._phase, self._done_before = None, 0
+
+    def __enter__(self):
+        return self
 
     def update(self, current):
-        if self._bar is not None:
-            self._bar.update(current - self._done_before)
+        if self._phase is not None:
+            self._phase.advance(current - self._done_before - self._phase.done)
         elif time.monotonic() > self._silent_until and current < self._target:
-            # The bar takes its own start for that of the work, so it only counts what is left.
+            # The phase takes its own start for that of the work, so it only counts what is left.
             left = self._target - current
-            print(f"Decoding images into memory, {left} of {self._target} left:", flush=True)
-            self._bar, self._done_before = keras.utils.Progbar(left, unit_name="image"), current
+            self._phase, self._done_before = Phase("decoding images into memory", left), current
+            self._phase.__enter__()
+
+    def __exit__(self, *error):
+        if self._phase is not None:
+            self._phase.__exit__(*error)

@@ -7,7 +7,6 @@ tiles, whose maps of pixels are merged (`TileFrame`). None of them has state.
 
 import math
 
-import keras
 import tensorflow as tf
 from keras import ops
 
@@ -19,37 +18,34 @@ from kerasad.layers import GaussianBlur
 from kerasad.layers.cells import averaged_cells
 from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
 from kerasad.models.health import assert_unit_range
+from kerasad.progress import Phase
 
 READ_ONCE = "The images can be read only once; give a dataset that starts anew when read again."
 
 
 def iterate_inputs(dataset, verbose: int = 0, title: str = ""):
-    """Yields `(inputs, targets)` of a dataset, with a progress bar if asked.
+    """Yields `(inputs, targets)` of a dataset, and shows the progress if asked.
 
     Args:
         dataset: iterable of inputs (a tensor, or a dict of `images` and `valid`), or of tuples
             that begin with inputs and targets.
         verbose: 0 or 1.
-        title: str. Shown above the progress bar.
+        title: str. What is done, see `Phase`.
 
     Yields:
         inputs, targets: as in the dataset; targets are None where there are none.
     """
-    progress = None
-    if verbose:
-        try:
-            count = len(dataset)
-        except TypeError:  # a generator, or a dataset of unknown length
-            count = None
-        print(title)
-        progress = keras.utils.Progbar(count, unit_name="batch")
-    for element in dataset:
-        if isinstance(element, tuple):
-            yield element[0], element[1] if len(element) > 1 else None
-        else:
-            yield element, None
-        if progress is not None:
-            progress.add(1)
+    try:
+        count = len(dataset) if verbose else None
+    except TypeError:  # a generator, or a dataset of unknown length
+        count = None
+    with Phase(title, count, "batch", verbose) as phase:
+        for element in dataset:
+            if isinstance(element, tuple):
+                yield element[0], element[1] if len(element) > 1 else None
+            else:
+                yield element, None
+            phase.advance()
 
 
 def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):

@@ -18,7 +18,10 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     if tile > length:
         raise InputError(f"`tile` ({tile} px) is larger than the image's side ({length} px).")
     if not 0 <= overlap < tile:
-        raise InputError(f"`overlap` must be in 0..{tile - 1}, below the tile. Received: {overlap}")
+        raise InputError(
+            f"`overlap` must be in 0..{tile - 1}, below the tile of {tile} pixels. "
+            f"Received: {overlap}"
+        )
     count = -(-(length - overlap) // (tile - overlap))
     return [int(start) for start in np.round(np.linspace(0, length - tile, max(count, 1)))]
 

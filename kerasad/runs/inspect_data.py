@@ -1,8 +1,11 @@
 """The verb `inspect-data`: what would be read from a folder, as what, with a picture of it."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -29,7 +32,20 @@ TITLE = 24
 OUTLINE = (255, 0, 255)
 
 
-def inspect_data(config: DataConfig, output: str | Path) -> str:
+@dataclass(frozen=True)
+class Inspected:
+    """What would be read from a folder.
+
+    Args:
+        text: str. A table, and all problems.
+        values: dict. The same for machines: the layout, numbers of images and the problems.
+    """
+
+    text: str
+    values: dict[str, Any]
+
+
+def inspect_data(config: DataConfig, output: str | Path) -> Inspected:
     """Tells what would be read from a data folder, and writes a contact sheet.
 
     Args:
@@ -37,7 +53,7 @@ def inspect_data(config: DataConfig, output: str | Path) -> str:
         output: str or Path. The PNG file; it may not lie in the data, where it would be a photo.
 
     Returns:
-        A table, and all problems.
+        What was found.
 
     Raises:
         InputError: It is not certain what a folder holds, or `output` lies in the data.
@@ -57,7 +73,22 @@ def inspect_data(config: DataConfig, output: str | Path) -> str:
         sheet.save(work, "PNG")
     groups = format_groups(index.good, index.grouped_by)
     parts = [format_found(index), groups, format_problems(index.problems)]
-    return "\n".join(filter(None, parts))
+    return Inspected("\n".join(filter(None, parts)), _values_of(index))
+
+
+def _values_of(index: CategoryIndex) -> dict[str, Any]:
+    return {
+        "name": index.name,
+        "layout": index.layout,
+        "good": len(index.good),
+        "test": Counter(record.defect for record in index.test),
+        "with_mask": sum(bool(record.mask_paths) for record in index.test),
+        "unlabelled": len(index.unlabelled),
+        "problems": [
+            {"path": one.path, "message": one.message, "broken": one.broken}
+            for one in index.problems
+        ],
+    }
 
 
 def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:

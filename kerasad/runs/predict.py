@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from keras.utils import Progbar
 
 from kerasad.data import read_images
 from kerasad.data.earlier_results import OVERLAY, PREDICTIONS, EarlierResults, ListedOverlays
@@ -19,6 +18,7 @@ from kerasad.data.problems import count_of
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.overlay import ColourScale, draw_enlarged
+from kerasad.progress import Phase
 from kerasad.runs.caption import encode_with_caption
 from kerasad.runs.overlay_names import name_limit, overlay_names
 from kerasad.runs.prediction import add_places_in_file, read_prediction
@@ -27,6 +27,9 @@ from kerasad.runs.result_folder import refuse_blocked, replace_results
 from kerasad.runs.run import Run
 from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data
+
+MOST_NAMED = 10
+"""Files called defective that the end of a prediction names."""
 
 
 @dataclass
@@ -40,6 +43,7 @@ class PredictionCount:
         failed: int. Files that could not be used; `predictions.jsonl` says why.
         earlier: int. Overlays of earlier predictions, which were not read.
         masks: tuple of str. Masks of data sets, which were not read.
+        called: list of str. The first files that are called defective; `predictions.jsonl` has all.
     """
 
     scored: int = 0
@@ -48,12 +52,15 @@ class PredictionCount:
     failed: int = 0
     earlier: int = 0
     masks: tuple[str, ...] = ()
+    called: list[str] = field(default_factory=list)
 
-    def add(self, decision: str) -> None:
+    def add(self, path: str, decision: str) -> None:
         """Counts one image with a score."""
         self.scored += 1
         self.defective += decision == "defective"
         self.review += decision == "review"
+        if decision == "defective" and len(self.called) < MOST_NAMED:
+            self.called.append(path)
 
 
 def predict_files(
@@ -80,7 +87,7 @@ def predict_files(
             are left out, and masks in folders, see `PhotoLister`.
         output: str or Path. A folder. The results of an earlier prediction in it are replaced as a
             whole; its other files are never touched.
-        verbose: int. 0 hides the progress bar.
+        verbose: int. 0 hides the progress.
         in_words: Function that turns an error into the words of the caller, such as a command's
             names of options.
 
@@ -94,15 +101,11 @@ def predict_files(
         stream, count = _open_images(paths, detector, config)
         names = _choose_names(stream.records, output)
         predictor = _Predictor(stream.records, names, ColourScale(detector.pixel_threshold), files)
-        progress = Progbar(len(stream.records), unit_name="image", verbose=verbose)
-        done = 0
-        for outputs, inputs, indices in detector.predict_stream(stream.dataset):
-            for row, index in enumerate(np.asarray(indices)):
-                predictor.add(outputs, inputs, row, int(index), count)
-            done += len(indices)
-            progress.update(done)
-        if done < len(stream.records):  # else the bar has ended its line
-            progress.update(done, finalize=True)
+        with Phase("scoring", len(stream.records), verbose=verbose) as phase:
+            for outputs, inputs, indices in detector.predict_stream(stream.dataset):
+                for row, index in enumerate(np.asarray(indices)):
+                    predictor.add(outputs, inputs, row, int(index), count)
+                phase.advance(len(indices))
         failures = [*predictor.failures, *(p for p in stream.problems if p.broken)]
         for problem in failures:
             files.add({"path": problem.path, "error": in_words(problem.message)})
@@ -121,6 +124,9 @@ def describe_results(count: PredictionCount, output: str | Path) -> str:
     lines = [
         f"{count_of(count.scored, 'image')} scored, {count.defective} called defective{review}."
     ]
+    lines += [f"  defective: {path}" for path in count.called]
+    if count.defective > len(count.called):
+        lines.append(f"  ... and {count.defective - len(count.called)} more, see {TABLE}")
     if count.earlier:
         lines.append(f"Overlays of earlier predictions that were not read: {count.earlier}.")
     if count.masks:
@@ -200,4 +206,4 @@ class _Predictor:
             return
         prediction = add_places_in_file(prediction, (record.height, record.width))
         self.files.add({"path": record.path, **prediction, "overlay": str(self.names[index])})
-        count.add(prediction["decision"])
+        count.add(record.path, prediction["decision"])

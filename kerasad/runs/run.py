@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kerasad.data.provenance import Provenance, read_provenance
+from kerasad.data.provenance import ALL_PARTS, Provenance, read_provenance
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.files import read_json, replace_file, write_json
@@ -57,6 +57,15 @@ class Run:
             InputError: The detector is missing or damaged, or does not say it.
         """
         return check_provenance(self, read_provenance(self.part(DETECTOR)))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the path of the run, how many images did what, and its calibration."""
+        known = self.provenance
+        return {
+            "run": self.path,
+            "images": {part: len(known.hashes(part)) for part in ALL_PARTS},
+            "calibration": read_json(self.part(CALIBRATION)),
+        }
 
     def part(self, name: str) -> Path:
         """Returns the path of a file of the run.

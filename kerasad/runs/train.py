@@ -10,7 +10,7 @@ import keras
 from kerasad.data.category import Category
 from kerasad.data.earlier_results import UNUSUAL
 from kerasad.detector.fold_networks import FoldNetworks
-from kerasad.runs.calibrate import describe_calibration
+from kerasad.runs.ending import describe_thresholds
 from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run
 from kerasad.runs.run import Run, open_run, save_detector
 from kerasad.runs.unusual import draw_unusual
@@ -18,6 +18,7 @@ from kerasad.training.building import (
     build_model,
     check_before_training,
     choose_epochs,
+    choose_overlap,
     compile_model,
     make_detector,
     open_category,
@@ -71,10 +72,10 @@ def train_run(
     run = open_run(output)
     if unusual:
         echo(f"{unusual}\nOverlays: {run.path / UNUSUAL}")
-    echo(describe_calibration(summary))
+    echo(describe_thresholds(summary))
     if summary["note"]:
         echo(f"Note: {summary['note']}")
-    echo(f"The run is in {run.path}. Next: {_next_command(run, category)}")
+    echo(f"The run is in {run.path}.\nNext: {_next_command(run, category)}")
     return run
 
 
@@ -89,7 +90,10 @@ def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
     data = with_served_limit(config.data, category)
     # As they are called in the data, whatever folder the next command is called in.
     data = dataclasses.replace(
-        data, exclude=category.index.excluded, batch_size=category.batch_size
+        data,
+        exclude=category.index.excluded,
+        batch_size=category.batch_size,
+        overlap=choose_overlap(data, category),
     )
     return category, with_full_paths(RunConfig(data, model, settings))
 

@@ -26,6 +26,7 @@ from kerasad.training.near_copies import copy_finder
 from kerasad.training.recipes import find_recipe, resolve_arguments
 
 _LEAST_SERVED_LIMIT = 4_000_000
+_OVERLAP = 32
 
 
 def open_category(config: RunConfig, crosswise: bool | None = None) -> Category:
@@ -85,6 +86,14 @@ def with_served_limit(config: DataConfig, category: Category) -> DataConfig:
     return dataclasses.replace(config, served_pixel_limit=min(limit, config.pixel_limit))
 
 
+def choose_overlap(config: DataConfig, category: Category) -> int:
+    """Returns how many pixels neighbouring tiles share: as given, or 32 or half a small tile."""
+    if config.overlap is not None:
+        return config.overlap
+    sides = category.crop_size or category.full_shape[:2]
+    return min(_OVERLAP, min(sides) // 2)
+
+
 def check_before_training(category: Category, config: RunConfig) -> None:
     """Refuses what the detector would refuse only after the training.
 
@@ -95,7 +104,7 @@ def check_before_training(category: Category, config: RunConfig) -> None:
     if find_recipe(config.model.name).model_class.learns_from_labels:
         category.labelled_train_from(0)
     if category.crop_size is not None:
-        TileGrid(category.full_shape[:2], category.crop_size, config.data.overlap)
+        TileGrid(category.full_shape[:2], category.crop_size, choose_overlap(config.data, category))
     if config.training.strict and not category.split.crosswise:
         conformal_rules(
             np.arange(category.split.num_calibration_groups),
@@ -164,7 +173,7 @@ def make_detector(
         verbose,
         networks,
         experts=recipe.make_experts,
-        overlap=config.data.overlap,
+        overlap=choose_overlap(config.data, category),
         copy_model=recipe.steps > 0,
     )
 

@@ -43,7 +43,12 @@ class DataConfig(Checked):
     crop_size: str | None = setting(
         None, "Train on crops of this size and predict in tiles of it.", option="--tile"
     )
-    overlap: int = setting(32, "Pixels that neighbouring tiles share.", user="detector", at_least=0)
+    overlap: int | None = setting(
+        None,
+        "Pixels that neighbouring tiles share. [default: 32, at most half a tile]",
+        user="detector",
+        at_least=0,
+    )
     max_value: int | None = setting(
         None, "White in 16-bit files: 4095 for 12-bit cameras.", user="decoding"
     )

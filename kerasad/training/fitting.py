@@ -3,15 +3,16 @@
 import math
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasad.data.category import Category
 from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.models.base import AnomalyModel
+from kerasad.progress import Phase
 from kerasad.training.adversary import DiscriminatorWatch
 from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
+from kerasad.training.epoch_progress import EpochProgress
 
 WATCHED_EPOCHS = 10
 """Number of epochs, at most, after which validation images are looked at."""
@@ -33,7 +34,7 @@ def fit(
         epochs: int.
         seed: int. Of the synthetic defects on validation images.
         history: Path. The file for the curves.
-        verbose: int. As in `keras.Model.fit`.
+        verbose: int. 0 hides the progress.
 
     Returns:
         Networks trained without each of the category's `network_folds`, or None if it has none. The
@@ -53,15 +54,16 @@ def fit(
     others = []
     if category.network_folds is not None:
         others = fit_folds(model, category, epochs, precomputed, verbose)
-    model.fit(
-        _train_data(model, category, 0, precomputed),
-        validation_data=category.validation_crops,
-        validation_freq=watched,
-        epochs=epochs,
-        callbacks=callbacks,
-        shuffle=False,  # the dataset shuffles, and Keras would warn that it cannot
-        verbose=verbose,
-    )
+    with Phase("training", epochs, "epoch", verbose) as phase:
+        model.fit(
+            _train_data(model, category, 0, precomputed),
+            validation_data=category.validation_crops,
+            validation_freq=watched,
+            epochs=epochs,
+            callbacks=[*callbacks, EpochProgress(phase, watched)],
+            shuffle=False,  # the dataset shuffles, and Keras would warn that it cannot
+            verbose=0,
+        )
     if category.network_folds is None:
         return None
     return FoldNetworks(category.network_folds, [_values(model.trained_weights), *others])
@@ -84,7 +86,7 @@ def fit_folds(
         category: Category.
         epochs: int. Of each training.
         precomputed: what `precompute` returned.
-        verbose: int. 0 hides the progress bar.
+        verbose: int. 0 hides the progress.
 
     Returns:
         For each of these folds the values of the model's `trained_weights`.
@@ -97,17 +99,15 @@ def fit_folds(
     state += [other for other in model.variables if id(other) not in weights]  # random seeds
     begin, found = _values(state), []
     last = int(category.network_folds.max())
-    if verbose:
-        print("training the networks that calibrate")
-    progress = keras.utils.Progbar(last, verbose=min(verbose, 1), unit_name="network")
-    for fold in range(1, last + 1):
-        # Whole epochs: to leave a dataset in the middle of one takes up to 18 s.
-        data = category.train_from(0, precomputed, without_fold=fold)
-        model.fit(data, epochs=epochs, shuffle=False, verbose=0)
-        found.append(_values(model.trained_weights))
-        for variable, value in zip(state, begin, strict=True):
-            variable.assign(value)
-        progress.add(1)
+    with Phase("training the networks that calibrate", last, "network", verbose) as phase:
+        for fold in range(1, last + 1):
+            # Whole epochs: to leave a dataset in the middle of one takes up to 18 s.
+            data = category.train_from(0, precomputed, without_fold=fold)
+            model.fit(data, epochs=epochs, shuffle=False, verbose=0)
+            found.append(_values(model.trained_weights))
+            for variable, value in zip(state, begin, strict=True):
+                variable.assign(value)
+            phase.advance()
     return found
 
 

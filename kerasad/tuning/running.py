@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from kerasad.errors import InputError
 from kerasad.files import parse_json, write_json
+from kerasad.progress import Phase
+from kerasad.training.epoch_progress import EpochProgress
 from kerasad.tuning.hypermodel import DetectorHyperModel
 from kerasad.tuning.objective import OBJECTIVE
 from kerasad.tuning.oracles import ReplayableOracle
@@ -43,7 +44,7 @@ def run_trials(
         hypermodel: DetectorHyperModel.
         folder: Path. Has `trials.json` and weights.
         on_change: function of the rows, called after each trial.
-        verbose: int. 0 hides progress bars.
+        verbose: int. 0 hides the progress.
 
     Returns:
         list of dicts, as in `trials.json`, in the order in which the trials began: `trial` (from
@@ -156,13 +157,15 @@ def _train_and_evaluate(trial, row, hypermodel, folder, verbose):
         raise keras_tuner.errors.FailedTrialError(str(error)) from error
     if row["continues"] is not None:
         model.load_weights(_weights(folder, row["continues"]))  # both optimizers and seeds included
-    result = hypermodel.fit(
-        hp,
-        model,
-        callbacks=[_epoch_bar(row["first_epoch"], row["epochs"])] if verbose else [],
-        epochs=row["epochs"],
-        initial_epoch=row["first_epoch"],
-    )
+    count = row["epochs"] - row["first_epoch"]
+    with Phase("  training", count, "epoch", verbose) as phase:
+        result = hypermodel.fit(
+            hp,
+            model,
+            callbacks=[EpochProgress(phase)],
+            epochs=row["epochs"],
+            initial_epoch=row["first_epoch"],
+        )
     if row["epochs"] < hypermodel.training.epochs:
         (folder / WEIGHTS).mkdir(exist_ok=True)
         model.save_weights(_weights(folder, row["trial"]))
@@ -179,13 +182,3 @@ def _delete_weights(folder, rows):
     for row in rows:
         if row["trial"] in continued or row["bracket"] != rows[-1]["bracket"]:
             _weights(folder, row["trial"]).unlink(missing_ok=True)
-
-
-def _epoch_bar(first: int, last: int) -> keras.callbacks.Callback:
-    """One progress bar per training, one step per epoch."""
-    bar = keras.utils.Progbar(last - first, unit_name="epoch")
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: bar.update(
-            epoch + 1 - first, [("loss", float(logs["loss"]))]
-        )
-    )

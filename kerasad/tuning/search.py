@@ -20,6 +20,7 @@ from kerasad.files import read_json, refuse_other_work, work_folder, write_json
 from kerasad.training.building import (
     calibrates_crosswise,
     check_before_training,
+    choose_overlap,
     open_category,
 )
 from kerasad.training.config import RunConfig
@@ -92,7 +93,7 @@ def tune(
     data = dataclasses.replace(config.data, batch_size=category.batch_size)
     config = with_full_paths(dataclasses.replace(config, data=data))
     hypermodel = DetectorHyperModel(
-        category, config.model, config.training, config.data.overlap, crosswise
+        category, config.model, config.training, choose_overlap(config.data, category), crosswise
     )
     config = dataclasses.replace(config, training=hypermodel.training)
     oracle = _make_oracle(tuner, trials, config)

@@ -267,7 +267,7 @@ def test_an_image_of_another_size_with_as_many_bytes_is_named(write_images, tmp_
 def test_a_slow_filling_of_the_memory_shows_its_progress(write_images, capsys):
     records = write_images([(16, 16)] * 3)
     ImageSource(records, SQUARE, cache_bytes=10**6, silent_seconds=-1.0)
-    assert "2 of 3 left" in capsys.readouterr().out
+    assert "decoding images into memory: 2 images, " in capsys.readouterr().out
     ImageSource(records, SQUARE, cache_bytes=10**6, silent_seconds=1e9)
     assert capsys.readouterr().out == ""
 

@@ -64,14 +64,12 @@ def test_progress_is_shown_if_asked_and_only_then(capsys):
     assert len(list(iterate_inputs(batches))) == 3
     assert capsys.readouterr().out == ""
     assert len(list(iterate_inputs(batches, verbose=1, title="measuring scales"))) == 3
-    shown = capsys.readouterr().out
-    assert shown.startswith("measuring scales\n")
-    assert "3/3" in shown
+    assert capsys.readouterr().out == "measuring scales: 3 batches, 0 s\n"
 
 
 def test_dataset_of_unknown_length_shows_progress_too(capsys):
     dataset = tf.data.Dataset.from_tensor_slices(np.arange(4)).filter(lambda x: x > 0).batch(2)
     assert len(list(iterate_inputs(dataset, verbose=1, title="scoring"))) == 2
-    assert "scoring" in capsys.readouterr().out
+    assert "scoring: 2 batches, " in capsys.readouterr().out
     endless = (np.zeros(1) for _ in range(2))
     assert len(list(iterate_inputs(endless, verbose=1))) == 2

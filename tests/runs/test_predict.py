@@ -12,7 +12,7 @@ from PIL import Image
 
 from kerasad.data.loading import ImageStream
 from kerasad.errors import InputError
-from kerasad.runs.predict import predict_files
+from kerasad.runs.predict import PredictionCount, describe_results, predict_files
 from kerasad.runs.run import Run, open_run
 
 LONG = "部" * 77
@@ -207,6 +207,8 @@ def test_predict_mirrors_paths_and_names_bad_files(run, data, tmp_path):
     assert errors["large.png"].endswith("raise --pixel-limit of `kerasad train`.")
     assert "--pixel-limit" in (results / "predictions.csv").read_text()
     assert "Files that could not be used: 2" in result.stderr
+    named = [line["path"] for line in scored if line["decision"] == "defective"]
+    assert [path for path in named if f"  defective: {path}\n" in result.stdout] == named[:10] != []
     overlay = Image.open(results / "burn" / "000_overlay.png")
     assert overlay.size[0] == 256
     assert overlay.size[1] > 256  # the caption
@@ -235,6 +237,17 @@ def test_predict_on_nothing_usable_is_an_error(run, tmp_path):
 def test_predict_on_a_path_that_is_not_there_names_it(run, tmp_path):
     message = refused("predict", run, tmp_path / "gone.png", "--output", tmp_path / "results")
     assert "gone.png" in message
+
+
+def test_the_first_ten_of_the_defective_files_are_named():
+    count = PredictionCount()
+    for number in range(12):
+        count.add(f"good{number}.png", "good")
+        count.add(f"bad{number}.png", "defective")
+    lines = describe_results(count, "out").splitlines()
+    assert lines[0] == "24 images scored, 12 called defective."
+    assert lines[1:11] == [f"  defective: bad{number}.png" for number in range(10)]
+    assert lines[11] == "  ... and 2 more, see predictions.csv"
 
 
 def test_masks_of_a_data_set_are_no_photos(trained, data, tmp_path):

@@ -20,7 +20,9 @@ def test_train_leaves_a_whole_run_and_says_where(trained, data):
     }
     output = trained.with_name("output.txt").read_text()
     assert f"Next: kerasad evaluate {trained}\n" in output
-    assert "calibration" in output
+    assert "an image with a higher score is called defective." in output
+    assert "of good images are called defective (34.0% asked for)." in output
+    assert "(95 % interval)" in output
     assert sorted(os.listdir(trained.parent)) == ["output.txt", "plate", "run", "tiny.json"]
 
 
@@ -145,7 +147,7 @@ def test_strict_refuses_a_rate_that_two_images_cannot_guarantee(data, config, tm
 def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(tmp_path):
     for number in range(2):
         write_image(tmp_path / "good" / f"{number}.png", number)
-    options = ["--image-size", "64x48", "--tile", 32, "--overlap", 8, "--model", "patch_gaussian"]
+    options = ["--image-size", "64x48", "--tile", 32, "--model", "patch_gaussian"]
     arguments = ["train", tmp_path / "good", "--output", tmp_path / "run", *options]
     assert "no false-alarm rate is guaranteed" in refused(*arguments, "--strict")
     result = must(*arguments)
@@ -156,7 +158,7 @@ def test_few_good_photos_are_enough_with_crops_and_tiles_but_guarantee_nothing(t
     assert detector.calibration_summary()["false_alarm_rate"]["guaranteed"] is None
     assert detector.image_size == (64, 48)
     assert detector.model.image_shape == (32, 32, 3)
-    assert detector.overlap == 8
+    assert detector.overlap == 16  # the default of 32 is no overlap for such a tile
 
 
 def test_settings_of_a_training_are_refused_for_a_recipe_that_trains_nothing(data, tmp_path):
