@@ -33,7 +33,7 @@ def test_three_defects_among_100_photos_are_shown_and_can_be_left_out(photos, tm
     output = must("train", photos, *words).output
     block = output[output.index("The 5 most unusual good photos") :]
     assert block.count("_x.png") == 3
-    assert "the true rate lies in about" in block
+    assert "the true share lies in about" in block
     overlays = sorted(path.name for path in (tmp_path / "run/unusual").glob("*.png"))
     assert len(overlays) == 5
     assert {f"{path.stem}_overlay.png" for path in photos.glob("*_x.png")} <= set(overlays)
