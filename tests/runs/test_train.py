@@ -105,7 +105,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(arguments, part, data, tmp
             {"model": {"name": "vae_gan", "arguments": {"latent_dims": 4}}},
             "did you mean `latent_dim`?",
         ),
-        ({"model": {"name": "vae"}}, "Unknown model 'vae'"),
+        ({"model": {"name": "gan"}}, "Unknown model 'gan'"),
         ({"data": {"crop": 32}}, "`data.crop`"),
         ({"model": 5}, "`model` in "),
         (
