@@ -15,6 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 
@@ -95,7 +96,9 @@ class _Rest(TimeRemainingColumn):
     """The time that is left, or in the end the time that it took."""
 
     def __init__(self):
-        super().__init__(compact=True, elapsed_when_finished=True)
+        super().__init__(
+            compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True)
+        )
 
     def render(self, task) -> Text:
         text = super().render(task)
@@ -104,11 +107,11 @@ class _Rest(TimeRemainingColumn):
 
 def _columns():
     return (
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         _Rest(),
-        TextColumn("{task.fields[note]}", markup=False),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
     )
 
 

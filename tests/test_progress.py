@@ -54,6 +54,14 @@ def test_a_terminal_has_one_line_with_a_bar_and_the_note(capsys, terminal):
     assert shown.count("\n") <= 2
 
 
+def test_a_long_note_takes_one_line_of_a_narrow_terminal(capsys, terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with Phase("training", 2, "epoch") as phase:
+        for _ in range(2):
+            phase.advance(note="loss 0.982, val_loss 0.879, synthetic_iou 0.00412")
+    assert capsys.readouterr().out.count("\n") <= 2
+
+
 def test_a_terminal_that_cannot_move_its_cursor_is_a_log(capsys, terminal, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     work()
