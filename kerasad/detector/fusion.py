@@ -41,10 +41,13 @@ class FusionSample:
     sources: np.ndarray
 
 
-def fuse(sample: FusionSample, degrees, rates_images=None) -> tuple[np.ndarray, np.ndarray]:
+def fuse(
+    sample: FusionSample, degrees, rates_images=None, votes=None
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the experts' weights for pixels and for the score of an image.
 
-    If no expert says how many values it sums up (`Expert.degrees`), both are `choose_weights`.
+    If no expert says how many values it sums up (`Expert.degrees`) and none has a vote
+    (`Expert.vote`), both are `choose_weights`.
 
     Otherwise there is a prior, and the weights are the mean of it and of `choose_weights`; real
     defects are of unknown kinds, and synthetic ones favour fine scales. They are the prior alone if
@@ -56,34 +59,37 @@ def fuse(sample: FusionSample, degrees, rates_images=None) -> tuple[np.ndarray, 
     each standardized. For the score, a maximum over places, it is equal weights for the experts
     with the most values: joint models of all scales, on the coarsest grid, which has the fewest
     places at which noise could be the maximum; and for those whose maximum says of itself whether
-    an image is defective, see `Expert.rates_images`.
+    an image is defective, see `Expert.rates_images`. Where no expert sums up a known number, both
+    priors are the votes.
 
     Args:
         sample: maps of good and synthetically defective validation images.
         degrees: list of int, one for each expert; 0 if unknown.
         rates_images: list of bool, see `Expert.rates_images`, or None if no expert does.
+        votes: list of float >= 0, see `Expert.vote`, or None if no expert has one.
 
     Returns:
         pixel_weights, score_weights: float64 `(experts,)`, >= 0, sum 1.
     """
-    if not any(degrees):
+    if not any(degrees) and not any(votes or ()):
         weights = choose_weights(sample)
         return weights, weights
-    pixel_prior, score_prior = prior_weights(degrees, rates_images)
+    pixel_prior, score_prior = prior_weights(degrees, rates_images, votes)
     return (
         _shrunk(sample, pixel_objective, pixel_prior),
         _shrunk(sample, image_objective, score_prior),
     )
 
 
-def prior_weights(degrees, rates_images=None) -> tuple[np.ndarray, np.ndarray]:
+def prior_weights(degrees, rates_images=None, votes=None) -> tuple[np.ndarray, np.ndarray]:
     """Returns the weights for pixels and for the score before anything is measured, see `fuse`.
 
-    They are equal if no expert says how many values it sums up.
+    They are equal if no expert says how many values it sums up and none has a vote.
     """
     degrees = np.asarray(degrees, "float64")
     if not degrees.any():
-        degrees = np.ones_like(degrees)
+        votes = np.asarray(votes if any(votes or ()) else np.ones_like(degrees), "float64")
+        return votes / votes.sum(), votes / votes.sum()
     pixel_prior = np.sqrt(degrees)
     # An expert of unknown degrees gets the mean of the others.
     pixel_prior[degrees == 0] = pixel_prior[degrees > 0].mean()

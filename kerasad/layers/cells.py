@@ -91,17 +91,18 @@ def real_cells(mask, valid, grid):
     return ops.cast(untouched[..., 0], "float32")
 
 
-def critic_weights(mask, valid, grid):
+def critic_weights(mask, valid, grid, restored_share: float = 0.5):
     """Returns what a critic learns from: how much cells of an image and of a reconstruction weigh.
 
     Args:
         mask, valid: as in `defective_cells`.
         grid: `(h, w)` of the critic's cells.
+        restored_share: float in (0, 1]. How much reconstructions weigh of all that is not good.
 
     Returns:
         good: float32 tensor `(batch, h, w)`, of real images as good ones; sums to 1.
         others: float32 tensor `(2 * batch, h, w)`, of real images where they are damaged, and of
-            reconstructions, half of it each unless there is no such cell; sums to 1.
+            reconstructions, unless there is no such cell; sums to 1.
     """
     good = real_cells(mask, valid, grid)
     damaged = defective_cells(mask, valid, grid)
@@ -109,5 +110,6 @@ def critic_weights(mask, valid, grid):
     good, damaged, restored = (
         weights / ops.maximum(ops.sum(weights), 1.0) for weights in (good, damaged, restored)
     )
-    others = ops.concatenate([damaged, restored], axis=0)
+    others = [(1.0 - restored_share) * damaged, restored_share * restored]
+    others = ops.concatenate(others, axis=0)
     return good, others / ops.maximum(ops.sum(others), 1e-12)

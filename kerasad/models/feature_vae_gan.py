@@ -67,6 +67,7 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
     auxiliary_loss_names = ("image_loss",)
     learning_rate = 2e-3
     discriminator_learning_rate = 2e-3  # at a tenth of the generator's it learns nothing
+    restored_share = 0.5
     discriminator_beta = 0.0  # as in Projected GAN, see `build_feature_discriminator`
 
     def __init__(
@@ -168,9 +169,9 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         }
         return dataclasses.replace(batch, **cells), cells_at(reconstruction, places)
 
-    def judge(self, candidate, other, training: bool = False) -> dict:
-        """Returns what the discriminator says of cells, see `VAEGANOutputs.judge`."""
-        return self.discriminator([candidate, candidate - other], training=training)
+    def restored_as_tested(self, batch: TrainingBatch, reconstruction):
+        """Returns the reconstruction itself: these networks have no batch statistics."""
+        return reconstruction
 
     def restore(self, inputs) -> tuple:
         """Returns features, those restored, and None: every cell of an aligned grid counts."""

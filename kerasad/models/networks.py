@@ -22,6 +22,11 @@ oneDNN fuses convolution + bias + add + LeakyReLU into one kernel that ignores t
 """
 
 
+DIFFERENCE_GAIN = 4.0
+"""What the discriminator multiplies differences by; those of images and good reconstructions are
+small."""
+
+
 def default_depth(height: int, width: int) -> int:
     """Returns how many times to halve an image so that about 8 cells are left on a side.
 
@@ -179,52 +184,51 @@ def cells_of_code(latent: str, latent_dim: int, height: int, width: int, channel
 def build_discriminator(
     image_shape: Sequence[int], filters: int, depth: int, embedding_dim: int
 ) -> keras.Model:
-    """Builds the network that classifies cells: real or fake, and by AdaCos class.
+    """Builds the network that classifies cells of 4 x 4 pixels: real or not, and by AdaCos class.
 
-    Spectrally normalized convolutions (no batch statistics: its inputs come from two
-    distributions). The embedding sees three scales at a quarter of the image's resolution.
+    It sees images and how they differ from their counterparts: of an image and its reconstruction,
+    one is the candidate, the other the counterpart. It is U-shaped: halvings see wide, and what
+    they find is added to finer cells, down to a quarter of the resolution. Nothing normalizes
+    weights or activations: its inputs come from two distributions, and with spectral normalization
+    it learns too slowly to matter in a few hundred steps.
 
     Args:
         image_shape: `(height, width, channels)`.
-        filters: int. Channels after the first halving; doubled at each further one, up to 8x.
+        filters: int. Channels after the first halving; twice as many after each further one.
         depth: int >= 2. Number of halvings.
         embedding_dim: int. Channels of the embedding.
 
     Returns:
-        discriminator: model from `(batch, *image_shape)` to a dict of `logits`
-        `(batch, h, w, 1)` at the coarsest resolution, `features` `(batch, H / 4, W / 4, c)` (all
-        scales from the second on, resized to a quarter) and `embedding`
-        `(batch, H / 4, W / 4, embedding_dim)`.
+        discriminator: model from a list of two tensors `(batch, *image_shape)`, candidate and
+        difference, to a dict of float32 `logits` `(batch, H / 4, W / 4, 1)`, `features` `(batch,
+        H / 4, W / 4, 2 * filters)` and `embedding` `(batch, H / 4, W / 4, embedding_dim)`.
 
-    Reference: Miyato et al., "Spectral Normalization for GANs", ICLR 2018; one decision for each
-    cell after Isola et al., "pix2pix", CVPR 2017, section 3.2.2.
+    Reference: Ronneberger et al., "U-Net", MICCAI 2015, here with sums instead of
+    concatenations; one decision for each cell after Schoenfeld et al., "A U-Net based
+    discriminator for generative adversarial networks", CVPR 2020; image and reconstruction after
+    Zavrtanik et al., "DRAEM", ICCV 2021.
     """
-    inputs = keras.Input(image_shape, name="images")
-    x = layers.Rescaling(2.0, -1.0, name="centre")(inputs)
+    inputs = [keras.Input(image_shape, name=name) for name in ("candidate", "difference")]
+    centred = layers.Rescaling(2.0, -1.0, name="centre")(inputs[0])
+    enlarged = layers.Rescaling(DIFFERENCE_GAIN, name="enlarge")(inputs[1])
+    x = layers.Concatenate(name="pair")([centred, enlarged])
     scales = []
     for level in range(1, depth + 1):
-        width = filters * min(2 ** (level - 1), 8)
-        x = _normalized_conv(width, 4, 2, f"conv_{level}")(x)
+        width = filters * min(2 ** (level - 1), 2)
+        x = layers.Conv2D(width, 4, strides=2, padding="same", name=f"conv_{level}")(x)
         x = layers.LeakyReLU(LEAKY_SLOPE, name=f"features_{level}")(x)
-        if level >= 2:
-            scales.append(x)
-    logits = _normalized_conv(1, 3, 1, "logits")(x)
-    logits = layers.Activation("linear", dtype="float32", name="logits_float32")(logits)
-    height, width = scales[0].shape[1:3]
-    features = layers.Concatenate(name="features")(
-        [scales[0], *(_resized(scale, height, width) for scale in scales[1:])]
-    )
-    x = layers.Conv2D(embedding_dim, 1, name="embedding_hidden")(features)
-    x = layers.LeakyReLU(LEAKY_SLOPE, name="embedding_activation")(x)
-    embedding = layers.Conv2D(embedding_dim, 1, name="embedding")(x)
-    outputs = {"logits": logits, "features": features, "embedding": embedding}
+        scales.append(x)
+    for level in range(depth - 1, 1, -1):
+        finer = scales[level - 1]
+        x = layers.Add(name=f"add_{level}")([finer, _resized(x, *finer.shape[1:3])])
+        x = layers.Conv2D(2 * filters, 3, padding="same", name=f"up_{level}")(x)
+        x = layers.LeakyReLU(LEAKY_SLOPE, name=f"up_features_{level}")(x)
+    outputs = {
+        "logits": layers.Conv2D(1, 1, dtype="float32", name="logits")(x),
+        "features": x,
+        "embedding": layers.Conv2D(embedding_dim, 1, dtype="float32", name="embedding")(x),
+    }
     return keras.Model(inputs, outputs, name="discriminator")
-
-
-def _normalized_conv(filters, kernel_size, strides, name):
-    conv = layers.Conv2D(filters, kernel_size, strides=strides, padding="same", name=name)
-    # The layer writes the normalized kernel back; in half precision that would round it for good.
-    return layers.SpectralNormalization(conv, name=f"{name}_normalized", dtype="float32")
 
 
 def _resized(features, height, width):
@@ -249,16 +253,11 @@ def seed_weights(network: keras.layers.Layer, seed: int) -> None:
     Args:
         network: model or layer, built.
         seed: int. The `i`-th trainable variable, if it is a kernel that does not start at 0, gets
-            Glorot uniform values from `seed + i`; the `i`-th other one, if it is the vector of a
-            power iteration, normal values from `seed + i`.
+            Glorot uniform values from `seed + i`.
     """
     for index, variable in enumerate(network.trainable_variables):
         if variable.name == "kernel" and ops.any(variable.value != 0):
             initializer = keras.initializers.GlorotUniform(seed=seed + index)
-            variable.assign(initializer(variable.shape, dtype=variable.dtype))
-    for index, variable in enumerate(network.non_trainable_variables):
-        if variable.name == "vector_u":
-            initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed + index)
             variable.assign(initializer(variable.shape, dtype=variable.dtype))
 
 

@@ -1,12 +1,14 @@
 """A variational autoencoder with a discriminator and an angular similarity term."""
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 from keras import ops
 
 from kerasad.errors import checked_image_shape
 from kerasad.layers import Sampling
-from kerasad.layers.cells import critic_weights, valid_cells
+from kerasad.layers.cells import critic_weights, downsampled_cells, valid_cells
 from kerasad.losses import (
     ReconstructionLoss,
     discriminator_adversarial_loss,
@@ -27,6 +29,7 @@ from kerasad.models.networks import (
     default_depth,
     seed_weights,
 )
+from kerasad.models.sampled_cells import touched_cells
 from kerasad.models.trained_model import loss_gradients, read_images
 from kerasad.models.vae_gan_outputs import VAEGANOutputs
 from kerasad.precision import dtype_policy_scope
@@ -53,10 +56,11 @@ class VAEGAN(VAEGANOutputs):
     - `S` the AdaCos term of the reconstruction's cells, see `kerasad.models.adacos`.
 
     The discriminator minimizes its own adversarial loss and its own AdaCos term, each only if its
-    weight is above 0. Real are good cells of the inputs; fake are their damaged cells and, with the
-    same weight, those of the reconstruction, so that `A` pays for damage that is undone. Inputs of
-    the encoder carry synthetic defects with probability `corruption`; the target is the image
-    without them.
+    weight is above 0. It sees what it rates and how that differs from its counterpart, see `judge`.
+    Real are good cells of the inputs; fake are their damaged cells and, with the weight
+    `restored_share`, those of the reconstruction, so that `A` pays for damage that is undone.
+    Inputs of the encoder carry synthetic defects with probability `corruption`; the target is the
+    image without them.
 
     Args:
         image_shape: `(height, width, 3)`, sides of at least 8 pixels.
@@ -103,6 +107,10 @@ class VAEGAN(VAEGANOutputs):
     adacos_choices = (*ADACOS_MODES, "none")
     auxiliary_loss_names: tuple[str, ...] = ()
     feature_channels: int | None = None  # of the target; None where that is images
+    discriminator_learning_rate = 1e-3  # a discriminator that learns more slowly never matters
+    # Of all that the discriminator learns as fake. Blurry reconstructions are easy to tell; where
+    # they weigh as much as damage, it finds less of the damage.
+    restored_share = 0.1
 
     def __init__(
         self,
@@ -223,8 +231,7 @@ class VAEGAN(VAEGANOutputs):
         logs["kl_loss"] = latent_kl_loss(encoded["z_mean"], encoded["z_log_var"], target, valid)
         if self.has_discriminator:
             seen, made = pair
-            # Without training, spectral normalization makes no step of its power iteration.
-            fake = self.judge(made, seen.target, training=False)
+            fake = self.judge(made, seen.target)
             if self.adversarial_weight > 0:
                 cells = valid_cells(seen.valid, fake["logits"])
                 logs["adversarial_loss"] = generator_adversarial_loss(fake["logits"], cells)
@@ -232,7 +239,7 @@ class VAEGAN(VAEGANOutputs):
                 logs["adacos_loss"] = self.adacos_classes.generator_loss(
                     fake["embedding"],
                     seen,
-                    lambda: self.judge(seen.target, made, training=False)["embedding"],
+                    lambda: self.judge(seen.target, made)["embedding"],
                 )
         likelihood = self.reconstruction_weight * logs["reconstruction_loss"]
         prior = self.current_kl_weight(training) * logs["kl_loss"]
@@ -253,17 +260,18 @@ class VAEGAN(VAEGANOutputs):
         Real are good cells of the encoder's inputs; fake are their damaged cells, and
         reconstructions.
         """
-        inputs, made = ops.cast(batch.inputs, "float32"), ops.stop_gradient(reconstruction)
-        # One call makes one step of the power iteration.
+        inputs = ops.cast(batch.inputs, "float32")
+        made = ops.stop_gradient(self.restored_as_tested(batch, reconstruction))
         outputs = self.judge(
             ops.concatenate([inputs, made], axis=0),
             ops.concatenate([made, ops.cast(batch.target, "float32")], axis=0),
-            training=training,
         )
         loss = ops.zeros(())
         if self.adversarial_weight > 0:
             logits = outputs["logits"]
-            good, others = critic_weights(batch.mask, batch.valid, logits.shape[1:3])
+            good, others = critic_weights(
+                batch.mask, batch.valid, logits.shape[1:3], self.restored_share
+            )
             real, _ = ops.split(logits, 2, axis=0)
             loss += discriminator_adversarial_loss(real, logits, good, others)
         if self.has_adacos:
@@ -271,9 +279,21 @@ class VAEGAN(VAEGANOutputs):
             loss += self.adacos_classes.discriminator_loss(real, fake, batch, training=training)
         return loss
 
+    def restored_as_tested(self, batch: TrainingBatch, reconstruction):
+        """Returns the reconstruction of a batch as a trained model would make it.
+
+        That has no noise in its code and running averages for statistics, so that an image differs
+        from it in another way than from the reconstruction that is trained.
+        """
+        return self.restore(batch.inputs)[1]
+
     def sample_cells(self, batch: TrainingBatch, reconstruction, training: bool) -> tuple:
-        """Returns the part of a batch, and of its reconstruction, that both players look at."""
-        return batch, reconstruction
+        """Returns the part of a batch, and of its reconstruction, that both players look at.
+
+        That is all of it, with `mask` on the cells of the discriminator, see `touched_cells`.
+        """
+        cells = downsampled_cells(batch.mask, *self.discriminator.output["logits"].shape[1:3])
+        return dataclasses.replace(batch, mask=touched_cells(cells)), reconstruction
 
     def test_step(self, data):
         """Returns the running means of the losses on images without defects or noise."""

@@ -12,19 +12,19 @@ DISCRIMINATOR_TENSORS = {"discriminator_features": "features", "embedding": "emb
 class VAEGANOutputs(TwoPlayerModel):
     """Base class of `VAEGAN`: everything but its training, from the networks that it builds."""
 
-    def judge(self, candidate, other, training: bool = False) -> dict:
+    def judge(self, candidate, other) -> dict:
         """Returns what the discriminator says of the cells of `candidate`.
 
         Args:
             candidate: images, or their reconstructions.
-            other: what a candidate may be compared with: reconstructions, or their images.
-            training: bool.
+            other: what a candidate is compared with: reconstructions, or their images.
         """
-        return self.discriminator(candidate, training=training)
+        return self.discriminator([candidate, candidate - other])
 
     def restore(self, inputs) -> tuple:
         """Returns what the encoder reads of images, its reconstruction, and `valid` or None."""
         images, valid = unpack_inputs(inputs)
+        images = ops.cast(images, "float32")
         encoded = self.encoder(images, training=False)
         return images, self.decoder(encoded["z_mean"], training=False), valid
 
@@ -57,9 +57,10 @@ class VAEGANOutputs(TwoPlayerModel):
             `encoder_features` (the activations after two and three halvings, at a quarter of
             the image's resolution), `discriminator_features`, `embedding` and the same of the
             reconstruction under `reconstruction_discriminator_features` and
-            `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); with
-            AdaCos, where the mode has them, `prototypes` (`(n, embedding_dim)`, unit length)
-            and `class_logits` (`(batch, h, w, classes)`, class 0 is good).
+            `reconstruction_embedding`, `attention_map` (`(batch, h, w, 1)` in [0, 1]); if it is
+            trained as such, `discriminator_logits` (`(batch, H / 4, W / 4, 1)`); with AdaCos, where
+            the mode has them, `prototypes` (`(n, embedding_dim)`, unit length) and `class_logits`
+            (`(batch, h, w, classes)`, class 0 is good).
         """
         images, _ = unpack_inputs(inputs)
         encoded = self.encoder(images, training=False)
@@ -77,6 +78,8 @@ class VAEGANOutputs(TwoPlayerModel):
         for name, key in DISCRIMINATOR_TENSORS.items():
             real, fake = ops.split(outputs[key], 2, axis=0)
             tensors |= {name: real, f"reconstruction_{name}": fake}
+        if self.adversarial_weight > 0:  # logits that were never trained say nothing
+            tensors["discriminator_logits"] = ops.split(outputs["logits"], 2, axis=0)[0]
         return self.finish_tensors(tensors, encoded)
 
     def finish_tensors(self, tensors: dict, encoded: dict) -> dict:

@@ -43,7 +43,7 @@ class Recipe:
     decay: str = "none"
     batch_size: int = 16
     steps: int = 600
-    discriminator_learning_rate: float | None = 2e-4
+    discriminator_learning_rate: float | None = 1e-3
     statistics: bool = False
 
     @property
@@ -64,6 +64,7 @@ class Recipe:
 
 def _baseline(name: str, **options) -> Recipe:
     """Returns the recipe of a baseline, which is named as `"file:Class"`."""
+    options = {"discriminator_learning_rate": 2e-4, **options}
     return Recipe(f"kerasad.baselines.{name}", **options)
 
 
@@ -97,7 +98,7 @@ RECIPES = {
         steps=300,
         statistics=True,
     ),
-    "vae_gan": Recipe("kerasad.models.vae_gan:VAEGAN"),
+    "vae_gan": Recipe("kerasad.models.vae_gan:VAEGAN", decay="cosine"),
     "vae_gan_reference": Recipe("kerasad.models.vae_gan:VAEGAN", _FOUNDING_WORK),
     "cavga_d": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "dcgan"}),
     "cavga_r": Recipe("kerasad.models.cavga:CAVGA", {"encoder_type": "resnet18"}),

@@ -200,6 +200,21 @@ def test_of_experts_that_do_alike_those_that_are_known_to_be_good_count():
     np.testing.assert_allclose(pixel_weights, np.array([1, 2, 4]) / 7, atol=0.05)
 
 
+def test_where_no_degrees_are_known_the_votes_are_the_prior():
+    for weights in prior_weights([0, 0, 0, 0], [False] * 4, [0.5, 0.0, 0.5, 1.0]):
+        np.testing.assert_array_equal(weights, [0.25, 0.0, 0.25, 0.5])
+    sample = draw_sample([6.0, 6.0, 6.0])
+    sample.sources[:] = 0  # of one image nothing is sure
+    for weights in fuse(sample, [0, 0, 0], [False] * 3, [0.0, 1.0, 1.0]):
+        np.testing.assert_array_equal(weights, [0.0, 0.5, 0.5])
+
+
+def test_a_sure_choice_of_defects_is_averaged_with_the_votes():
+    sample = draw_sample([1.5, -1.0, -1.0], images=40)
+    pixel_weights, _ = fuse(sample, [0, 0, 0], [False] * 3, [0.0, 1.0, 1.0])
+    np.testing.assert_allclose(pixel_weights, [0.5, 0.25, 0.25])
+
+
 def test_an_expert_that_says_nothing_is_trusted_as_the_others_on_average():
     sample = draw_sample([6.0, 6.0, 6.0])
     sample.sources[:] = 0  # of one image nothing is sure

@@ -79,6 +79,8 @@ def test_a_critic_learns_as_much_from_damage_as_from_reconstructions():
     assert others.shape == (6, 4, 4)
     assert others[1, 0, 1] == others[:3].sum() == pytest.approx(0.5)
     np.testing.assert_allclose(others[3:], 0.5 / 48, rtol=1e-5)
+    _, others = critic_weights(make_mask(), None, (4, 4), restored_share=0.1)
+    assert np.asarray(others)[3:].sum() == pytest.approx(0.1)
     # Without damage, reconstructions are all there is.
     _, others = critic_weights(0 * make_mask(), None, (4, 4))
     np.testing.assert_allclose(np.asarray(others)[3:], 1 / 48, rtol=1e-5)

@@ -34,6 +34,12 @@ def make_model():
     return make
 
 
+@pytest.fixture(scope="session")
+def draw_images():
+    """The function `smooth_images`."""
+    return smooth_images
+
+
 def smooth_images(shape, seed=0):
     """Waves of random direction and colour, in [0, 1]."""
     generator = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ TENSORS = {
     "reconstruction": (16, 16, 3),
     "encoder_features": (4, 4, 8 + 8),
     "discriminator_features": (4, 4, 8),
+    "discriminator_logits": (4, 4, 1),
     "reconstruction_discriminator_features": (4, 4, 8),
     "embedding": (4, 4, 8),
     "reconstruction_embedding": (4, 4, 8),
@@ -39,7 +40,9 @@ def test_tensors_agree_with_predict_and_tell_image_from_reconstruction(trained, 
     model, _ = trained
     tensors = model.tensors(images)
     np.testing.assert_allclose(tensors["reconstruction"], model.predict(images, verbose=0), 1e-5)
-    real, fake = (model.discriminator(x) for x in (images, tensors["reconstruction"]))
+    seen, restored = tensors["images"], tensors["reconstruction"]
+    real, fake = model.judge(seen, restored), model.judge(restored, seen)
+    np.testing.assert_allclose(tensors["discriminator_logits"], real["logits"], atol=1e-5)
     np.testing.assert_allclose(tensors["embedding"], real["embedding"], atol=1e-5)
     np.testing.assert_allclose(tensors["reconstruction_embedding"], fake["embedding"], atol=1e-5)
     np.testing.assert_allclose(
@@ -183,3 +186,29 @@ def test_a_scale_is_checked_even_where_it_is_not_used(make_model):
 def test_images_of_another_size_are_refused(make_model, images):
     with pytest.raises(ValueError, match="16, 16, 3"):
         make_model()(images[:, :12])
+
+
+def test_the_critic_knows_what_the_model_fails_to_restore(trained, images):
+    model, _ = trained
+    seen, restored, _ = model.restore(images)
+    logits = np.asarray(model.judge(seen, restored)["logits"])
+    assert np.any(np.asarray(model.judge(seen, seen)["logits"]) != logits)
+
+
+def test_without_an_adversarial_term_no_logit_means_anything(make_model, images):
+    model = make_model(adversarial_weight=0)
+    assert model.image_logits(images) is None
+    assert "discriminator_logits" not in model.tensors(images)
+
+
+@pytest.mark.slow
+def test_an_unopposed_discriminator_is_alive_within_300_steps(make_model, draw_images):
+    model = make_model(image_shape=(32, 32, 3), filters=16, latent_dim=16)
+    images, held_out = draw_images((40, 32, 32, 3), 1), draw_images((24, 32, 32, 3), 2)
+    model.compile()
+    model.fit(images, batch_size=8, epochs=5, verbose=0)
+    model.optimizer.learning_rate.assign(0.0)
+    model.fit(images, batch_size=8, epochs=60, verbose=0)
+    logits = model.image_logits(held_out)
+    real, made = (np.asarray(logits[name]) for name in ("image", "reconstruction"))
+    assert np.mean(real[:, None] > made) > 0.95  # the AUROC: pairs in the right order

@@ -147,7 +147,7 @@ def test_without_adacos_weight_embedding_centers_and_scale_do_not_move(make_mode
     before = contents(model)
     step(model, images)
     still = {name for name in before if "embedding" in name or "adacos_classes" in name}
-    assert len(still) == 4 + 2
+    assert len(still) == 2 + 2
     assert still & moved(model, before) == set()
 
 
@@ -182,12 +182,7 @@ def test_the_generator_does_not_move_the_discriminator(make_model, images):
     step(model, images)
     for name in moved(model, before):
         if name.startswith(("discriminator", "adacos_classes")):
-            # Spectral normalization changes the length of a kernel, never its direction.
-            assert "_normalized/" in name or name.endswith("scale"), name
-            if name.endswith("kernel"):
-                value, old = named_weights(model)[name].numpy(), before[name]
-                value, old = value / np.linalg.norm(value), old / np.linalg.norm(old)
-                np.testing.assert_allclose(value, old, atol=1e-6, err_msg=name)
+            assert name.endswith("scale"), name
 
 
 def test_the_discriminator_does_not_move_the_generator(make_model, images):

@@ -46,9 +46,10 @@ MODEL_EXPERTS = {
 _OF_FEATURES = {"max_channels": 96, "counts": True}
 
 
-def trust(experts: list[Expert]) -> tuple[list[int], list[bool]]:
-    """Returns degrees of experts and which of them rate images, for `fuse`."""
-    return [expert.degrees for expert in experts], [expert.rates_images for expert in experts]
+def trust(experts: list[Expert]) -> tuple[list[int], list[bool], list[float]]:
+    """Returns degrees of experts, which of them rate images, and their votes, for `fuse`."""
+    properties = [(each.degrees, each.rates_images, each.vote) for each in experts]
+    return tuple(map(list, zip(*properties, strict=True)))
 
 
 def default_experts(shapes: dict, position_free: bool = False) -> list[Expert]:

@@ -55,6 +55,15 @@ class Expert(keras.layers.Layer):
         """
         return False
 
+    @property
+    def vote(self) -> float:
+        """How much it counts before anything is measured, where no expert knows `degrees`.
+
+        Each of two trained players has one vote: encoder and decoder say what they do not restore,
+        in pixels and in structure, the discriminator what it rejects.
+        """
+        return 0.0
+
     def available(self, shapes: dict) -> bool:
         """Returns whether a model with tensors of these shapes can serve the expert."""
         return all(name in shapes for name in self.requires)

@@ -18,6 +18,11 @@ class Critic(Expert):
 
     requires = ("discriminator_logits",)
 
+    @property
+    def vote(self):
+        """All that the discriminator says."""
+        return 1.0
+
     def call(self, tensors):
         """Returns the map; see the class."""
         return -tensors["discriminator_logits"]

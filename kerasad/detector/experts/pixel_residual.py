@@ -15,6 +15,11 @@ class PixelResidual(Expert):
 
     requires = ("images", "reconstruction")
 
+    @property
+    def vote(self):
+        """Half of what encoder and decoder say."""
+        return 0.5
+
     def call(self, tensors):
         """Returns the map; see the class."""
         difference = ops.abs(tensors["images"] - tensors["reconstruction"])
