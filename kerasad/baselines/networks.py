@@ -3,12 +3,7 @@
 import keras
 from keras import layers
 
-from kerasad.models.networks import (
-    LEAKY_SLOPE,
-    build_discriminator,
-    build_encoder,
-    latent_shape,
-)
+from kerasad.models.networks import LEAKY_SLOPE, build_encoder, latent_shape, resized
 
 
 def build_code_encoder(*options) -> keras.Model:
@@ -17,13 +12,38 @@ def build_code_encoder(*options) -> keras.Model:
 
 
 def build_image_discriminator(image_shape, filters: int, depth: int) -> keras.Model:
-    """Builds `build_discriminator` without its embedding, which only AdaCos needs.
+    """Builds the network that tells images from made ones, cell by cell.
+
+    Spectrally normalized convolutions: no batch statistics, since its inputs come from two
+    distributions.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        filters: int. Channels after the first halving; doubled at each further one, up to 8x.
+        depth: int >= 2. Number of halvings.
 
     Returns:
-        discriminator: model from images to a dict of `logits` `(batch, h, w, 1)` and `features`
-        `(batch, H / 4, W / 4, channels)`.
+        discriminator: model from images to a dict of float32 `logits` `(batch, h, w, 1)` at the
+        coarsest resolution and `features` `(batch, H / 4, W / 4, channels)`, all scales from the
+        second on, resized to a quarter.
+
+    Reference: Miyato et al., "Spectral Normalization for GANs", ICLR 2018; one decision for each
+    cell after Isola et al., "pix2pix", CVPR 2017, section 3.2.2.
     """
-    return _with_outputs_but(build_discriminator(image_shape, filters, depth, 1), "embedding")
+    inputs = keras.Input(image_shape, name="images")
+    x = layers.Rescaling(2.0, -1.0, name="centre")(inputs)
+    scales = []
+    for level in range(1, depth + 1):
+        width = filters * min(2 ** (level - 1), 8)
+        x = _normalized(layers.Conv2D(width, 4, 2, "same"), f"conv_{level}")(x)
+        x = layers.LeakyReLU(LEAKY_SLOPE, name=f"features_{level}")(x)
+        if level >= 2:
+            scales.append(x)
+    logits = _normalized(layers.Conv2D(1, 3, 1, "same"), "logits")(x)
+    logits = layers.Activation("linear", dtype="float32", name="logits_float32")(logits)
+    quarter = scales[0].shape[1:3]
+    features = layers.Concatenate(name="features")([resized(scale, *quarter) for scale in scales])
+    return keras.Model(inputs, {"logits": logits, "features": features}, name="discriminator")
 
 
 def _with_outputs_but(network, left_out):

@@ -83,7 +83,9 @@ def crosswise_weights(experts) -> tuple[np.ndarray, np.ndarray]:
     Args:
         experts: list of built `Expert` layers.
     """
-    _, score_weights = prior_weights(*trust(experts))
+    # Votes are of players; what is fitted crosswise is statistics, with networks or without.
+    degrees, rates_images, _ = trust(experts)
+    _, score_weights = prior_weights(degrees, rates_images)
     return np.full(len(experts), 1.0 / len(experts)), score_weights
 
 

@@ -220,7 +220,7 @@ def build_discriminator(
         scales.append(x)
     for level in range(depth - 1, 1, -1):
         finer = scales[level - 1]
-        x = layers.Add(name=f"add_{level}")([finer, _resized(x, *finer.shape[1:3])])
+        x = layers.Add(name=f"add_{level}")([finer, resized(x, *finer.shape[1:3])])
         x = layers.Conv2D(2 * filters, 3, padding="same", name=f"up_{level}")(x)
         x = layers.LeakyReLU(LEAKY_SLOPE, name=f"up_features_{level}")(x)
     outputs = {
@@ -231,7 +231,10 @@ def build_discriminator(
     return keras.Model(inputs, outputs, name="discriminator")
 
 
-def _resized(features, height, width):
+def resized(features, height: int, width: int):
+    """Returns features `(batch, h, w, c)` enlarged, bilinearly, to `(height, width)`."""
+    if features.shape[1:3] == (height, width):
+        return features
     factors = (-(-height // features.shape[1]), -(-width // features.shape[2]))
     x = layers.UpSampling2D(factors, interpolation="bilinear")(features)
     surplus = (x.shape[1] - height, x.shape[2] - width)
@@ -253,11 +256,16 @@ def seed_weights(network: keras.layers.Layer, seed: int) -> None:
     Args:
         network: model or layer, built.
         seed: int. The `i`-th trainable variable, if it is a kernel that does not start at 0, gets
-            Glorot uniform values from `seed + i`.
+            Glorot uniform values from `seed + i`; the `i`-th other one, if it is the vector of a
+            power iteration, normal values from `seed + i`.
     """
     for index, variable in enumerate(network.trainable_variables):
         if variable.name == "kernel" and ops.any(variable.value != 0):
             initializer = keras.initializers.GlorotUniform(seed=seed + index)
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))
+    for index, variable in enumerate(network.non_trainable_variables):
+        if variable.name == "vector_u":
+            initializer = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed + index)
             variable.assign(initializer(variable.shape, dtype=variable.dtype))
 
 
