@@ -1,4 +1,4 @@
-"""A console that shows every text: no name of a file ends a training, whatever the encoding."""
+"""Text of a console: every name of a file, whatever the encoding, and numbers with their nouns."""
 
 import codecs
 import io
@@ -27,3 +27,9 @@ def _substitute(error: UnicodeError) -> tuple[str | bytes, int]:
         if set(part) <= SUBSTITUTES.keys():
             return "".join(SUBSTITUTES[sign] for sign in part), error.end
     return codecs.backslashreplace_errors(error)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Returns a number and what it counts: "1 image", "2 epochs", "2 batches"."""
+    plural = f"{noun}es" if noun.endswith("tch") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

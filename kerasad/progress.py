@@ -18,6 +18,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from kerasad.console import count_of
+
 
 class Phase:
     """Shows the progress of a phase on standard output; use it as a context manager.
@@ -82,13 +84,13 @@ class Phase:
             self._bar.stop()
         elif self.verbose and kind is None:
             seconds = time.monotonic() - self._start
-            _print(f"{self.title}: {_count(self.done, self.unit)}, {_duration(seconds)}")
+            _print(f"{self.title}: {count_of(self.done, self.unit)}, {_duration(seconds)}")
 
     def _describe_rest(self) -> str:
         if not self.total:
-            return f"{self.title}: {_count(self.done, self.unit)} so far"
+            return f"{self.title}: {count_of(self.done, self.unit)} so far"
         rest = (time.monotonic() - self._start) / self.done * (self.total - self.done)
-        done = f"{self.done} of {_count(self.total, self.unit)}"
+        done = f"{self.done} of {count_of(self.total, self.unit)}"
         return f"{self.title}: {done}, about {_duration(rest)} left"
 
 
@@ -117,11 +119,6 @@ def _columns():
 
 def _print(text: str) -> None:
     print(text, file=sys.stdout, flush=True)
-
-
-def _count(number: int, unit: str) -> str:
-    plural = f"{unit}es" if unit.endswith("tch") else f"{unit}s"
-    return f"{number} {unit if number == 1 else plural}"
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasad.console import count_of
 from kerasad.data.decoding import (
     Decoding,
     UnclearMaskError,
@@ -18,7 +19,7 @@ from kerasad.data.decoding import (
 )
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
 from kerasad.data.mask_names import mask_stem, normal_stem, normalize
-from kerasad.data.problems import Problem, count_of
+from kerasad.data.problems import Problem
 from kerasad.errors import InputError
 
 _WITHOUT = "it counts for image metrics only."

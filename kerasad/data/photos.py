@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.console import count_of
 from kerasad.data.earlier_results import is_named_like_overlay
 from kerasad.data.image_files import ImageReader
 from kerasad.data.layouts import category_folders, find_in_layout, find_layout, is_category
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.data.layouts.side_masks import separate_masks
-from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 

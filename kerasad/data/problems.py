@@ -24,11 +24,6 @@ class Problem:
     kind: str | None = None
 
 
-def count_of(count: int, noun: str) -> str:
-    """Returns a number and what it counts: "1 image", "2 images"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def format_problems(problems: Sequence[Problem], limit: int = 20) -> str:
     """Formats problems for printing: a count, then a line for each.
 

@@ -4,11 +4,12 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+from kerasad.console import count_of
 from kerasad.data.grouping import LOOKS
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.layouts.plain_folder import PlainFolder
-from kerasad.data.problems import count_of, format_problems
+from kerasad.data.problems import format_problems
 from kerasad.data.split import GoodSplit, number_groups
 
 

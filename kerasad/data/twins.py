@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kerasad.console import count_of
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.likely_masks import looks_like_mask
 from kerasad.data.mask_names import normal_stem
-from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 # The twins of one folder are all of one kind.

@@ -107,9 +107,9 @@ class VAEGAN(VAEGANOutputs):
     adacos_choices = (*ADACOS_MODES, "none")
     auxiliary_loss_names: tuple[str, ...] = ()
     feature_channels: int | None = None  # of the target; None where that is images
-    discriminator_learning_rate = 1e-3  # a discriminator that learns more slowly never matters
-    # Of all that the discriminator learns as fake. Blurry reconstructions are easy to tell; where
-    # they weigh as much as damage, it finds less of the damage.
+    discriminator_learning_rate = 1e-3  # at a fifth of the generator's it learnt too little
+    # Of all that the discriminator learns as fake: damage is what it has to find, and blurry
+    # reconstructions are easy to tell.
     restored_share = 0.1
 
     def __init__(

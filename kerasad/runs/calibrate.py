@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasad.data.problems import count_of
+from kerasad.console import count_of
 from kerasad.data.split import LABELLED, number_groups
 from kerasad.detector.conformal import describe_rate
 from kerasad.errors import InputError

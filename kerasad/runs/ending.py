@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kerasad.data.problems import count_of
+from kerasad.console import count_of
 
 
 def describe_thresholds(summary: dict[str, Any]) -> str:

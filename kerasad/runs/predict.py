@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kerasad.console import count_of
 from kerasad.data import read_images
 from kerasad.data.earlier_results import OVERLAY, PREDICTIONS, EarlierResults, ListedOverlays
 from kerasad.data.geometry import whole_batch_size
 from kerasad.data.image_files import ImageRecord, Problem
 from kerasad.data.loading import ImageStream
 from kerasad.data.photos import PhotoLister
-from kerasad.data.problems import count_of
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.overlay import ColourScale, draw_enlarged

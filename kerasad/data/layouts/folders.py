@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from kerasad.console import count_of
 from kerasad.data.earlier_results import (
     PREDICTIONS,
     is_named_like_overlay,
@@ -25,7 +26,6 @@ from kerasad.data.layouts.remedies import (
 )
 from kerasad.data.layouts.series import may_be_classes
 from kerasad.data.layouts.side_masks import separate_masks
-from kerasad.data.problems import count_of
 
 _BAD = (Role.BAD, Role.KIND)
 _QUALITY = (Role.GOOD, *_BAD)

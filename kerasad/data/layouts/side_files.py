@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.console import count_of
 from kerasad.data.earlier_results import EarlierResults, is_named_like_overlay
 from kerasad.data.image_files import FoundImage, ImageReader
 from kerasad.data.layouts.side_masks import separate_masks
 from kerasad.data.mask_names import normal_stem, normalize
-from kerasad.data.problems import count_of
 
 
 def leave_out_side_files(images: Sequence[FoundImage], reader: ImageReader) -> list[FoundImage]:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.console import count_of
 from kerasad.data.image_files import FoundImage, ImageReader, is_hidden, printable
 from kerasad.data.layouts.names import Role, read_name
 from kerasad.data.mask_names import mask_stem, normal_stem
-from kerasad.data.problems import count_of
 
 _ARCHIVES = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz"))
 _VIDEOS = frozenset((".mp4", ".avi", ".mov", ".mkv", ".wmv", ".m4v", ".mpg", ".mpeg", ".webm"))

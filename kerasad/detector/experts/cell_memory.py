@@ -23,8 +23,8 @@ class CellMemory(Expert):
     `min over m of |P (f - c) - P (m - c)| / u`, with stored cells `m`, mean `c` of good cells, `u`
     the root mean square of `|f - c|` over good cells, and `P` the `max_channels` principal
     directions of good cells; where the tensor has no more channels than that, `P = 1`. Directions
-    keep their variances: where few images are known, whitening found fewer defects. Features are
-    first averaged over `pool x pool` neighbours. All neighbours are compared, none is skipped.
+    keep their variances: whitening them was no better on six data sets. Features are first averaged
+    over `pool x pool` neighbours. All neighbours are compared, none is skipped.
 
     Good cells are sampled uniformly, at most `sample_cells` and `sample_bytes`, but no fewer than
     `capacity`. Mean, directions and the stored cells are taken from the sample. Position means

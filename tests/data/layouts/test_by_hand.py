@@ -2,8 +2,8 @@
 
 import pytest
 
+from kerasad.console import count_of
 from kerasad.data import read_category
-from kerasad.data.problems import count_of
 from kerasad.errors import InputError
 
 
