@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kerasad.cli_group import Verbs, name_options, show
+from kerasad.cli_group import Verbs, name_options, show, words_of_verb
 from kerasad.cli_many import benchmark, tune
 from kerasad.cli_options import (
     FOLDER,
@@ -193,6 +193,27 @@ def check(run: str, data: str, level: float, **folders: Any) -> Outcome:
     found = check_run(open_run(run), data, level, folders=given(folders), echo=show)
     click.echo(describe_drift(found))
     return Outcome(found, code=DRIFT if found["drift"] else 0)
+
+
+@main.command()
+@click.argument("run", metavar="RUN|DETECTOR.keras|SAVED_MODEL")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option(
+    "--output", type=FOLDER, help="New run of good pictures. [default: RUN-2, or the next free]"
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="[default: 0, which takes a free one]"
+)
+@click.option("--open/--no-open", "opens_browser", default=True, help="Open the page in a browser.")
+def inspect(run: str, paths: tuple[str, ...], **options: Any) -> Values:
+    """Look at new pictures on a local page: drop them, move the threshold, see the heat map.
+
+    PATH is a picture or a folder to begin with. Only this machine reaches the page, and nothing is
+    sent anywhere. Pictures that you call good can make a new run; RUN stays as it is.
+    """
+    from kerasad.inspector.serving import inspect_pictures
+
+    return inspect_pictures(run, paths, **options, echo=show, in_words=words_of_verb())
 
 
 @main.command()

@@ -5,6 +5,7 @@ The package names its arguments as Python does (`max_value`); a verb says the op
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -114,6 +115,17 @@ def name_options(text: str) -> str:
         return match[0]
 
     return _ARGUMENT.sub(replace, text)
+
+
+def words_of_verb() -> Callable[[str], str]:
+    """Returns `name_options` of the verb that is running, for other threads too."""
+    context = click.get_current_context()
+
+    def in_words(text: str) -> str:
+        with context.scope(cleanup=False):
+            return name_options(text)
+
+    return in_words
 
 
 def _options(command: click.Command) -> dict[str, str]:

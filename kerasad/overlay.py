@@ -92,7 +92,7 @@ def draw_overlay(
     """
     image, anomaly_map = enlarge(image, factor), enlarge(anomaly_map, factor)
     level, colours = _colours(anomaly_map, scale)
-    opacity = MAX_OPACITY * tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
+    opacity = MAX_OPACITY * _opacity(level)
     blended = (1.0 - opacity) * image + opacity * colours
     marked = mark_pixels(anomaly_map[..., 0], scale.threshold, is_defective, needs_review)
     # Nothing lies beyond the border of the image, so a region has no outline there.
@@ -104,6 +104,18 @@ def draw_overlay(
 def draw_colours(anomaly_map, scale: ColourScale) -> tf.Tensor:
     """Returns a map (height, width, 1) in colours, uint8 (height, width, 3)."""
     return to_uint8(_colours(anomaly_map, scale)[1])
+
+
+def draw_layer(anomaly_map, scale: ColourScale) -> tf.Tensor:
+    """Returns a map (height, width, 1) as a layer to be laid over its image.
+
+    Where its opacity is multiplied by `MAX_OPACITY`, the picture is that of `draw_overlay`.
+
+    Returns:
+        uint8 tensor (height, width, 4): the colour, and the opacity.
+    """
+    level, colours = _colours(anomaly_map, scale)
+    return to_uint8(tf.concat([colours, _opacity(level)], axis=-1))
 
 
 def enlargement(height, width, wanted: int = 256):
@@ -130,6 +142,11 @@ def enlarge(values, factor) -> tf.Tensor:
 def to_uint8(values) -> tf.Tensor:
     """Returns values in [0, 1] as bytes."""
     return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 1.0) * 255.0), tf.uint8)
+
+
+def _opacity(level):
+    """Returns how much of the image a level hides: nothing in the lowest quarter of the scale."""
+    return tf.clip_by_value((level - 0.25) * 2.0, 0.0, 1.0)
 
 
 def _colours(anomaly_map, scale):

@@ -37,6 +37,7 @@ ROOMS = (
     "report",
     "export",
     "runs",
+    "inspector",
     "cli_output",
     "cli_group",
     "cli_options",

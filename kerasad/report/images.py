@@ -19,7 +19,8 @@ from kerasad.report.histogram import draw_histogram
 from kerasad.report.latents import KINDS, MAX_POINTS, MEAN, VectorReader, embed
 from kerasad.report.page import pack
 from kerasad.report.pictures import draw_pictures
-from kerasad.report.promise import Counts, rate_intervals, rate_to_ask_for
+from kerasad.report.promise import Counts
+from kerasad.report.threshold import threshold_numbers
 
 MAX_ROWS = 20_000
 """Images that a page lists by name; all of them are counted, and are in the CSV."""
@@ -177,26 +178,12 @@ def _numbers(detector, images, path: str, is_test: bool) -> dict[str, Any]:
     """Returns what the script counts with; scores are exact, so that it decides as the detector."""
     kinds = sorted({(image.label, image.defect) for image in images})
     number = {kind: place for place, kind in enumerate(kinds)}
-    calibration = detector.decision.stored_scores()
-    summary = detector.calibration_summary()
-    rates = summary["false_alarm_rate"]
-    is_promised = rates["expected"] is not None
-    count = len(calibration)
-    experts = {name: weights["weight"] for name, weights in (summary.get("experts") or {}).items()}
-    ask = [rate_to_ask_for(rank, count) for rank in range(1, count + 1)] if is_promised else []
     return {
-        "path": path,
-        "threshold": float(detector.threshold),
-        "review": float(detector.review_threshold),
+        **threshold_numbers(detector, path),
         "scores": pack([image.score for image in images], "float32"),
         "kinds": pack([number[image.label, image.defect] for image in images], "uint16"),
         "kindNames": [{"label": label, "name": name} for label, name in kinds],
-        "calibration": pack(calibration, "float32"),
-        "rates": np.round(rate_intervals(count), 4).tolist() if is_promised else [],
-        "ask": ask,
         "isTest": is_test,
-        "experts": experts,
-        "guaranteed": rates["guaranteed"] is not None,
     }
 
 

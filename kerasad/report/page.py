@@ -10,7 +10,15 @@ import numpy as np
 from kerasad.errors import MissingPackageError
 from kerasad.overlay import palette
 
-_SCRIPTS = ("state.js", "threshold.js", "images.js", "enlarge.js", "latent.js", "start.js")
+_SCRIPTS = (
+    "common.js",
+    "state.js",
+    "threshold.js",
+    "images.js",
+    "enlarge.js",
+    "latent.js",
+    "start.js",
+)
 
 
 def check_report_possible() -> None:
@@ -51,12 +59,12 @@ def render(**values: Any) -> str:
         script=markupsafe.Markup(script),
         script_hash=digest,
         style=markupsafe.Markup(texts["report.css"]),
-        colours=_gradient(),
+        colours=map_gradient(),
         **values,
     )
 
 
-def _gradient(stops: int = 17) -> str:
+def map_gradient(stops: int = 17) -> str:
     """Returns the colours of the maps as the stops of a gradient."""
     rows = palette()[np.linspace(0, 255, stops).round().astype(int)]
     return ", ".join("#{:02x}{:02x}{:02x}".format(*(row * 255).round().astype(int)) for row in rows)

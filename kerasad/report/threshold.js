@@ -72,23 +72,11 @@ function showCounts(run, counts) {
   showVerdictButtons(counts, hasBand);
 }
 
-// A new good score above t is above the m-th largest calibration score, m = 1 + those above t.
 function showPromise(run) {
-  const count = run.calibration.length, adopt = byId("adopt");
-  adopt.textContent = "";
-  if (!run.rates.length) {
-    byId("promised").textContent = "The calibration promises no false-alarm rate.";
-    return;
-  }
-  const rank = 1 + countCalibration(run, run.trial, false);
-  const [low, high] = run.rates[Math.min(rank, run.rates.length) - 1];
-  const word = run.guaranteed ? "It promises a false-alarm rate of at most" : "The false-alarm rate that it lets expect is";
-  byId("promised").textContent = `${word} ${percent(rank / (count + 1))} ` +
-    `(rank ${rank} of ${count + 1}; 95 % interval ${percent(low)} to ${percent(high)}).`;
-  if (run.trial !== run.threshold && rank <= count) {
-    adopt.append("To use it: ", make("code", {}, `kerasad calibrate ${run.path} --false-alarm-rate ${run.ask[rank - 1]}`),
-      ". A rate that is chosen by looking at test images makes their numbers too good.");
-  }
+  byId("promised").textContent = describePromise(run, run.trial).text;
+  const adoption = describeAdoption(run, run.trial);
+  if (adoption.length) adoption.push(" A rate that is chosen by looking at test images makes their numbers too good.");
+  byId("adopt").replaceChildren(...adoption);
 }
 
 function moveMarks(run, counts) {

@@ -1,6 +1,7 @@
-"""The verb `calibrate`: new thresholds for a run, from good images that it has not seen."""
+"""The verb `calibrate`: new thresholds for a run, or for a new one, from images it has not seen."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from kerasad.console import count_of
 from kerasad.data.split import LABELLED, number_groups
 from kerasad.detector.conformal import describe_rate
 from kerasad.errors import InputError
-from kerasad.runs.folder import lock_run
+from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run, lock_run
 from kerasad.runs.new_images import load_unseen_images
-from kerasad.runs.run import Run, save_detector
+from kerasad.runs.run import Run, open_run, save_detector
 from kerasad.training.locations import with_data
 
 SURPRISE = 1e-3
@@ -48,16 +49,61 @@ def calibrate_run(
         InputError: There is nothing to change, no image, an image that the run was trained with,
             the rates contradict each other, or another command is changing the run.
     """
-    if data is None and false_alarm_rate is None and review_rate is None:
+    _check_changes(data, false_alarm_rate, review_rate)
+    with lock_run(run.path):
+        detector = run.load_detector()
+        rates = false_alarm_rate, review_rate, strict
+        _set_thresholds(run, detector, data, rates, verbose, folders, echo)
+        return save_detector(detector, run.path)
+
+
+def recalibrate_run(
+    run: Run,
+    data: str,
+    output: str | Path,
+    verbose: int = 1,
+    *,
+    folders: Mapping[str, Sequence[str]] | None = None,
+    echo: Callable[[str], None] | None = None,
+) -> Run:
+    """Writes a new run that differs from a run by its thresholds.
+
+    Args:
+        run: Run. It stays as it is.
+        data: str. Good images, all of which are used.
+        output: str or Path. The folder to create.
+        verbose, folders, echo: as in `calibrate_run`.
+
+    Returns:
+        The new run. Metrics, reports and what was said of unusual images are not taken over.
+
+    Raises:
+        InputError: `output` exists, or as of `calibrate_run`.
+    """
+    with create_run(output) as work:
+        parts, detector = run.read_together(lambda: (_read_parts(run), run.load_detector()))
+        _set_thresholds(run, detector, data, (None, None, False), verbose, folders, echo)
+        for name, content in parts.items():
+            (work / name).write_bytes(content)
+        save_detector(detector, work)
+    return open_run(output)
+
+
+def _read_parts(run: Run) -> dict[str, bytes]:
+    names = [CONFIG, MODEL, *([HISTORY] if (run.path / HISTORY).is_file() else [])]
+    return {name: run.part(name).read_bytes() for name in names}
+
+
+def _check_changes(data, *rates):
+    if data is None and all(rate is None for rate in rates):
         raise InputError(
             "There is nothing to change: give --data, --false-alarm-rate or --review-rate."
         )
-    with lock_run(run.path):
-        return _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders, echo)
 
 
-def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folders, echo):
-    detector = run.load_detector()
+def _set_thresholds(run, detector, data, rates, verbose, folders, echo) -> None:
+    """Sets the thresholds of a run's detector, and records the images that did it."""
+    false_alarm_rate, review_rate, strict = rates
     before = detector.calibration_summary()
     if false_alarm_rate is None:
         false_alarm_rate = before["false_alarm_rate"]["requested"]
@@ -71,7 +117,7 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
     }
     if data is None:
         detector.calibrate(None, **options)
-        return save_detector(detector, run.path)
+        return
     reason = "thresholds from images that it has seen would promise too much"
     unseen = ("train", "validation", LABELLED)
     reading = with_data(run.config.data, data, **(folders or {}))
@@ -84,7 +130,6 @@ def _calibrate(run, data, false_alarm_rate, review_rate, strict, verbose, folder
         echo(surprise)
     # The new calibration images must be known: later evaluations refuse them as test images.
     detector.record_images(detector.provenance.replace(calibration=good.records))
-    return save_detector(detector, run.path)
 
 
 def describe_surprise(scores: np.ndarray, threshold: float, rate: float) -> str | None:

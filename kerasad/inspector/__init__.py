@@ -1,0 +1,1 @@
+"""A local page to look at new pictures with a detector."""
