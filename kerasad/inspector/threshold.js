@@ -31,7 +31,7 @@ function drawAxis() {
   parts.push(draw("line", { x1: AXIS.left, x2: AXIS.right, y1: AXIS.bottom, y2: AXIS.bottom, class: "grid" }));
   for (const score of run.calibration) parts.push(line(placeOf(score), AXIS.top, AXIS.top + 9, "rug"));
   if (run.calibration.length) parts.push(draw("text", { x: AXIS.left, y: AXIS.top - 4 }, "calibration scores"));
-  if (run.review < run.trial) {
+  if (hasBand(run) && run.review < run.trial) {
     const from = placeOf(run.review);
     parts.push(draw("rect", { x: from, y: AXIS.top, width: placeOf(run.trial) - from, height: AXIS.bottom - AXIS.top, class: "band" }));
   }

@@ -20,10 +20,13 @@ function unpack(text, type) {
   return new type(bytes.buffer);
 }
 
+const hasBand = (run) => run.review < run.threshold;
+
 // The rule of the detector: strictly above a threshold, and a score that is no number is defective.
 function decide(run, score) {
   if (score > run.trial || Number.isNaN(score)) return "defective";
-  return score > Math.min(run.review, run.trial) ? "review" : "good";
+  // Without a review band the two thresholds are equal, and none is to be reviewed at any other.
+  return hasBand(run) && score > run.review ? "review" : "good";
 }
 
 // How many calibration scores reach a score; they are stored with the largest first.

@@ -19,8 +19,8 @@ function chooseImages() {
   return chosen.sort((a, b) => key(a) - key(b) || a - b);
 }
 
-function showVerdictButtons(counts, hasBand) {
-  const isThere = { "review": hasBand, "misses": counts.defective, "found": counts.defective,
+function showVerdictButtons(counts, isReviewed) {
+  const isThere = { "review": isReviewed, "misses": counts.defective, "found": counts.defective,
     "false-alarms": counts.good, "passed": counts.good };
   const names = ["all", ...Object.keys(VERDICTS).filter((name) => isThere[name])];
   const focused = document.activeElement?.dataset?.filter;

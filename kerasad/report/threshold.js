@@ -66,10 +66,9 @@ function showCounts(run, counts) {
     }, String(counts[name])));
     cell.classList.toggle("wrong", (name === "false-alarms" || name === "misses") && counts[name] > 0);
   }
-  const hasBand = run.review < run.threshold;
-  for (const cell of document.querySelectorAll(".matrix .review")) cell.classList.toggle("none", !hasBand);
+  for (const cell of document.querySelectorAll(".matrix .review")) cell.classList.toggle("none", !hasBand(run));
   for (const row of document.querySelectorAll("[data-truth]")) row.hidden = !counts[row.dataset.truth];
-  showVerdictButtons(counts, hasBand);
+  showVerdictButtons(counts, hasBand(run));
 }
 
 function showPromise(run) {

@@ -50,7 +50,8 @@ def pages(tmp_path_factory, images, make_detector, make_facts):
         views = []
         for number in range(num_runs):
             detector = make_detector()
-            detector.review_threshold = 2.0
+            if number == 0:  # the second run has no review band
+                detector.review_threshold = 2.0
             facts = make_facts(detector, f"run{number}")
             views.append(RunView(facts, detector, lambda: ShownImages(images), lambda: HISTORY))
         path = folder / f"{num_runs}.html"
@@ -113,6 +114,15 @@ def test_the_matrix_is_what_numpy_counts_at_each_threshold(show, scores, defecti
     # The calibration scores are 20 from -1 to 3: a new good one is above the m-th largest.
     rank = min(1 + np.sum(np.linspace(-1.0, 3.0, 20).astype("float32") > threshold), 21)
     assert f"{100 * rank / 21:.1f} %" in page.locator("#promised").inner_text()
+
+
+def test_without_a_review_band_a_higher_threshold_lets_pass_what_is_below(show, defective):
+    page = show(2)
+    page.locator('input[name="run"]').nth(1).check()
+    set_number(page, 9.0)
+    found = matrix_of(page)
+    assert found["misses"] + found["found"] == np.sum(defective)
+    assert found["passed"] + found["false-alarms"] == np.sum(~defective)
 
 
 def test_the_slider_moves_with_the_keyboard_and_back(show):
