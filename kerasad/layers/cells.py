@@ -19,6 +19,28 @@ def downsampled_cells(values, height, width):
     return ops.average_pool(values, window, strides=window, padding="same")
 
 
+def window_means(cells, window, stride=1):
+    """Returns means over windows of `(batch, H, W, c)` cells; those beyond the border count as 0.
+
+    A mean of fewer cells varies more, and a network's features vary more on the border anyway, where
+    it saw zeros. Both make good cells on the border look unusual. With zeros, means of standardized
+    features are drawn towards that of all good cells there.
+
+    Args:
+        cells: float tensor `(batch, H, W, c)`.
+        window: int, cells down and across.
+        stride: int, cells from one window to the next.
+
+    Returns:
+        means: float tensor `(batch, H / stride, W / stride, c)`, sides rounded up.
+    """
+    padding = [(0, 0)]
+    for side in cells.shape[1:3]:
+        beyond = max((-(-side // stride) - 1) * stride + window - side, 0)
+        padding.append((beyond // 2, beyond - beyond // 2))
+    return ops.average_pool(ops.pad(cells, [*padding, (0, 0)]), window, stride, padding="valid")
+
+
 def averaged_cells(cells, grid):
     """Returns `(batch, H, W, c)` cells averaged to a grid `(height, width)` that is not finer.
 

@@ -7,6 +7,7 @@ from kerasad.layers.cells import (
     downsampled_cells,
     real_cells,
     valid_cells,
+    window_means,
 )
 from kerasad.models.networks import halved_sizes
 
@@ -84,3 +85,18 @@ def test_a_critic_learns_as_much_from_damage_as_from_reconstructions():
     # Without damage, reconstructions are all there is.
     _, others = critic_weights(0 * make_mask(), None, (4, 4))
     np.testing.assert_allclose(np.asarray(others)[3:], 1 / 48, rtol=1e-5)
+
+
+def test_window_means_by_hand_count_0_beyond_the_border():
+    cells = np.arange(1.0, 7.0, dtype="float32").reshape(1, 2, 3, 1)  # 1 2 3 above 4 5 6
+    means = np.asarray(window_means(cells, 3))[0, ..., 0]
+    np.testing.assert_allclose(means, np.array([[12, 21, 16], [12, 21, 16]]) / 9, rtol=1e-6)
+    # Windows of 2 from each second cell: one column of zeros after the last.
+    means = np.asarray(window_means(cells, 2, 2))[0, ..., 0]
+    np.testing.assert_allclose(means, [[12 / 4, 9 / 4]], rtol=1e-6)
+
+
+def test_standardized_cells_are_no_higher_on_the_border():
+    cells = np.random.default_rng(0).normal(size=(400, 6, 6, 1)).astype("float32")
+    deviations = np.asarray(window_means(cells, 3)).std(axis=0)[..., 0]
+    assert deviations[0].max() < deviations[2, 2]

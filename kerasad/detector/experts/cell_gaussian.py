@@ -10,6 +10,7 @@ from keras import ops
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.cell_sums import CellSums
 from kerasad.errors import InputError, NotFiniteError, check_whole
+from kerasad.layers.cells import window_means
 from kerasad.precision import add_state
 
 # Covariances inverted at once: all in float64 would be large.
@@ -36,7 +37,8 @@ class CellGaussian(Expert):
     Args:
         tensor: str. The tensor that is modelled, `(batch, h, w, channels)`.
         max_channels: int. Largest `d`; state and time grow with its square.
-        window: int, odd. Cells down and across that are averaged around each cell first.
+        window: int, odd. Cells down and across that are averaged around each cell first, with 0
+            beyond the border (`window_means`).
         max_side: int. Most places down and across, where places mean something.
         pool: int >= 1. Cells down and across whose mean is one place; more if `max_side` demands.
         shared: int >= 1. Places down and across that share a covariance; more if `max_bytes`
@@ -198,7 +200,7 @@ class CellGaussian(Expert):
     def _cells(self, features):
         features = ops.cast(features, "float32")
         if self.window > 1:
-            features = ops.average_pool(features, self.window, 1, padding="same")
+            features = window_means(features, self.window)
         if self._cells_of_place != (1, 1):
             # The last places hold fewer cells; the pool's mean leaves its own padding out.
             features = ops.average_pool(

@@ -10,6 +10,7 @@ from keras import ops
 from kerasad.detector.experts.base import Expert
 from kerasad.detector.experts.coreset import CellReservoir, greedy_k_center
 from kerasad.errors import InputError, check_at_least, check_choice, check_whole
+from kerasad.layers.cells import window_means
 from kerasad.precision import add_state
 
 # Half the squared distance of a row that holds no cell.
@@ -24,7 +25,7 @@ class CellMemory(Expert):
     the root mean square of `|f - c|` over good cells, and `P` the `max_channels` principal
     directions of good cells; where the tensor has no more channels than that, `P = 1`. Directions
     keep their variances: whitening them was no better on six data sets. Features are first averaged
-    over `pool x pool` neighbours. All neighbours are compared, none is skipped.
+    over `pool x pool` neighbours, with 0 beyond the border (`window_means`). All neighbours are compared, none is skipped.
 
     Good cells are sampled uniformly, at most `sample_cells` and `sample_bytes`, but no fewer than
     `capacity`. Mean, directions and the stored cells are taken from the sample. Position means
@@ -156,12 +157,12 @@ class CellMemory(Expert):
         return ops.reshape(distance, (-1, *self._grid, 1))
 
     def _pooled(self, features, stride):
-        """Returns means over neighbours; the image's border cuts windows."""
+        """Returns means over neighbours."""
         features = ops.cast(features, "float32")
         window = self.pool + self.query_stride - 1
         if window == 1:
             return features
-        return ops.average_pool(features, window, stride, padding="same")
+        return window_means(features, window, stride)
 
     def _scaled(self, cells):
         cells = (cells - self.mean) / self.unit
