@@ -36,8 +36,8 @@ def fit_crosswise(
     For each fold, further experts learn from the images of the other folds. They make the maps of
     the fold's images, so that every map is of experts that have not seen the image. Scales are
     measured on all these maps. An image's score is standardized with scales of the other folds'
-    maps, so that it shares nothing with its image. The score is that of the experts with the most
-    values and of those that rate images, see `prior_weights`; for the map all weigh the same.
+    maps, so that it shares nothing with its image. The weights of the experts are those of
+    `prior_weights`.
 
     Args:
         detector: `AnomalyDetector` without tiles.
@@ -85,8 +85,7 @@ def crosswise_weights(experts) -> tuple[np.ndarray, np.ndarray]:
     """
     # Votes are of players; what is fitted crosswise is statistics, with networks or without.
     degrees, rates_images, _ = trust(experts)
-    _, score_weights = prior_weights(degrees, rates_images)
-    return np.full(len(experts), 1.0 / len(experts)), score_weights
+    return prior_weights(degrees, rates_images)
 
 
 def update_crosswise(
@@ -181,7 +180,7 @@ class _Scorer:
         self.scales = build_map_calibration(
             detector.image_size,
             detector.frame.cell_grid,
-            len(detector.experts),
+            detector.experts,
             detector.keep_aspect,
         )
         self._frame = detector.frame

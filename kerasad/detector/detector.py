@@ -91,7 +91,9 @@ class AnomalyDetector(LearningModel):
         self.smoothing = self.frame.smoothing
         self.provenance = Provenance.of(provenance)
         count = len(self.experts)
-        self.map_calibration = build_map_calibration(size, self.frame.cell_grid, count, keep_aspect)
+        self.map_calibration = build_map_calibration(
+            size, self.frame.cell_grid, self.experts, keep_aspect
+        )
         self.fusion_weights = add_state(self, "fusion_weights", (count,), 1.0 / count)
         self.score_weights = add_state(self, "score_weights", (count,), 1.0 / count)
         self.decision = ConformalDecision(dtype="float32")

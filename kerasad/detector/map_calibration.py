@@ -26,9 +26,13 @@ class MapCalibration(keras.layers.Layer):
     `asinh(x)` is about `x` near 0 and grows like `log(2 |x|)` far from it, so that experts with
     long tails do not drown the others in a sum. The order of one expert's values stays.
 
+    For pixels, experts that know no places count over all places alone: where good images are quiet
+    here, the same distance is no more unusual to them.
+
     Args:
         image_size: `(height, width)` of the maps.
         num_experts: int.
+        know_places: list of bool, see `Expert.knows_places`, or None if all experts do.
         position_free: bool. Whether a place means nothing; both standardizations are then one.
         stride: int. Places are kept for each `stride x stride` pixels (or cells) of a map.
         sigma: float. Deviation of the Gaussian that smooths them, in places.
@@ -37,8 +41,9 @@ class MapCalibration(keras.layers.Layer):
         maps: float32 tensor `(batch, height, width, num_experts)`.
 
     Returns:
-        pair of float32 tensors of the same shape: the mean of both standardizations, for the
-        pixels of a map, and the one by place alone, for the score of an image.
+        pair of float32 tensors of the same shape: the mean of both standardizations (or the one
+        over all places alone, see above), for the pixels of a map, and the one by place alone, for
+        the score of an image.
     """
 
     def __init__(
@@ -48,11 +53,13 @@ class MapCalibration(keras.layers.Layer):
         position_free=False,
         stride=GRID_STRIDE,
         sigma=GRID_SIGMA,
+        know_places=None,
         **kwargs,
     ):
         super().__init__(**{"trainable": False, **kwargs})
         self.image_size = tuple(image_size)
         self.num_experts = num_experts
+        self.know_places = [True] * num_experts if know_places is None else list(know_places)
         self.position_free = position_free
         self.stride = stride
         self.sigma = sigma
@@ -80,7 +87,8 @@ class MapCalibration(keras.layers.Layer):
         by_place = ops.arcsinh(by_place)
         # Comparable across places, yet aware of what is usual here: on synthetic defects the mean
         # was better than either half.
-        return 0.5 * (everywhere + by_place), by_place
+        share = 0.5 * ops.convert_to_tensor(self.know_places, "float32")
+        return everywhere + share * (by_place - everywhere), by_place
 
     def _full(self, grid):
         if self.stride == 1:
@@ -165,21 +173,21 @@ class MapCalibration(keras.layers.Layer):
 
     def get_config(self):
         """Returns the arguments of `__init__`."""
-        names = ("image_size", "num_experts", "position_free", "stride", "sigma")
+        names = ("image_size", "num_experts", "position_free", "stride", "sigma", "know_places")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def build_map_calibration(image_size, cell_grid, num_experts, keep_aspect) -> MapCalibration:
-    """Returns the built calibration of maps of pixels or, with a `cell_grid`, of cells.
+def build_map_calibration(image_size, cell_grid, experts, keep_aspect) -> MapCalibration:
+    """Returns the built calibration of experts' maps of pixels or, with a `cell_grid`, of cells.
 
     Both smooth over the same distance: 8 pixels, or one cell of 8 pixels. Places mean something
     except in padded maps of pixels; tiles are merged before.
     """
+    options = {"know_places": [expert.knows_places for expert in experts], "dtype": "float32"}
     if cell_grid is None:
-        calibration = MapCalibration(image_size, num_experts, keep_aspect, dtype="float32")
+        calibration = MapCalibration(image_size, len(experts), keep_aspect, **options)
     else:
-        options = {"stride": 1, "sigma": 1.0, "dtype": "float32"}
-        calibration = MapCalibration(cell_grid, num_experts, **options)
+        calibration = MapCalibration(cell_grid, len(experts), stride=1, sigma=1.0, **options)
     calibration.build()
     return calibration
 

@@ -22,9 +22,9 @@ def downsampled_cells(values, height, width):
 def window_means(cells, window, stride=1):
     """Returns means over windows of `(batch, H, W, c)` cells; those beyond the border count as 0.
 
-    A mean of fewer cells varies more, and a network's features vary more on the border anyway, where
-    it saw zeros. Both make good cells on the border look unusual. With zeros, means of standardized
-    features are drawn towards that of all good cells there.
+    A mean of fewer cells varies more, and a network's features vary more on the border anyway,
+    where it saw zeros. Both make good cells on the border look unusual. With zeros, means of
+    standardized features are drawn towards that of all good cells there.
 
     Args:
         cells: float tensor `(batch, H, W, c)`.

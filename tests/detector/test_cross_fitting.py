@@ -45,7 +45,7 @@ def test_the_deployed_statistics_are_those_of_all_images(crosswise, images, new_
     cells = [np.asarray(detector.experts[1].cells) for detector in (crosswise[0], plain)]
     counts = {len(each[each[:, -1] > -1e29]) for each in cells}
     assert len(counts) == 1
-    assert min(counts) >= 20 * 4 * 6 - 1  # two may be as good as equal
+    assert min(counts) >= 20 * 4 * 6 - 5  # some may be as good as equal
 
 
 def test_an_image_is_scored_by_statistics_that_have_not_seen_it(images, new_detector):

@@ -218,3 +218,17 @@ def test_maps_that_are_not_numbers_are_refused_and_change_nothing(value):
         calibration.measure([(maps, None)])
     for name, values in weights_of(calibration).items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def test_an_expert_that_knows_no_places_counts_over_all_places_in_the_map_alone():
+    maps = random_maps()
+    maps[..., 1] = maps[..., 0]
+    calibration = MapCalibration(maps.shape[1:3], 2, know_places=[True, False])
+    calibration.build()
+    calibration.measure([(maps, None)])
+    pixels, by_place = (np.asarray(values) for values in calibration(maps))
+    everywhere = np.arcsinh((maps - np.asarray(calibration.mean)) / np.asarray(calibration.scale))
+    np.testing.assert_allclose(pixels[..., 1], everywhere[..., 1], rtol=1e-4, atol=1e-5)
+    half = (everywhere + by_place)[..., 0] / 2
+    np.testing.assert_allclose(pixels[..., 0], half, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(by_place[..., 0], by_place[..., 1])

@@ -36,6 +36,8 @@ class Expert(keras.layers.Layer):
     """Passes over the good images that the expert needs."""
     absorbs = False
     """Whether the expert defines `gathered`, `resume` and `absorb`."""
+    knows_places = True
+    """Whether what is usual at a place counts in the anomaly map, see `MapCalibration`."""
 
     def __init__(self, position_free: bool = False, **kwargs):
         # Half precision has too few digits for distances.

@@ -25,7 +25,8 @@ class CellMemory(Expert):
     the root mean square of `|f - c|` over good cells, and `P` the `max_channels` principal
     directions of good cells; where the tensor has no more channels than that, `P = 1`. Directions
     keep their variances: whitening them was no better on six data sets. Features are first averaged
-    over `pool x pool` neighbours, with 0 beyond the border (`window_means`). All neighbours are compared, none is skipped.
+    over `pool x pool` neighbours, with 0 beyond the border (`window_means`). All neighbours are
+    compared, none is skipped.
 
     Good cells are sampled uniformly, at most `sample_cells` and `sample_bytes`, but no fewer than
     `capacity`. Mean, directions and the stored cells are taken from the sample. Position means
@@ -61,6 +62,7 @@ class CellMemory(Expert):
 
     passes = 1
     absorbs = True
+    knows_places = False
 
     def __init__(
         self,
