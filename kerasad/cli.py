@@ -50,10 +50,22 @@ main.add_command(benchmark)
 @click.argument("data")
 @click.option("--output", required=True, type=FOLDER, help="Folder of the new run.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
+@click.option(
+    "--tensorboard",
+    type=FOLDER,
+    help="Folder for TensorBoard: curves, pictures and codes of the training.",
+)
 @model_options()
 @section_options(DataConfig)
 @section_options(TrainingConfig)
-def train(data: str, output: str, overwrite: bool, config: str | None, **options: Any) -> Values:
+def train(
+    data: str,
+    output: str,
+    overwrite: bool,
+    tensorboard: str | None,
+    config: str | None,
+    **options: Any,
+) -> Values:
     """Train on the good images of DATA.
 
     DATA is a folder of good images, or of good and bad ones side by side (ok and nok, say); a split
@@ -64,7 +76,7 @@ def train(data: str, output: str, overwrite: bool, config: str | None, **options
     from kerasad.runs.train import train_run
 
     resolved = resolve_config(data, config, options)
-    run = train_run(resolved, output, overwrite=overwrite, echo=show)
+    run = train_run(resolved, output, overwrite=overwrite, echo=show, tensorboard=tensorboard)
     return run.summary() if asked_for("json") else None
 
 

@@ -28,6 +28,7 @@ from kerasad.training.config import RunConfig
 from kerasad.training.fitting import fit
 from kerasad.training.locations import with_full_paths
 from kerasad.training.recipes import resolve_arguments, resolve_training
+from kerasad.training.tensorboard import name_log_folder
 
 
 def train_run(
@@ -37,6 +38,7 @@ def train_run(
     overwrite: bool = False,
     echo: Callable[[str], None] = print,
     verbose: int = 1,
+    tensorboard: str | Path | None = None,
 ) -> Run:
     """Trains, calibrates and writes a RUN folder, which appears only when it is complete.
 
@@ -46,6 +48,8 @@ def train_run(
         overwrite: bool. Replace an existing run.
         echo: function of a line of text, called as the work proceeds.
         verbose: int. 0 hides progress bars.
+        tensorboard: str, Path or None. The folder for curves and pictures of the training; they
+            are in a subfolder with the name of the run and the time.
 
     Returns:
         The run.
@@ -54,6 +58,8 @@ def train_run(
         InputError: The data, an argument or `output` cannot be used.
         TrainingDivergedError: A loss became NaN or infinite.
     """
+    if tensorboard is not None:
+        tensorboard = name_log_folder(tensorboard, Path(output).name, config.model.name)
     with create_run(output, overwrite=overwrite) as work:
         keras.utils.set_random_seed(config.training.seed)
         category, config = _open_data(config, echo)
@@ -62,7 +68,7 @@ def train_run(
         if model.remark:
             echo(model.remark)
         with category.name_bad_files():
-            networks = _fit(model, category, config, work / HISTORY, echo, verbose)
+            networks = _fit(model, category, config, work / HISTORY, echo, verbose, tensorboard)
             model.save(work / MODEL)
             detector, left_out = make_detector(model, category, config, verbose, networks)
         summary = save_detector(detector, work)
@@ -99,7 +105,7 @@ def _open_data(config: RunConfig, echo) -> tuple[Category, RunConfig]:
 
 
 def _fit(
-    model, category: Category, config: RunConfig, history: Path, echo, verbose
+    model, category: Category, config: RunConfig, history: Path, echo, verbose, tensorboard
 ) -> FoldNetworks | None:
     """Trains the networks of a model, or measures its statistics where it has none."""
     settings = config.training
@@ -111,7 +117,10 @@ def _fit(
         model.adapt(category.train_for_experts)
         return None
     compile_model(model, settings, settings.epochs * category.steps_per_epoch)
-    return fit(model, category, settings.epochs, settings.seed, history, verbose)
+    if tensorboard is not None:
+        folder = shlex.quote(str(tensorboard.parent))
+        echo(f"Curves and pictures are in {tensorboard}: tensorboard --logdir {folder}")
+    return fit(model, category, settings.epochs, settings.seed, history, verbose, tensorboard)
 
 
 def _next_command(run: Run, category: Category) -> str:

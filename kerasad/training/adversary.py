@@ -5,12 +5,12 @@ import warnings
 import keras
 import numpy as np
 
-from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.metrics import ImageAUROC
 from kerasad.models.base import AnomalyModel
 from kerasad.models.health import CollapseWarning
 from kerasad.synthetic.choosing import ChoosingDefects
 from kerasad.tracing import compiled
+from kerasad.training.callbacks import draw_pairs
 
 DEAD = (0.45, 0.55)
 """The AUROC of a discriminator that tells nothing apart."""
@@ -36,7 +36,8 @@ class DiscriminatorWatch(keras.callbacks.Callback):
         self.epochs = epochs
         self.message: str | None = None
         self._measured: list[tuple[float, ...]] = []
-        self._batches = list(_with_damaged(dataset, max_images, seed))
+        pairs = draw_pairs(dataset, ChoosingDefects(), max_images, seed)
+        self._batches = [(inputs, damaged) for inputs, damaged, _ in pairs]
 
     def set_model(self, model: AnomalyModel) -> None:
         """Compiles the logits of the model."""
@@ -78,17 +79,3 @@ def _auroc(good, other):
     metric = ImageAUROC()
     metric.update_state(np.repeat([0.0, 1.0], [len(good), len(other)]), -np.append(good, other))
     return float(metric.result())
-
-
-def _with_damaged(dataset, max_images, seed):
-    """Yields pairs of inputs and the same with a defect on each image."""
-    count = 0
-    for number, batch in enumerate(dataset.as_numpy_iterator()):
-        images, valid = unpack_inputs(batch)
-        images = images[: max_images - count]
-        valid = None if valid is None else valid[: len(images)]
-        damaged, _ = ChoosingDefects().draw(images, seed + number, valid)
-        yield pack_inputs(images, valid), pack_inputs(damaged, valid)
-        count += len(images)
-        if count >= max_images:
-            return

@@ -4,6 +4,7 @@ import csv
 import math
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -127,17 +128,26 @@ def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
         List of (inputs, mask (batch, height, width, 1), valid (batch, height, width, 1) or None),
         all NumPy arrays; inputs have the form that `dataset` gives them.
     """
-    batches, count = [], 0
-    for batch in dataset.as_numpy_iterator():
+    pairs = draw_pairs(dataset, defects, max_images, seed)
+    return [(damaged, mask, unpack_inputs(damaged)[1]) for _, damaged, mask in pairs]
+
+
+def draw_pairs(dataset, defects, max_images: int, seed: int) -> Iterator[tuple]:
+    """Yields batches of (inputs, the same with a synthetic defect on each image, mask).
+
+    Args:
+        dataset: as in `draw_batches`, like the other arguments.
+    """
+    count = 0
+    for number, batch in enumerate(dataset.as_numpy_iterator()):
         images, valid = unpack_inputs(batch)
         rest = max_images - count
         images, valid = images[:rest], None if valid is None else valid[:rest]
-        images, mask = defects.draw(images, seed + len(batches), valid)
-        batches.append((pack_inputs(images, valid), mask, valid))
+        damaged, mask = defects.draw(images, seed + number, valid)
+        yield pack_inputs(images, valid), pack_inputs(damaged, valid), mask
         count += len(images)
         if count >= max_images:
-            break
-    return batches
+            return
 
 
 class HistoryWriter(keras.callbacks.Callback):

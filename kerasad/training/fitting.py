@@ -13,6 +13,7 @@ from kerasad.progress import Phase
 from kerasad.training.adversary import DiscriminatorWatch
 from kerasad.training.callbacks import CollapseNotice, HistoryWriter, SyntheticLocalization
 from kerasad.training.epoch_progress import EpochProgress
+from kerasad.training.tensorboard import TensorBoardWriter
 
 WATCHED_EPOCHS = 10
 """Number of epochs, at most, after which validation images are looked at."""
@@ -25,6 +26,7 @@ def fit(
     seed: int,
     history: Path,
     verbose: int = 1,
+    tensorboard: Path | None = None,
 ) -> FoldNetworks | None:
     """Trains a compiled model and writes its curves.
 
@@ -35,6 +37,7 @@ def fit(
         seed: int. Of the synthetic defects on validation images.
         history: Path. The file for the curves.
         verbose: int. 0 hides the progress.
+        tensorboard: Path or None. The folder for what `TensorBoardWriter` writes.
 
     Returns:
         Networks trained without each of the category's `network_folds`, or None if it has none. The
@@ -50,6 +53,9 @@ def fit(
         CollapseNotice(math.ceil(model.warmup_steps / max(category.steps_per_epoch, 1))),
         HistoryWriter(history),
     ]
+    if tensorboard is not None:
+        crops = category.validation_crops
+        callbacks.append(TensorBoardWriter(tensorboard, crops, seed=seed, epochs=watched))
     precomputed = precompute(model, category)
     others = []
     if category.network_folds is not None:

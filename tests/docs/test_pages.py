@@ -21,7 +21,7 @@ def test_the_code_of_the_tour_runs_from_top_to_bottom(capsys):
     for block in blocks_of(DOCS / "tour.md", "python"):
         exec(compile(block, "docs/tour.md", "exec"), names)
     printed = capsys.readouterr().out
-    assert "discriminator_auroc" in printed
+    assert "kl_loss" in printed
     assert "served" in printed
 
 
