@@ -10,7 +10,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NEED_AN_EXTRA = ("kerasad.tuning",)
+NEED_AN_EXTRA = ("kerasad.tuning", "kerasad.inspector.app", "kerasad.inspector.guard")
 
 
 def main(listing, project):

@@ -3,9 +3,11 @@ import pytest
 import tensorflow as tf
 
 from kerasad.overlay import (
+    MAX_OPACITY,
     ColourScale,
     draw_colours,
     draw_enlarged,
+    draw_layer,
     draw_overlay,
     enlarge,
     enlargement,
@@ -124,3 +126,11 @@ def test_a_graph_draws_the_same_bytes_as_eager_mode(shape, threshold):
     for values, defective in ((anomaly_map, True), (anomaly_map, False), (anomaly_map - 9.0, True)):
         drawn = draw(image, values, tf.constant(defective))
         np.testing.assert_array_equal(drawn, draw_enlarged(image, values, scale, defective))
+
+
+def test_a_layer_laid_over_its_image_is_the_overlay():
+    layer = draw_layer(one_spot(3.2), SCALE).numpy() / 255
+    opacity = MAX_OPACITY * layer[..., 3:]
+    laid = (1 - opacity) * GREY + opacity * layer[..., :3]
+    drawn = draw_overlay(GREY, one_spot(3.2), SCALE, is_defective=False).numpy() / 255
+    np.testing.assert_allclose(laid, drawn, atol=0.01)

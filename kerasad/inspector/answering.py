@@ -10,14 +10,10 @@ from PIL import Image
 
 from kerasad.inspector.opening import Opened
 from kerasad.inspector.sources import Source
-from kerasad.marking import mark_pixels
 from kerasad.overlay import MAX_OPACITY, ColourScale, draw_colours, draw_layer
-from kerasad.runs.prediction import add_places_in_file, find_regions
-from kerasad.tracing import compiled
+from kerasad.runs.prediction import EIGHT_NEIGHBOURS, add_places_in_file, find_regions
 
 _THUMB = 112
-# The region around a peak grows in a loop, which takes long operation by operation.
-_mark = compiled(mark_pixels, reduce_retracing=True)
 
 
 def answer(source: Source, opened: Opened) -> dict[str, Any]:
@@ -33,7 +29,9 @@ def answer(source: Source, opened: Opened) -> dict[str, Any]:
     anomaly_map = prediction["anomaly_map"]
     height, width = opened.header.height, opened.header.width
     threshold = source.scale.threshold
-    boxes = find_regions(anomaly_map, _mark(anomaly_map, np.float32(threshold), True).numpy())
+    above = anomaly_map > threshold
+    only_peak = not above.any()
+    boxes = find_regions(anomaly_map, find_peak_region(anomaly_map) if only_peak else above)
     placed = add_places_in_file({"boxes": boxes, "image_size": anomaly_map.shape}, (height, width))
     layer = draw_layer(anomaly_map[..., None], source.scale).numpy()
     photo = Image.fromarray(opened.photo)
@@ -41,7 +39,7 @@ def answer(source: Source, opened: Opened) -> dict[str, Any]:
         "score": prediction["anomaly_score"],
         "p": prediction["p_value"],
         "boxes": [{**box["in_file"], "peak": box["peak"]} for box in placed["boxes"]],
-        "onlyPeak": not bool((anomaly_map > threshold).any()),
+        "onlyPeak": only_peak,
         "height": height,
         "width": width,
         "known": source.part_of(opened.content_hash),
@@ -49,6 +47,20 @@ def answer(source: Source, opened: Opened) -> dict[str, Any]:
         "heat": _encode_png(layer),
         "thumb": _draw_thumb(photo, layer),
     }
+
+
+def find_peak_region(anomaly_map: np.ndarray) -> np.ndarray:
+    """Returns `kerasad.marking.peak_region` of a map, bool array (height, width).
+
+    There the region grows pixel by pixel, which a graph can hold. That takes longer than the
+    network on a map without a clear peak, as those of good images are.
+    """
+    from scipy import ndimage
+
+    values = np.sort(anomaly_map, axis=None)
+    high = anomaly_map >= np.float32(0.5) * (values[len(values) // 2] + values[-1])
+    labels, _ = ndimage.label(high, structure=EIGHT_NEIGHBOURS)
+    return labels == labels[np.unravel_index(anomaly_map.argmax(), anomaly_map.shape)]
 
 
 def describe_maps(source: Source, opened: Opened) -> list[dict[str, str]]:
