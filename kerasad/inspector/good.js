@@ -39,7 +39,7 @@ function showRenewal() {
   byId("renew").disabled = !chosen || renewal.running;
   byId("where").textContent = `${renewal.output}; the pictures are copied to ${renewal.folder.split(/[\\/]/).pop()} beside it. ${view.run.name} stays as it is.`;
   const last = renewal.written[renewal.written.length - 1];
-  let text = renewal.running ? "The new run is being written …" : "";
+  let text = renewal.running ? "The new run is being written; that takes up to some minutes …" : "";
   if (!renewal.running && renewal.problem) text = renewal.problem;
   else if (!renewal.running && last) text = `${last} was written and answers from now on.`;
   byId("renewing").textContent = text;

@@ -19,7 +19,7 @@ function makeItem(entry) {
     make("span", { title: entry.name }, name)];
   if (entry.good) children.push(make("span", { class: "marked" }, "✓ marked as good"));
   const button = make("button", { type: "button", "data-id": entry.id, "data-verdict": kind, title: entry.name,
-    "aria-current": entry.id === view.shown ? "true" : false, onclick: () => showEntry(entry.id) }, ...children);
+    "aria-current": entry.id === view.shown ? "true" : false, onclick: () => showEntry(entry.id).then(scrollToPicture) }, ...children);
   return make("li", {}, button);
 }
 
@@ -33,6 +33,12 @@ function showList() {
   for (const entry of entries) counts[decide(view.run, entry.answer.score)]++;
   const review = counts.review ? `, ${counts.review} to be reviewed` : "";
   byId("counts").textContent = `${entries.length} looked at: ${counts.defective} called defective${review}, ${counts.good} called good.`;
+}
+
+// On a small screen the list is far below the picture.
+function scrollToPicture() {
+  const { top, height } = byId("stage").getBoundingClientRect();
+  if (top < -height / 2 || top > innerHeight - height / 2) byId("shown").scrollIntoView();
 }
 
 function startHistory() {

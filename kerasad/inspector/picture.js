@@ -1,7 +1,7 @@
 // The picture that is shown: heat map, boxes, verdict, and the map of each expert.
 
 const KNOWN = {
-  train: "The run has learned from this very file.",
+  train: "The run has learned from this very file: a new one like it would score higher.",
   validation: "This very file helped to train the run.",
   calibration: "This very file set the threshold of the run.",
   labelled: "This very file was labelled defective for the run.",

@@ -156,5 +156,5 @@ def describe_rate_of(count: int, requested: float) -> str:
     needed = round(1 / requested) - 1
     return (
         f"{count_of(count, 'picture')} allow a false-alarm rate of {least:.1%} at best; "
-        f"{requested:.3g} needs {needed}."
+        f"{100 * requested:.3g}% needs {needed}."
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Session:
             source = self._source
             return {
                 **source.describe(),
-                "name": source.path.name or str(source.path),
+                "place": str(source.path),
                 "kind": source.kind,
                 "generation": self._generation,
                 "scale": {
@@ -260,7 +261,7 @@ class Session:
             if is_free(self._output):
                 return self._output
             raise InputError(f"{self._output} exists by now: start again with another --output.")
-        return next_free(self._source.path.absolute())
+        return next_free(Path(os.path.abspath(self._source.path)))
 
     def _usable(self, how: str) -> list[Picture]:
         parts = usable_parts(how)
@@ -286,7 +287,7 @@ class Session:
             "written": [str(path) for path in self.written],
         }
         if run is not None:
-            output = self._output or next_free(source.path.absolute())
+            output = self._output or next_free(Path(os.path.abspath(source.path)))
             found |= {"output": str(output), "folder": str(pictures_folder(output))}
         return found
 

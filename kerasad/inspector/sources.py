@@ -1,5 +1,7 @@
 """What answers: the detector of a run, a detector file, or a SavedModel."""
 
+import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,7 +114,8 @@ class DetectorSource:
         summary = self.detector.calibration_summary()
         model = type(self.detector.model).__name__ if self.run is None else self._recipe()
         return {
-            **threshold_numbers(self.detector, str(self.path)),
+            **threshold_numbers(self.detector, shlex.quote(str(self.path))),
+            "name": Path(os.path.abspath(self.path)).name,
             "model": model,
             "promise": describe_promise(summary["false_alarm_rate"]),
             "note": summary["note"],
@@ -188,7 +191,8 @@ class SavedModelSource:
         """Returns what the page says of it and computes with."""
         card = self._card
         return {
-            "path": str(self.path),
+            "path": shlex.quote(str(self.path)),
+            "name": f"{card['name']}, version {Path(os.path.abspath(self.path)).name}",
             "threshold": card["threshold"],
             "review": card["review_threshold"],
             "calibration": pack([], "float32"),

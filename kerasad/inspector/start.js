@@ -15,6 +15,8 @@ async function start() {
   showHead();
   showAll();
   showRenewal();
+  const [first] = sortEntries();
+  if (first) await showEntry(first.id);
   askForMissing();
 }
 

@@ -75,7 +75,7 @@ function showHead() {
   const kind = { run: "run", detector: "detector file", saved_model: "SavedModel" }[run.kind];
   document.title = `${run.name} - kerasad inspect`;
   byId("title").textContent = run.name;
-  byId("subtitle").textContent = `${kind} of ${run.model}, ${run.path}`;
+  byId("subtitle").textContent = `${kind} of ${run.model}, ${run.place}`;
   byId("promise").textContent = run.promise;
   byId("low").textContent = `${brief(run.scale.low)} like good pixels`;
   byId("middle").textContent = `${brief(run.scale.threshold)} pixel threshold`;

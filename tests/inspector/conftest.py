@@ -48,7 +48,13 @@ class BrightnessSource:
 
     def describe(self):
         rest = {"rates": [], "ask": [], "experts": {"brightness": 1.0}, "guaranteed": False}
-        texts = {"path": str(self.path), "model": "brightness", "promise": "", "note": None}
+        texts = {
+            "path": str(self.path),
+            "name": "bottle",
+            "model": "brightness",
+            "promise": "",
+            "note": None,
+        }
         numbers = {"threshold": 3.0, "review": 3.0, "calibration": pack([], "float32")}
         return {**rest, **texts, **numbers, "hasScores": False}
 

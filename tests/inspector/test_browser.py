@@ -148,6 +148,34 @@ def test_a_broken_file_gives_a_message_and_the_others_are_answered(show, picture
     assert problem.count() == 0
 
 
+def test_what_is_dropped_and_a_chosen_folder_are_looked_at(show, pictures):
+    page = show()
+    content = list(pictures["burnt"].read_bytes())
+    transfer = page.evaluate_handle(
+        """(content) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(content)], "dropped.png"));
+          return transfer;
+        }""",
+        content,
+    )
+    page.dispatch_event("#add", "drop", {"dataTransfer": transfer})
+    page.locator("#verdict", has_text="Called defective").wait_for()
+    assert page.locator("#name").inner_text() == "dropped.png"
+    (pictures["fine"].parent / "notes.txt").write_text("no picture")
+    page.locator("#folder").set_input_files(str(pictures["fine"].parent))
+    item(page, "drop/fine.png").wait_for()
+    item(page, "drop/burnt.png").wait_for()
+    for text in ("1 file that is no picture was left out", "drop/torn.png: the PNG is broken"):
+        page.locator("#problems .note", has_text=text).wait_for()
+    page.reload()  # the server has kept all of it
+    page.locator("#list button").nth(2).wait_for()
+    assert page.locator("#shown").is_visible()
+    page.locator("#clear").click()
+    page.locator("#history").wait_for(state="hidden")
+    assert not page.locator("#shown").is_visible()
+
+
 def test_the_threshold_changes_verdicts_boxes_and_promise(show, pictures):
     page = show()
     choose(page, pictures["burnt"])

@@ -92,7 +92,7 @@ def test_a_run_on_features_can_be_updated(trained, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "part"), [(5, "16.7% at best; 0.05 needs 19"), (19, "19 pictures set"), (18, "needs")]
+    ("count", "part"), [(5, "16.7% at best; 5% needs 19"), (19, "19 pictures set"), (18, "needs")]
 )
 def test_the_rate_that_so_many_pictures_allow_is_said(count, part):
     assert part in describe_rate_of(count, 0.05)
