@@ -3,9 +3,10 @@
     python benchmarks/inspector_speed.py runs/bottle photos/ --output inspector_speed.jsonl
 
 Each picture is sent as the page sends it; the answer has score, boxes, photo and heat map. Then the
-maps of all experts are asked for, as the page does when that part is open. The row has medians and
-95th percentiles in milliseconds, and the largest, over all pictures and turns. The first picture is
-one of them: the inspector traces its graph before it shows its address.
+maps of all experts are asked for, as the page does when that part is open. The row has median and
+95th percentile in milliseconds, and the largest, over all pictures and turns, and the median of the
+processor time, which other programs on the machine change little. The first picture is one of them:
+the inspector traces its graph before it shows its address.
 """
 
 import argparse
@@ -23,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from results import append_row, markdown_table
 
-COLUMNS = ("run", "pictures", "median_ms", "p95_ms", "largest_ms", "maps_median_ms")
+COLUMNS = ("run", "pictures", "median_ms", "p95_ms", "largest_ms", "cpu_ms", "maps_median_ms")
 
 
 def main():
@@ -43,14 +44,16 @@ def main():
 
 def measure(run, paths, repeats):
     """Returns the row of one run."""
-    answers, maps = [], []
+    answers, spent, maps = [], [], []
     for address in serving(run):
         for turn in range(repeats):
             for path in paths:
                 # A name of its own, so that it is a new picture in each turn.
                 name = urllib.parse.quote(f"{turn}/{path.name}")
+                start = time.process_time()
                 milliseconds, answer = ask(f"{address}pictures?name={name}", path.read_bytes())
                 answers.append(milliseconds)
+                spent.append(1000 * (time.process_time() - start))
                 maps.append(ask(f"{address}pictures/{answer['id']}/maps")[0])
     return {
         "run": str(run),
@@ -58,6 +61,7 @@ def measure(run, paths, repeats):
         "median_ms": round(float(np.median(answers)), 1),
         "p95_ms": round(float(np.percentile(answers, 95)), 1),
         "largest_ms": round(max(answers), 1),
+        "cpu_ms": round(float(np.median(spent)), 1),
         "maps_median_ms": round(float(np.median(maps[1:])), 1),
         "cores": len(os.sched_getaffinity(0)),
     }

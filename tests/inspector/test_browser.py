@@ -170,7 +170,7 @@ def test_what_is_dropped_and_a_chosen_folder_are_looked_at(show, pictures):
         page.locator("#problems .note", has_text=text).wait_for()
     page.reload()  # the server has kept all of it
     page.locator("#list button").nth(2).wait_for()
-    assert page.locator("#shown").is_visible()
+    page.locator("#shown").wait_for()
     page.locator("#clear").click()
     page.locator("#history").wait_for(state="hidden")
     assert not page.locator("#shown").is_visible()
