@@ -62,7 +62,7 @@ def draw_fusion_samples(
         sources = np.zeros(len(images), int) if on_crops else start + np.arange(len(images))
         columns = np.full(len(images), kind), sources
         for calibration, part in zip(calibrations, rows, strict=True):
-            part.append((*_thinned(detector, calibration(maps), masks, valid), *columns))
+            part.append((*thinned(detector, calibration(maps), masks, valid), *columns))
 
     for (images, valid), start in zip(batches, starts[:-1], strict=True):
         add(images, np.zeros_like(images[..., :1]), valid, GOOD, start)
@@ -94,8 +94,15 @@ def _read_images(detector, dataset, limit):
     return batches
 
 
-def _thinned(detector, calibrated, masks, valid):
-    """Returns both maps, masks and validity at every n-th pixel."""
+def thinned(detector, calibrated, masks, valid):
+    """Returns both maps, masks and validity at every n-th pixel.
+
+    Args:
+        detector: `AnomalyDetector`.
+        calibrated: pair of tensors, what `MapCalibration` returns.
+        masks: array `(batch, height, width, 1)`.
+        valid: alike, or None.
+    """
     step = max(1, -(-max(detector.image_size) // MAX_SIDE))
     cut = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
     pixel_maps, place_maps = (detector.frame.enlarge(maps, valid) for maps in calibrated)

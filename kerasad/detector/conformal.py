@@ -25,6 +25,14 @@ UPDATED_NOTE = (
 )
 
 
+def describe_review_choice(num_defects: int) -> str:
+    """Returns the remark on a review band that real defects have chosen."""
+    return (
+        f"The review band was chosen on {num_defects} real defects, so its rate is expected, not "
+        "guaranteed."
+    )
+
+
 @dataclass(frozen=True)
 class ConformalRule:
     """A threshold and what it guarantees.

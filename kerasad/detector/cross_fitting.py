@@ -13,6 +13,7 @@ from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import prior_weights
 from kerasad.detector.left_out import LeftOutLimits, NetworkTensors, TensorBatches, read_left_out
 from kerasad.detector.map_calibration import build_map_calibration
+from kerasad.detector.real_defects import MAX_GOOD, good_sample, tune
 from kerasad.detector.unusual import LeftOutScores, most_unusual
 from kerasad.errors import InputError
 from kerasad.tracing import compiled_for_batches
@@ -30,6 +31,7 @@ def fit_crosswise(
     verbose: int = 0,
     networks: FoldNetworks | None = None,
     limits: LeftOutLimits = LeftOutLimits(),
+    defects: Batches | None = None,
 ) -> LeftOutScores:
     """Fits a detector's experts to all images, and its scales and thresholds to left-out maps.
 
@@ -37,7 +39,7 @@ def fit_crosswise(
     the fold's images, so that every map is of experts that have not seen the image. Scales are
     measured on all these maps. An image's score is standardized with scales of the other folds'
     maps, so that it shares nothing with its image. The weights of the experts are those of
-    `prior_weights`.
+    `prior_weights`, unless real defects choose better ones.
 
     Args:
         detector: `AnomalyDetector` without tiles.
@@ -49,6 +51,7 @@ def fit_crosswise(
         networks: `FoldNetworks` or None. Networks of the model that have not seen an image make
             its map. None: the model has no `trained_weights`.
         limits: `LeftOutLimits`.
+        defects: batches of defective images or None, see `tune_weights`.
 
     Returns:
         `LeftOutScores` of the images.
@@ -73,7 +76,8 @@ def fit_crosswise(
             f"`networks` must be of the same {len(groups)} images. "
             f"Received: networks of {len(networks.fold_of)}"
         )
-    options = {"networks": networks, "limits": limits}
+    detector.tuning.assign(np.zeros(4, "float32"))
+    options = {"networks": networks, "limits": limits, "defects": defects}
     return _compare(*_fit(detector, images, groups, folds, rates, verbose, **options))
 
 
@@ -135,6 +139,7 @@ def _fit(
     resume=False,
     networks=None,
     limits=LeftOutLimits(),
+    defects=None,
 ):
     """Fits experts and scales, anew or from where they are, and sets thresholds.
 
@@ -150,6 +155,11 @@ def _fit(
     kept, groups = (values[: len(left_out.maps)] for values in (fold_of, groups))
     former = detector.map_calibration.measured if resume else None
     scorer = _Scorer(detector)
+    if defects is not None:
+        scorer.measure(left_out, np.arange(len(kept)), former)
+        shown = np.linspace(0, len(kept) - 1, min(MAX_GOOD, len(kept))).round().astype(int)
+        good = good_sample(detector, scorer.scales, left_out.select(shown))
+        tune(detector, scorer.scales, good, defects)
     scores, peaks = _score_left_out(scorer, left_out, kept, former)
     scorer.measure(left_out, np.arange(len(kept)), former)
     detector.map_calibration.take(scorer.scales)

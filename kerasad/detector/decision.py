@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from kerasad.detector.conformal import (
     conformal_rule,
     conformal_rules,
     describe_groups,
+    describe_review_choice,
     largest_first,
 )
 from kerasad.errors import InputError
@@ -65,6 +67,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_groups = add_state(self, "num_groups")
         self._crosswise = add_state(self, "crosswise")
         self._updated = add_state(self, "updated")
+        self._review_defects = add_state(self, "review_defects")
 
     def call(self, score):
         """Returns p-value, decision and thresholds; see the class."""
@@ -122,6 +125,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_groups.assign(float(num_groups))
         self._crosswise.assign(float(crosswise))
         self._updated.assign(float(updated))
+        self._review_defects.assign(0.0)
 
     def change_rates(
         self, false_alarm_rate: float, review_rate: float | None = None, strict: bool = False
@@ -130,6 +134,17 @@ class ConformalDecision(keras.layers.Layer):
         basis = (self.on_crops, self.crosswise)
         rates = (false_alarm_rate, review_rate, strict)
         self._set_rules(*conformal_rules(self.stored_scores(), *rates, *basis))
+        self._review_defects.assign(0.0)
+
+    def set_review_band(self, review_rate: float, num_defects: int) -> None:
+        """Sets a review band that real defects have chosen; the threshold stays.
+
+        Args:
+            review_rate: float. Above the false-alarm rate.
+            num_defects: int. How many have chosen it.
+        """
+        self.change_rates(float(self._rate), review_rate)
+        self._review_defects.assign(float(num_defects))
 
     @property
     def is_calibrated(self) -> bool:
@@ -164,6 +179,7 @@ class ConformalDecision(keras.layers.Layer):
         self._num_groups.assign(0.0)
         self._crosswise.assign(0.0)
         self._updated.assign(0.0)
+        self._review_defects.assign(0.0)
 
     def thin(self, scores: np.ndarray) -> np.ndarray:
         """Returns the scores, largest first, at evenly spaced ranks if there are too many.
@@ -265,6 +281,10 @@ class ConformalDecision(keras.layers.Layer):
                 notes.append(CROSSWISE_NOTE)
             if float(self._updated):
                 notes.append(UPDATED_NOTE)
+            if review_rule is not None and float(self._review_defects):
+                # The scores that it counts have chosen it, together with the defects.
+                review_rule = replace(review_rule, guaranteed=None)
+                notes.append(describe_review_choice(int(self._review_defects)))
             note = " ".join(filter(None, notes)) or None
         return {
             "calibration_id": self.calibration_id,

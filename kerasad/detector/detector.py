@@ -96,6 +96,8 @@ class AnomalyDetector(LearningModel):
         )
         self.fusion_weights = add_state(self, "fusion_weights", (count,), 1.0 / count)
         self.score_weights = add_state(self, "score_weights", (count,), 1.0 / count)
+        # See `summarize_tuning`.
+        self.tuning = add_state(self, "tuning", (4,))
         self.decision = ConformalDecision(dtype="float32")
         self.decision.build()
         # Called on symbolic images, it would be traced for nothing but this shape.

@@ -210,13 +210,13 @@ def measure_gain(sample: FusionSample, aim, weights, other) -> tuple[float, floa
     if len(images) < 3:
         return gain_of(sample), np.inf, 1
     groups = [images[start::GROUPS] for start in range(min(GROUPS, len(images)))]
-    gains = [gain_of(_without(sample, group)) for group in groups]
+    gains = [gain_of(take_rows(sample, ~np.isin(sample.sources, group))) for group in groups]
     error = np.sqrt((len(gains) - 1) * np.var(gains))
     return gain_of(sample), float(error), len(gains) - 1
 
 
-def _without(sample, sources):
-    rows = ~np.isin(sample.sources, sources)
+def take_rows(sample: FusionSample, rows) -> FusionSample:
+    """Returns some images of a sample."""
     return FusionSample(*(getattr(sample, field.name)[rows] for field in fields(sample)))
 
 

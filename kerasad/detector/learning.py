@@ -1,5 +1,6 @@
 """What a detector learns from good images: its experts, scales, weights and thresholds."""
 
+import keras
 import numpy as np
 
 from kerasad.data.geometry import whole_batch_size
@@ -14,8 +15,9 @@ from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.experts import trust
 from kerasad.detector.fold_networks import FoldNetworks
 from kerasad.detector.frames import iterate_inputs
-from kerasad.detector.fusion import fuse
+from kerasad.detector.fusion import GOOD, fuse, take_rows
 from kerasad.detector.map_calibration import MapCalibration
+from kerasad.detector.real_defects import choose_review_rate, summarize_tuning, tune
 from kerasad.detector.unusual import LeftOutScores
 
 
@@ -30,6 +32,7 @@ class LearningModel(DecidingModel):
 
     expert_maps: ExpertMaps
     map_calibration: MapCalibration
+    tuning: keras.Variable
     provenance: Provenance
 
     def iterate_maps(self, dataset, verbose: int = 0, title: str = ""):
@@ -46,6 +49,7 @@ class LearningModel(DecidingModel):
         on_crops: bool = False,
         num_defects: int = 128,
         seed: int = 0,
+        defects=None,
         batch_size: int = 32,
         verbose: int = 1,
     ) -> None:
@@ -60,6 +64,9 @@ class LearningModel(DecidingModel):
             num_defects: int. About how many synthetic defects the weights are chosen on; fewer on
                 large images.
             seed: int. Seed of these defects.
+            defects: 8 or more real defective images, or None: as `validation`, or with masks, as
+                `(images, masks)`. They choose weights where theirs are surely better, see
+                `kerasad.detector.real_defects.tune_weights`.
             batch_size: int. Of arrays, for images of the model's size; a dataset has its own.
             verbose: 0 or 1. Whether to show progress.
 
@@ -84,6 +91,11 @@ class LearningModel(DecidingModel):
         weights, score_weights = fuse(sample, *trust(self.experts))
         self.fusion_weights.assign(weights.astype("float32"))
         self.score_weights.assign(score_weights.astype("float32"))
+        self.tuning.assign(np.zeros(4, "float32"))
+        if defects is not None:
+            defects = as_batches(defects, "defects", self._whole_batch_size(batch_size))
+            good = take_rows(sample, sample.kinds == GOOD)
+            tune(self, self.map_calibration, good, defects)
         self.decision.forget()
         self.descriptors.forget()
         self.provenance = Provenance()
@@ -99,6 +111,7 @@ class LearningModel(DecidingModel):
         batch_size: int = 32,
         verbose: int = 1,
         networks: FoldNetworks | None = None,
+        defects=None,
     ) -> LeftOutScores:
         """Fits the experts to all good images and calibrates with scores of images left out.
 
@@ -111,6 +124,7 @@ class LearningModel(DecidingModel):
             false_alarm_rate, review_rate, batch_size, verbose: as in `calibrate`.
             networks: `FoldNetworks` or None. Each image is scored by networks that have not seen
                 it. A model with `trained_weights` needs them.
+            defects: real defective images or None, as in `adapt` and `calibrate`.
 
         Returns:
             `LeftOutScores`: the score of each image by statistics that have not seen it. In
@@ -120,6 +134,8 @@ class LearningModel(DecidingModel):
             InputError: As of `calibrate`; or if the detector cuts tiles, groups are too few,
                 `networks` are needed, or what an expert learns cannot be merged.
         """
+        if defects is not None:
+            defects = as_batches(defects, "defects", self._whole_batch_size(batch_size))
         left_out = fit_crosswise(
             self,
             as_batches(images, "images", batch_size),
@@ -128,7 +144,9 @@ class LearningModel(DecidingModel):
             (false_alarm_rate, review_rate),
             verbose,
             networks,
+            defects=defects,
         )
+        self._review_defects(defects, review_rate, verbose)
         self.provenance = Provenance()
         return left_out
 
@@ -178,6 +196,7 @@ class LearningModel(DecidingModel):
         strict: bool = False,
         on_crops: bool = False,
         groups: np.ndarray | None = None,
+        defects=None,
         batch_size: int = 32,
         verbose: int = 1,
     ) -> dict:
@@ -196,6 +215,9 @@ class LearningModel(DecidingModel):
             groups: int array or None. A number for each image, in order, equal for near-copies of
                 one scene: they count once, by their largest score, and the rate is that of a photo
                 of a new scene. None: each image is its own.
+            defects: real defective images or None, as in `adapt`. Without a `review_rate`, they
+                choose the smallest that has those below the threshold reviewed, at most 0.2; the
+                threshold is that of good images.
             batch_size: int. As in `adapt`.
             verbose: 0 or 1. Whether to show progress.
 
@@ -222,8 +244,22 @@ class LearningModel(DecidingModel):
             num_images=len(scores),
         )
         self.descriptors.keep(descriptors)
+        if defects is not None:
+            defects = as_batches(defects, "defects", self._whole_batch_size(batch_size))
+            self._review_defects(defects, review_rate, verbose)
         self.provenance = self.provenance.replace(calibration=())
         return self.calibration_summary()
+
+    def _review_defects(self, defects, review_rate, verbose) -> None:
+        """Sets the review band that real defects choose, if there are some and it is not set."""
+        if defects is None or review_rate is not None or self.decision.on_crops:
+            return
+        found = self.score_stream(defects, verbose, "scoring real defects")
+        scores = np.concatenate([outputs["anomaly_score"] for outputs, _, _ in found])
+        rate = float(self.decision.summary()["false_alarm_rate"]["requested"])
+        chosen = choose_review_rate(scores, self.decision.stored_scores(), rate)
+        if chosen is not None:
+            self.decision.set_review_band(chosen, len(scores))
 
     def _whole_batch_size(self, batch_size):
         return whole_batch_size(batch_size, self.image_size, self.model.image_shape)
@@ -244,6 +280,9 @@ class LearningModel(DecidingModel):
 
         Returns:
             dict as in `ConformalDecision.summary`, and `experts`: by name a dict of `weight`,
-            `score_weight`, `mean` and `scale`.
+            `score_weight`, `mean` and `scale`; and `real_defects`, see `summarize_tuning`.
         """
-        return {**self.decision.summary(), "experts": summarize_experts(self)}
+        summary, tuning = self.decision.summary(), summarize_tuning(self)
+        if tuning is not None:
+            summary["note"] = " ".join(filter(None, (summary["note"], tuning["note"])))
+        return {**summary, "experts": summarize_experts(self), "real_defects": tuning}
