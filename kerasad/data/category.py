@@ -35,6 +35,7 @@ class Category:
         geometry: `Geometry` of whole images.
         crop_size: (height, width) of training crops, or None for whole images.
         labelled: `ImageRecord`s of images labelled defective, which may be used for training.
+        defects: `ImageRecord`s of real defects, which weights are chosen on.
         **options: See `load_category`.
     """
 
@@ -51,6 +52,7 @@ class Category:
         cache_megabytes: int = 1024,
         decoding: Decoding = Decoding(),
         labelled: Sequence[ImageRecord] = (),
+        defects: Sequence[ImageRecord] = (),
         trains: bool = False,
     ):
         self.index = index
@@ -62,6 +64,7 @@ class Category:
         self.crops_per_image = crops_per_image
         self.decoding = decoding
         self.labelled = tuple(labelled)
+        self.defects = tuple(defects)
         self._trains = trains
         self._cache_bytes = int(cache_megabytes * 2**20)
 
@@ -199,6 +202,11 @@ class Category:
         """(x, targets) of `index.test`, see `make_test_dataset`; empty without test images."""
         return pipeline.make_test_dataset(self._source(self.index.test), self._whole_batch_size)
 
+    @property
+    def real_defects(self) -> tf.data.Dataset | None:
+        """(x, targets) of `defects`, as `test`; None without any."""
+        return self.test_of(self.defects) if self.defects else None
+
     def test_of(self, records: Sequence[ImageRecord]) -> tf.data.Dataset:
         """Returns (x, targets) of some images as `test` does; `index` is a position in `records`.
 
@@ -250,7 +258,7 @@ class Category:
         >>> with data.name_bad_files():
         ...     model.fit(data.train)
         """
-        records = (*self.index.good, *self.index.test, *self.labelled)
+        records = (*self.index.good, *self.index.test, *self.labelled, *self.defects)
         return name_bad_files(records, self.decoding)
 
     def count_vanished_regions(self) -> int:
@@ -269,4 +277,10 @@ class Category:
             size += ", training on random crops of {} x {}".format(*self.crop_size)
         if self.labelled:
             size += f"\n  labelled defective, never test images: {len(self.labelled)}"
+        if self.defects:
+            masks = sum(bool(record.mask_paths) for record in self.defects)
+            size += (
+                f"\n  real defects to choose weights on, never test images: {len(self.defects)} "
+                f"({masks} with a mask)"
+            )
         return f"{format_split_table(self.index, self.split)}\n  image size: {size}"

@@ -25,8 +25,9 @@ from kerasad.data.layouts import is_manifest, refuse_test_part
 from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
 from kerasad.data.problems import Problem
 from kerasad.data.provenance import read_provenance
+from kerasad.data.real_defects import find_real_defects
 from kerasad.data.source import ImageSource
-from kerasad.data.split import LABELLED, GoodSplit, split_good
+from kerasad.data.split import DEFECTIVE, GoodSplit, split_good
 from kerasad.errors import InputError, check_whole
 from kerasad.tracing import map_dataset
 
@@ -48,6 +49,7 @@ def load_category(
     decoding: Decoding = Decoding(),
     labelled: str | os.PathLike | None = None,
     labelled_share: float | None = None,
+    tune_with: Sequence[str | os.PathLike] = (),
     good: Sequence[str] = (),
     bad: Sequence[str] = (),
     masks: Sequence[str] = (),
@@ -78,6 +80,8 @@ def load_category(
         labelled: Folder of images labelled defective, for models that learn from a few of them.
         labelled_share: float or None. Instead of a folder: label some of the defective test
             images, as a share of the training images. Labelled images are not test images.
+        tune_with: Real defects to choose weights and the review band on, see `find_real_defects`.
+            They are not test images.
         good: Folders of good images, whatever their names say, see `read_category`.
         bad: Folders of defective images.
         masks: Folders of masks.
@@ -121,11 +125,15 @@ def load_category(
         index = dataclasses.replace(index, problems=(*index.problems, *problems))
     elif labelled_share is not None:
         defective = choose_labelled(index, labelled_share, len(parts.train), seed)
+    reading = {"on_bad": on_bad, "decoding": decoding}
+    defects = find_real_defects(tune_with, index, **reading) if tune_with else ()
+    index = index.set_apart(defective).set_apart(defects)
     return Category(
-        index.set_apart(defective),
+        index,
         parts,
         geometry,
         labelled=defective,
+        defects=defects,
         batch_size=batch_size,
         seed=seed,
         crop_size=_parse_crop_size(crop_size, geometry),
@@ -141,7 +149,7 @@ def _split(index, split, seed, **options) -> tuple[CategoryIndex, GoodSplit]:
         known = read_provenance(split)
         parts = known.restore(index.good, source=split)
         # An image that was labelled for the run is not a test image.
-        index = index.without_test(known.hashes(LABELLED))
+        index = index.without_test(known.hashes(*DEFECTIVE))
     else:
         labels = {record.label for record in index.test}
         for_test = labels == {1}

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from kerasad.data.folds import fold_by_group
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.split import (
+    DEFECTIVE,
     LABELLED,
     PARTS,
     TEST,
+    TUNING,
     GoodSplit,
     joined,
     number_groups,
@@ -28,7 +30,7 @@ from kerasad.data.split import (
 from kerasad.errors import InputError
 from kerasad.files import parse_json, read_json
 
-ALL_PARTS = (*PARTS, LABELLED, TEST)
+ALL_PARTS = (*PARTS, *DEFECTIVE, TEST)
 _REMEDY = "give a run's split.json or detector.keras"
 
 
@@ -55,8 +57,8 @@ class Provenance:
 
     Args:
         parts: mapping from the name of a part to its images: `train`, `validation`, `calibration`,
-            `labelled` (those labelled defective) and `test` (set aside for tests). A part that is
-            left out is empty.
+            `labelled` (those labelled defective), `tuning` (see `find_real_defects`) and `test`
+            (set aside for tests). A part that is left out is empty.
         calibration_on_crops: bool. See `GoodSplit`.
         note: str or None. See `GoodSplit`.
         crosswise: bool. See `GoodSplit`.
@@ -72,11 +74,12 @@ class Provenance:
         cls,
         split: GoodSplit,
         labelled: Iterable[ImageRecord] = (),
+        tuning: Iterable[ImageRecord] = (),
     ) -> "Provenance":
-        """Returns the record of a split and of images labelled defective."""
+        """Returns the record of a split, of images labelled defective and of real defects."""
         parts = {part: _name(getattr(split, part)) for part in PARTS}
         parts["train"] = _name(split.train, split.train_folds)
-        parts |= {LABELLED: _name(labelled), TEST: _name(split.test)}
+        parts |= {LABELLED: _name(labelled), TUNING: _name(tuning), TEST: _name(split.test)}
         return cls(parts, split.calibration_on_crops, split.note, split.crosswise)
 
     @classmethod
@@ -99,7 +102,7 @@ class Provenance:
         """
         try:
             parts = {part: values[part] for part in PARTS}
-            parts |= {part: values.get(part, ()) for part in (LABELLED, TEST)}
+            parts |= {part: values.get(part, ()) for part in (*DEFECTIVE, TEST)}
             parts = {
                 part: tuple(
                     SeenImage(file["path"], file["sha256"], file.get("group"), file.get("fold"))
@@ -160,7 +163,7 @@ class Provenance:
     def refuse_overlap(
         self,
         records: Iterable[ImageRecord],
-        parts: Sequence[str] = ("train", "validation", LABELLED),
+        parts: Sequence[str] = ("train", "validation", *DEFECTIVE),
         reason: str = "thresholds from images that it has seen would promise too much",
     ) -> None:
         """Refuses images that a run has already seen.

@@ -17,6 +17,10 @@ from kerasad.errors import InputError
 PARTS = ("train", "validation", "calibration")
 LABELLED = "labelled"
 """The part of the images labelled defective."""
+TUNING = "tuning"
+"""The part of the real defects that weights and the review band were chosen on."""
+DEFECTIVE = (LABELLED, TUNING)
+"""Parts of defective images, which are no test images any more."""
 TEST = "test"
 """The part of the good images that are set aside to be tested with the defective ones."""
 TEST_SHARE = 0.2

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasad.data.real_defects import MIN_DEFECTS
 from kerasad.detector.adaptation import thinned
 from kerasad.detector.frames import iterate_inputs
 from kerasad.detector.fusion import (
@@ -19,8 +20,6 @@ from kerasad.detector.fusion import (
 )
 from kerasad.errors import InputError
 
-MIN_DEFECTS = 8
-"""Fewer real defects decide nothing."""
 MAX_KINDS = 16
 """Groups of defects that are averaged; up to so many, each defect is its own."""
 MAX_GOOD = 32

@@ -4,6 +4,7 @@ const KNOWN = {
   train: "The run has learned from this very file: a new one like it would score higher.",
   validation: "This very file helped to train the run.",
   calibration: "This very file set the threshold of the run.",
+  tuning: "The weights were chosen on this very file.",
   labelled: "This very file was labelled defective for the run.",
 };
 
@@ -59,7 +60,7 @@ function showPicture() {
   const drawn = isMarked && byId("show-boxes").checked ? boxes : [];
   byId("boxes").replaceChildren(...["outside", "inside"].flatMap((name) =>
     drawn.map(({ x, y, width, height }) => draw("rect", { x, y, width, height, class: name }))));
-  const button = byId("good"), isOwn = known === "train" || known === "validation" || known === "labelled";
+  const button = byId("good"), isOwn = known === "train" || known === "validation" || ["labelled", "tuning"].includes(known);
   button.setAttribute("aria-pressed", String(entry.good));
   button.textContent = entry.good ? "✓ Marked as good" : "This is good";
   button.disabled = run.kind !== "run" || (isOwn && !entry.good);

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasad.console import count_of
-from kerasad.data.split import LABELLED, number_groups
+from kerasad.data.split import DEFECTIVE, number_groups
 from kerasad.detector.conformal import describe_rate
 from kerasad.errors import InputError
 from kerasad.runs.folder import CONFIG, HISTORY, MODEL, create_run, lock_run
@@ -119,7 +119,7 @@ def _set_thresholds(run, detector, data, rates, verbose, folders, echo) -> None:
         detector.calibrate(None, **options)
         return
     reason = "thresholds from images that it has seen would promise too much"
-    unseen = ("train", "validation", LABELLED)
+    unseen = ("train", "validation", *DEFECTIVE)
     reading = with_data(run.config.data, data, **(folders or {}))
     good = load_unseen_images(run, detector, reading, unseen, reason, echo)
     threshold, rate = detector.threshold, before["false_alarm_rate"]["requested"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.split import DEFECTIVE, PARTS
 from kerasad.detector.drift import check_level, measure_drift
 from kerasad.runs.new_images import load_unseen_images
 from kerasad.runs.run import Run
@@ -42,5 +42,5 @@ def check_run(
     reason = "images that it has seen say nothing about new ones"
     # Drift is asked of each image.
     reading = with_data(config, data, **{**(folders or {}), "group_by": "none"})
-    good = load_unseen_images(run, detector, reading, (*PARTS, LABELLED), reason, echo)
+    good = load_unseen_images(run, detector, reading, (*PARTS, *DEFECTIVE), reason, echo)
     return measure_drift(detector, good.dataset, level, verbose)

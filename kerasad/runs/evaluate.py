@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kerasad.data import Category, GoodSplit, read_category
-from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.split import DEFECTIVE, PARTS
 from kerasad.data.tables import format_test_table
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
@@ -119,8 +119,9 @@ def open_test_data(
     """Opens test images at the size of the detector, with the training images of the run.
 
     These are all defective images, the good ones of the data set's own test part, and the good ones
-    that nobody has split and that the run has not seen. Images that were labelled for the training
-    are not test images. If the training images are not in `data`, the category has none.
+    that nobody has split and that the run has not seen. Images that were labelled for the training,
+    or that weights were chosen on, are not test images. If the training images are not in `data`,
+    the category has none.
 
     Args:
         run: Run.
@@ -133,8 +134,8 @@ def open_test_data(
     """
     index = read_category(resolve_data(data.path), for_test=True, **data.reading)
     known = check_provenance(run, detector.provenance)
-    labelled = known.hashes(LABELLED)
-    seen = known.hashes(*PARTS, LABELLED)
+    labelled = known.hashes(*DEFECTIVE)
+    seen = known.hashes(*PARTS, *DEFECTIVE)
     free = (record for record in index.good if record.part is None)
     index = index.with_test(record for record in free if record.content_hash not in seen)
     left_out = tuple(record for record in index.test if record.content_hash in labelled)

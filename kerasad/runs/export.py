@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasad.data import read_category, read_images
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.provenance import Provenance
-from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.split import DEFECTIVE, PARTS
 from kerasad.errors import InputError
 from kerasad.export import export_saved_model
 from kerasad.export.sendable import count_unsendable
@@ -47,7 +47,7 @@ def export_run(
     decoding = dataclasses.replace(reading.decoding, pixel_limit=limit)
     provenance = check_provenance(run, detector.provenance)
     files, files_from = comparison_images(reading, data, provenance)
-    hashes = {part: provenance.hashes(part) for part in (*PARTS, LABELLED)}
+    hashes = {part: provenance.hashes(part) for part in (*PARTS, *DEFECTIVE)}
     current = detector.decision.calibration_id
     if metrics is not None and metrics.get("calibration_id") != current:
         metrics = {"notes": {"threshold": "evaluated before the last calibration: left out"}}

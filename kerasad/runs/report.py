@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasad.data.earlier_results import UNUSUAL
-from kerasad.data.split import LABELLED, PARTS
+from kerasad.data.split import DEFECTIVE, PARTS
 from kerasad.detector import AnomalyDetector
 from kerasad.errors import InputError
 from kerasad.files import replace_file, write_json
@@ -79,7 +79,7 @@ def _views(runs: Sequence[Run]) -> Iterator[RunView]:
     # Images that one of the runs learned from are not test images of the others either.
     labelled: set[str] = set()
     if len(runs) > 1:
-        labelled = {name for run in runs for name in run.provenance.hashes(LABELLED)}
+        labelled = {name for run in runs for name in run.provenance.hashes(*DEFECTIVE)}
     names = [run.path.name for run in runs]
     for run in runs:
         detector = run.load_detector()
@@ -135,7 +135,7 @@ def _read_facts(run: Run, detector: AnomalyDetector, name: str) -> RunFacts:
         config=run.config,
         calibration=calibration,
         metrics=metrics,
-        split_sizes={part: len(detector.provenance.hashes(part)) for part in (*PARTS, LABELLED)},
+        split_sizes={part: len(detector.provenance.hashes(part)) for part in (*PARTS, *DEFECTIVE)},
         versions=_versions(run),
         command=f"kerasad train {shlex.quote(run.config.data.path)} --config {config} --output NEW",
         notes=notes,

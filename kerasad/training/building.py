@@ -213,11 +213,12 @@ def fit_detector(
             category.train_in_order,
             number_groups(category.split.train),
             networks=networks,
+            defects=category.real_defects,
             false_alarm_rate=settings.false_alarm_rate,
             review_rate=settings.review_rate,
             verbose=verbose,
         )
-        detector.record_images(Provenance.from_split(category.split, category.labelled))
+        detector.record_images(_provenance(category))
         return detector, left_out
     detector.adapt(
         category.train_for_experts,
@@ -225,6 +226,7 @@ def fit_detector(
         on_crops=on_crops,
         num_defects=settings.synthetic_defects,
         seed=settings.seed,
+        defects=category.real_defects,
         verbose=verbose,
     )
     detector.calibrate(
@@ -234,7 +236,12 @@ def fit_detector(
         strict=settings.strict,
         on_crops=on_crops,
         groups=None if on_crops else category.split.calibration_groups,
+        defects=category.real_defects,
         verbose=verbose,
     )
-    detector.record_images(Provenance.from_split(category.split, category.labelled))
+    detector.record_images(_provenance(category))
     return detector, None
+
+
+def _provenance(category: Category) -> Provenance:
+    return Provenance.from_split(category.split, category.labelled, category.defects)

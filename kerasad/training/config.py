@@ -92,6 +92,13 @@ class DataConfig(Checked):
         None, "Or: defective test images to learn from, as a share of the training images."
     )
 
+    tune_with: tuple[str, ...] = setting(
+        (),
+        "Defective images, 8 or more, that choose the weights of the experts and the review band: "
+        "a folder, a list or a FILE, also of DATA's test set; may be repeated. They are not test "
+        "images any more.",
+    )
+
     @property
     def reading(self) -> dict[str, Any]:
         """What `read_category` has to know besides the path."""

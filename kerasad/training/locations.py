@@ -114,6 +114,7 @@ def with_full_paths(config: RunConfig) -> RunConfig:
         path=full_path(config.data.path),
         labelled=None if config.data.labelled is None else full_path(config.data.labelled),
         exclude=tuple(_fix(name, config.data.path) for name in config.data.exclude),
+        tune_with=tuple(_fix(name, config.data.path) for name in config.data.tune_with),
     )
     arguments = dict(config.model.arguments)
     for name in ("encoder_weights", "backbone_weights"):

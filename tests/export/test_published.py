@@ -66,7 +66,7 @@ def test_the_model_card_says_what_the_version_is(published, run):
     assert card["num_calibration_images"] == 6
     assert card["versions"]["tensorflow"] == tf.__version__
     assert card["data"]["name"] == "plates"
-    parts = {"train": 5, "validation": 1, "calibration": 6, "labelled": 0}
+    parts = {"train": 5, "validation": 1, "calibration": 6, "labelled": 0, "tuning": 0}
     assert card["data"]["num_images"] == parts
     assert len(card["data"]["sha256"]["train"]) == 64
     assert card["metrics"] is None
