@@ -11,6 +11,7 @@ import numpy as np
 from kerasad.data.decoding import Decoding
 from kerasad.data.exclusion import find_excluded, without_excluded
 from kerasad.data.image_files import FoundImage, ImageReader, ImageRecord
+from kerasad.data.keras_datasets import is_keras_dataset, resolve_keras_dataset
 from kerasad.data.layouts import Named, find_images, find_layout, is_category, is_manifest
 from kerasad.data.likely_masks import refuse_likely_masks
 from kerasad.data.masks import attach_masks, refuse_marked
@@ -102,7 +103,7 @@ def read_category(
     training images, are left out: they are neither training nor test images.
 
     Args:
-        data: The folder, or a file that lists the images.
+        data: The folder, a file that lists the images, or a name such as `keras:mnist/3`.
         on_bad: str. `"skip"` leaves out broken files and lists them in `problems`; `"raise"`
             refuses them.
         decoding: `Decoding`.
@@ -126,7 +127,7 @@ def read_category(
             with `on_bad="raise"`, if a file is broken.
     """
     check_choice("on_bad", on_bad, ON_BAD)
-    root = _absolute(data)
+    root = _absolute(resolve_keras_dataset(data) if is_keras_dataset(data) else data)
     reader = ImageReader(root.parent if root.is_file() else root, decoding, verify)
     named = Named(good, bad, masks)
     layout, found = find_images(root, reader, named, for_test)

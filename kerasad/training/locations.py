@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasad.data.keras_datasets import is_keras_dataset, resolve_keras_dataset
 from kerasad.data.layouts import category_folders, is_category
 from kerasad.errors import InputError
 from kerasad.synthetic.demo import resolve_demo
@@ -16,11 +17,14 @@ def resolve_data(data: str | os.PathLike) -> Path:
 
     `demo` and `demo/NAME` name an embedded category, which is written to the cache folder of the
     user once; a path inside it may follow, as in `demo/brick/test`. An existing folder of that
-    name takes precedence.
+    name takes precedence. `keras:NAME/CLASS` is a category of a data set of Keras, see
+    `resolve_keras_dataset`.
 
     Raises:
-        InputError: There is no such embedded category.
+        InputError: There is no such category.
     """
+    if is_keras_dataset(data):
+        return resolve_keras_dataset(data)
     path = Path(data).expanduser()
     parts = path.parts
     if path.exists() or parts[:1] != ("demo",):
