@@ -70,8 +70,8 @@ def train(
 
     DATA is a folder of good images, or of good and bad ones side by side (ok and nok, say); a split
     of your own (train, val, test); a public data set such as MVTec AD's bottle; a CSV file of
-    path,label; or demo/brick, demo/grass, demo/gravel. `kerasad inspect-data DATA` shows what would
-    be read.
+    path,label; demo/brick, demo/grass, demo/gravel; or keras:mnist/3, which Keras downloads.
+    `kerasad inspect-data DATA` shows what would be read.
     """
     from kerasad.runs.train import train_run
 
