@@ -3,9 +3,11 @@
 The package names its arguments as Python does (`max_value`); a verb says the option (--max-value).
 """
 
+import contextlib
 import dataclasses
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -35,6 +37,12 @@ class Verb(click.Command):
         super().__init__(*arguments, **options)
         self.params += output_options()
 
+    def make_context(self, info_name: str | None, args: list[str], *arguments, **options):
+        """Reads the words of the verb; with `--json`, a wrong one is an object too."""
+        words = list(args)  # `args` is used up
+        with _usage_errors_as_json(words):
+            return super().make_context(info_name, args, *arguments, **options)
+
     def invoke(self, context: click.Context) -> Any:
         """Runs the verb; exits with 2 for bad input, with 1 for work or a machine that failed."""
         if not asked_for("verbose"):
@@ -60,6 +68,23 @@ class Verbs(click.Group):
     """The group of the verbs."""
 
     command_class = Verb
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> tuple:
+        """Finds the verb; with `--json`, an unknown one is an object too."""
+        with _usage_errors_as_json(args):
+            return super().resolve_command(context, args)
+
+
+@contextlib.contextmanager
+def _usage_errors_as_json(words: Sequence[str]) -> Iterator[None]:
+    """Prints a usage error as one JSON object if the words ask for it; click tells people."""
+    try:
+        yield
+    except click.UsageError as error:
+        options = words[: words.index("--")] if "--" in words else words
+        if "--json" in options:
+            click.echo(json.dumps({"error": error.format_message()}))
+        raise
 
 
 def _describe(error: Exception) -> tuple[str, int]:

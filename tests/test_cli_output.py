@@ -101,3 +101,25 @@ def test_values_become_plain():
         "3": [0.5, None],
         "b": {"values": {"c": "d"}, "code": 0},
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("end", "--code", "many", "--json"), "'many' is not a valid integer"),
+        (("measure", "--wide", "--json"), "No such option"),
+        (("measure", "too", "much", "--json"), "unexpected extra argument"),
+        (("mesure", "--json"), "No such command 'mesure'"),
+    ],
+)
+def test_a_wrong_word_is_an_object_too_and_the_exit_code_stays(words, sentence):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert sentence in json.loads(result.stdout)["error"]
+    assert len(result.stdout.splitlines()) == 1
+    assert "Usage:" in result.stderr
+    assert run(*words[:-1]).stdout == ""
+
+
+def test_json_behind_two_dashes_is_a_file_name():
+    assert run("measure", "--", "--json").stdout == ""
