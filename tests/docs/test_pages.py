@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kerasad.synthetic.demo import resolve_demo
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 
@@ -15,14 +17,48 @@ def blocks_of(page, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def run(page, names, **smaller):
+    """Runs the Python of a page in `names`, with other texts in the place of some."""
+    for block in blocks_of(page, "python"):
+        for text, other in smaller.items():
+            assert text in block, f"{page.name} has no {text!r}"
+            block = block.replace(text, other)
+        exec(compile(block, str(page), "exec"), names)
+
+
 @pytest.mark.slow
-def test_the_code_of_the_tour_runs_from_top_to_bottom(capsys):
+def test_the_code_of_the_tour_and_of_its_callback_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "tour"}
-    for block in blocks_of(DOCS / "tour.md", "python"):
-        exec(compile(block, "docs/tour.md", "exec"), names)
+    run(DOCS / "tour.md", names)
+    run(DOCS / "tensorboard.md", names, **{"epochs=30": "epochs=1"})
     printed = capsys.readouterr().out
     assert "kl_loss" in printed
     assert "served" in printed
+    assert list(tmp_path.glob("logs/mine/validation/codes.tsv"))
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_runs_on_the_demo(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    smaller = {
+        "mvtec/bottle": str(resolve_demo("demo/brick")),
+        "image_size=256": "image_size=64",
+        "epochs=30": "epochs=1",
+    }
+    run(DOCS.parent / "README.md", {"__name__": "readme"}, **smaller)
+    assert "image_auroc" in capsys.readouterr().out
+    assert (tmp_path / "bottle.keras").is_file()
+    assert (tmp_path / "saved_models" / "bottle" / "1").is_dir()
+
+
+def test_python_that_no_test_runs_says_why():
+    run_by_tests = {"tour.md", "tensorboard.md", "custom_losses.md"}
+    for page in PAGES:
+        if page.name not in run_by_tests:
+            text = page.read_text(encoding="utf-8")
+            marked = re.findall(r"<!-- Not run: [^>]+ -->\n+```python\n", text)
+            assert len(marked) == len(blocks_of(page, "python")), page.name
 
 
 def test_python_on_every_page_compiles():
