@@ -17,6 +17,7 @@ from kerasad.cli_options import (
     FOLDER_OPTIONS,
     INSPECT_OPTIONS,
     MASK_OPTION,
+    ROI_OPTION,
     given,
     model_options,
     resolve_config,
@@ -111,18 +112,45 @@ def evaluate(run: str, data: str | None, mask_foreground: str | None, **folders:
 @click.argument("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--output", required=True, type=FOLDER, help="Folder for the results.")
-def predict(run: str, paths: tuple[str, ...], output: str) -> Values:
-    """Score images; write predictions.jsonl, predictions.csv and an overlay of each.
+@ROI_OPTION
+@click.option("--frames", is_flag=True, help="Each folder holds the frames of one video.")
+@click.option(
+    "--smooth",
+    type=int,
+    default=1,
+    show_default=True,
+    help="The median score of the last N frames decides.",
+    metavar="N",
+)
+@click.option(
+    "--overlays",
+    type=click.Choice(("all", "defective", "none")),
+    help="Images that get an overlay. [default: all; of frames, those called defective]",
+)
+def predict(
+    run: str,
+    paths: tuple[str, ...],
+    output: str,
+    roi: str | None,
+    frames: bool,
+    smooth: int,
+    overlays: str | None,
+) -> Values:
+    """Score images and frames of videos; write predictions.jsonl, predictions.csv and overlays.
 
-    PATH is a file, or a folder that is searched for images. Boxes and areas are in pixels of the
-    image as the model sees it, and of the file. Overlays of earlier predictions and masks of
-    a data set are not read.
+    PATH is an image, a folder that is searched for images, or a video (mp4, mov, avi, mkv and
+    others; needs the extra "video"), which gets a row for each frame. Boxes and areas are in
+    pixels of the image as the model sees it, and of the file. Overlays of earlier predictions and
+    masks of a data set are not read.
     Earlier results in the folder --output are replaced as a whole, and no other file in it.
     """
-    from kerasad.runs.predict import describe_results, predict_files
+    from kerasad.runs.predict import FrameOptions, describe_results, predict_files
     from kerasad.runs.run import open_run
 
-    count = predict_files(open_run(run), paths, output, in_words=name_options)
+    options = FrameOptions(folders=frames, smooth=smooth, overlays=overlays)
+    count = predict_files(
+        open_run(run), paths, output, in_words=name_options, roi=roi, options=options
+    )
     click.echo(describe_results(count, output))
     if count.failed:
         click.echo(f"Files that could not be used: {count.failed} (both lists say why).", err=True)

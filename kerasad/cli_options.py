@@ -78,10 +78,23 @@ def _join(values: tuple) -> str:
     return ",".join(map(str, values))
 
 
-FOLDER_OPTIONS = section_options(DataConfig, "good", "bad", "masks")
+ROI_OPTION = click.option(
+    "--roi", help="Folder of the images' regions of interest, if each of the run's has its own."
+)
+FOLDER_OPTIONS = combine_options(section_options(DataConfig, "good", "bad", "masks"), ROI_OPTION)
 INSPECT_OPTIONS = section_options(
     DataConfig,
-    *("good", "bad", "masks", "exclude", "group_by", "mask_foreground", "max_value", "pixel_limit"),
+    *(
+        "good",
+        "bad",
+        "masks",
+        "roi",
+        "exclude",
+        "group_by",
+        "mask_foreground",
+        "max_value",
+        "pixel_limit",
+    ),
 )
 MASK_OPTION = click.option(
     "--mask-foreground",

@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
+from kerasad.data.region import without_outside
 from kerasad.detector.batches import as_batches
+from kerasad.detector.region import find_counting
 from kerasad.errors import InputError
 from kerasad.metrics import BalancedAccuracy
 from kerasad.metrics.intervals import BootstrapIntervals, clopper_pearson
@@ -45,8 +47,9 @@ def evaluate(
 
     Scores and maps are compared raw, at the model's input size. Each kind of defect is measured
     against all good images. A defective image without a usable mask counts for the image metrics
-    only. Memory does not grow with the number of images. What is measured is the registry's
-    choice, see `kerasad.metrics.registry`.
+    only. Pixels outside a region of interest count nowhere; an image whose defect is wholly
+    outside counts as good, see `without_outside`. Memory does not grow with the number of images.
+    What is measured is the registry's choice, see `kerasad.metrics.registry`.
 
     Args:
         detector: a calibrated `AnomalyDetector`.
@@ -73,16 +76,18 @@ def evaluate(
     """
     groups = DefectGroups(GOOD, fpr_limit)
     decisions, intervals = _Decisions(detector), BootstrapIntervals(fpr_limit)
-    first_inputs, without_mask, count = None, [], 0
+    first_inputs, without_mask, outside, count = None, [], [], 0
     batches = as_batches(dataset, "dataset", batch_size, check_values=False)
     for outputs, inputs, targets in detector.predict_stream(batches, verbose, "evaluating"):
         first_inputs = inputs if first_inputs is None else first_inputs
-        batch = _read_batch(outputs, inputs, targets, records, count)
+        counts = find_counting(detector, inputs, outputs["anomaly_map"])
+        batch = _read_batch(outputs, counts, targets, records, count)
         count += len(batch.scores)
         groups.update(batch.names, batch.scores, batch.masks, batch.maps, batch.weights)
         decisions.update(batch)
         intervals.update(batch.labels, batch.scores, batch.masks, batch.maps, batch.weights)
         without_mask += batch.without_mask
+        outside += batch.outside
     if first_inputs is None:
         raise InputError("`dataset` yields no images; give at least one to evaluate.")
 
@@ -97,6 +102,7 @@ def evaluate(
         },
         "per_defect": _per_defect(groups, records, notes),
         "defects_without_mask": without_mask,
+        "defects_outside_roi": outside,
         **_counts(groups),
         "image_size": [int(side) for side in detector.image_size],
         "milliseconds_per_image": _time_detector(detector, first_inputs, timing_batches),
@@ -110,7 +116,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Batch:
-    """One batch as NumPy arrays, and its files that have a defect but no usable mask."""
+    """One batch as NumPy arrays; files without a usable mask, and those with a defect `outside`."""
 
     names: list[str]
     labels: np.ndarray
@@ -119,9 +125,10 @@ class _Batch:
     masks: np.ndarray
     weights: np.ndarray
     without_mask: list[str]
+    outside: list[str]
 
 
-def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batch:
+def _read_batch(outputs: Mapping, counts, targets, records, first: int) -> _Batch:
     maps = np.asarray(outputs["anomaly_map"], "float32")
     targets = _read_targets(targets, maps, first)
     if targets["mask"].shape != maps.shape:
@@ -130,9 +137,10 @@ def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batc
             f"{maps.shape}; load the data at the detector's image size."
         )
     scores = np.asarray(outputs["anomaly_score"], "float32")
-    valid = unpack_inputs(inputs)[1]
-    weights = np.ones_like(maps) if valid is None else np.asarray(valid)
-    _refuse_not_finite(scores, maps, weights, targets["index"], records)
+    _refuse_not_finite(scores, maps, counts, targets["index"], records)
+    given, targets = targets["label"], without_outside(targets, counts)
+    excused = targets["index"][(given > 0) & (targets["label"] == 0)]
+    outside = [_identify(True, int(index), records)[1] for index in excused]
     labels, has_mask = targets["label"] > 0, targets["has_mask"].astype(bool)
     identities = [
         _identify(label, int(index), records)
@@ -144,8 +152,9 @@ def _read_batch(outputs: Mapping, inputs, targets, records, first: int) -> _Batc
         scores=scores,
         maps=maps,
         masks=targets["mask"],
-        weights=weights * has_mask[:, None, None, None],
+        weights=counts * has_mask[:, None, None, None],
         without_mask=[identities[row][1] for row in np.flatnonzero(labels & ~has_mask)],
+        outside=outside,
     )
 
 

@@ -46,8 +46,13 @@ class ColourScale:
 
 def scale_level(anomaly_map, threshold):
     """Returns `ColourScale(threshold).level(anomaly_map)` for a threshold that may be a tensor."""
-    low = ops.where(threshold > 0, 0.0, threshold - 1.0)
+    low = scale_low(threshold)
     return ops.clip((anomaly_map - low) * (0.5 / (threshold - low)), 0.0, 1.0)
+
+
+def scale_low(threshold):
+    """Returns `ColourScale(threshold).low` for a threshold that may be a tensor."""
+    return ops.where(threshold > 0, 0.0, threshold - 1.0)
 
 
 MAX_OPACITY = 0.75

@@ -35,6 +35,7 @@ class FakeDetector:
     threshold = 2.5
     pixel_threshold = 1.5
     image_size = (HEIGHT, WIDTH)
+    region = None
 
     def __init__(self, guaranteed=0.0476, note=None, review_threshold=None):
         self.guaranteed, self.note = guaranteed, note
@@ -163,6 +164,30 @@ def test_pixel_metrics_leave_out_and_list_a_defect_without_mask(photos, metrics)
         metrics["pixel_f1_max"] / (2 - metrics["pixel_f1_max"])
     )
     assert metrics["defects_without_mask"] == ["test/hole/008.png"]
+
+
+def test_pixels_outside_a_region_count_nowhere_by_hand():
+    """The left column of 3 x 3 is outside; there are high values, and all of one defect."""
+    valid = np.tile(np.array([0.5, 1.0, 1.0], "f4")[None, None, :, None], (3, 3, 1, 1))
+    maps = np.ones((3, 3, 3, 1), "f4")
+    maps[:, :, 0] = 9.0
+    maps[0, :2, 1, 0] = 2.0, 3.0  # the defect that is inside is the first of these
+    mask = np.zeros((3, 3, 3, 1), "f4")
+    mask[0, 0, :2] = mask[1, :, 0] = 1
+    targets = {
+        "mask": mask,
+        "has_mask": np.ones(3, bool),
+        "label": np.array([1, 1, 0], "int32"),
+        "index": np.arange(3, dtype="int32"),
+    }
+    inputs = {"images": np.repeat(maps, 3, axis=-1), "valid": valid}
+    dataset = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(3)
+    metrics = evaluate(FakeDetector(), dataset, timing_batches=0, verbose=0)
+    assert (metrics["num_good_images"], metrics["num_defective_images"]) == (2, 1)
+    assert metrics["defects_outside_roi"] == ["test image 1"]
+    # One defective pixel, 17 good ones: one of these is higher, none is equal.
+    assert metrics["pixel_auroc"] == pytest.approx(16 / 17)
+    assert metrics["iou_pooled"] == pytest.approx(1 / 2)
 
 
 def test_each_defect_is_measured_against_all_good_images(photos, metrics):

@@ -7,7 +7,7 @@ from kerasad.baselines.autoencoder import Autoencoder
 from kerasad.data.geometry import unpack_inputs
 from kerasad.layers.cells import mean_of_cells
 from kerasad.losses import mean_over_images
-from kerasad.models.trained_model import loss_gradients, read_images
+from kerasad.models.trained_model import loss_gradients, read_counting
 from kerasad.models.two_player_model import TwoPlayerModel
 
 
@@ -44,7 +44,7 @@ class AdversarialBaseline(Autoencoder, TwoPlayerModel):
 
     def train_step(self, data):
         """Trains both players on one batch; returns the running means of the losses."""
-        images, valid = read_images(data)
+        images, valid = read_counting(data)
         logs, made = self.train_autoencoder(images, valid)
         made = {name: tf.stop_gradient(value) for name, value in made.items()}
         logs["discriminator_loss"] = self.train_discriminator(images, valid, made)
@@ -52,7 +52,7 @@ class AdversarialBaseline(Autoencoder, TwoPlayerModel):
 
     def test_step(self, data):
         """Returns the running means of the losses on images without damage or noise."""
-        images, valid = read_images(data)
+        images, valid = read_counting(data)
         logs, made = self.losses(images, valid, training=False)
         logs["discriminator_loss"] = self.discriminator_loss(images, valid, made, training=False)
         return self.track(logs)

@@ -11,7 +11,7 @@ from kerasad.losses.means import mean_of_image, mean_over_images
 from kerasad.models.arguments import SMALLEST_SIDE
 from kerasad.models.health import reconstruction_contrast
 from kerasad.models.networks import build_decoder, default_depth, seed_weights
-from kerasad.models.trained_model import TrainedModel, loss_gradients, read_images
+from kerasad.models.trained_model import TrainedModel, loss_gradients, read_counting
 from kerasad.precision import dtype_policy_scope
 
 
@@ -134,11 +134,11 @@ class Autoencoder(TrainedModel):
 
     def train_step(self, data):
         """Trains on one batch; returns the running means of the losses."""
-        return self.track(self.train_autoencoder(*read_images(data))[0])
+        return self.track(self.train_autoencoder(*read_counting(data))[0])
 
     def test_step(self, data):
         """Returns the running means of the losses on images without damage or noise."""
-        return self.track(self.losses(*read_images(data), training=False)[0])
+        return self.track(self.losses(*read_counting(data), training=False)[0])
 
     @property
     def generator_variables(self):

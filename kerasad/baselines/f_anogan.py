@@ -11,7 +11,7 @@ from kerasad.errors import InputError, check_at_least
 from kerasad.layers import Sampling
 from kerasad.layers.cells import valid_cells
 from kerasad.losses import discriminator_adversarial_loss, generator_adversarial_loss
-from kerasad.models.trained_model import loss_gradients, read_images
+from kerasad.models.trained_model import loss_gradients, read_counting
 from kerasad.precision import add_state
 
 
@@ -74,7 +74,7 @@ class FAnoGAN(AdversarialBaseline):
 
     def train_step(self, data):
         """Trains the players of the phase on one batch; returns the running means of the losses."""
-        images, valid = read_images(data)
+        images, valid = read_counting(data)
         images = ops.cast(images, "float32")
         logs = tf.cond(
             tf.convert_to_tensor(self.encoder_phase) > 0,

@@ -4,12 +4,13 @@ import math
 
 import keras
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import check_whole, checked_image_shape
-from kerasad.layers.content_grid import align_cells, enlarge_maps
+from kerasad.layers.content_grid import align_cells, aligned_region, enlarge_maps
 from kerasad.losses import cosine_distance
+from kerasad.losses.means import weighted_mean
 from kerasad.models.arguments import SMALLEST_SIDE
 from kerasad.models.backbone_model import BackboneModel
 from kerasad.models.feature_view import to_grid
@@ -118,10 +119,10 @@ class StudentTeacher(BackboneModel, TrainedModel):
         return {name: tensors[name] for name in self.student.output}
 
     def losses(self, images, valid, training: bool) -> dict:
-        """Returns all that is logged of a batch by name; no cell of an aligned grid is padding."""
+        """Returns all that is logged of a batch by name, of the cells that count."""
         taught = self.teach(images, valid)
         made = self({"images": images, "valid": valid}, training=training)
-        loss = imitation_loss(taught, made)
+        loss = imitation_loss(taught, made, valid)
         finest = next(iter(taught))
         contrast = reconstruction_contrast(taught[finest], made[finest])
         return {"imitation_loss": loss, "loss": loss, "reconstruction_contrast": contrast}
@@ -156,14 +157,20 @@ class StudentTeacher(BackboneModel, TrainedModel):
         return enlarge_maps(self.tensors(inputs)["anomaly_map"], images.shape[1:3], valid)
 
 
-def imitation_loss(taught: dict, made: dict):
+def imitation_loss(taught: dict, made: dict, valid=None):
     """Returns the sum over scales of the mean over cells of `1 - cos`, float32 `()`.
 
     Args:
         taught: the teacher's features by scale, `(batch, h, w, channels)`.
         made: the student's, of the same names and shapes.
+        valid: as in `AnomalyModel.tensors`, or None. Cells outside its region do not count.
     """
-    return sum(ops.mean(cosine_distance(taught[name], made[name])) for name in taught)
+    total = 0.0
+    for name in taught:
+        distance = cosine_distance(taught[name], made[name])
+        cells = None if valid is None else aligned_region(valid, distance.shape[1:3])
+        total = total + weighted_mean(distance, cells)
+    return total
 
 
 def build_student(image_shape, tap_shapes, filters: int) -> keras.Model:

@@ -14,6 +14,7 @@ from kerasad.data.geometry import Geometry, count_vanished_regions, whole_batch_
 from kerasad.data.image_files import ImageRecord
 from kerasad.data.index import CategoryIndex
 from kerasad.data.masks import read_mask
+from kerasad.data.region_files import RegionFiles
 from kerasad.data.source import ImageSource, count_cacheable, image_bytes, name_bad_files
 from kerasad.data.split import GoodSplit, number_groups
 from kerasad.data.tables import format_split_table
@@ -36,6 +37,7 @@ class Category:
         crop_size: (height, width) of training crops, or None for whole images.
         labelled: `ImageRecord`s of images labelled defective, which may be used for training.
         defects: `ImageRecord`s of real defects, which weights are chosen on.
+        regions: `RegionFiles` of all these images, or None where every pixel counts.
         **options: See `load_category`.
     """
 
@@ -54,6 +56,7 @@ class Category:
         labelled: Sequence[ImageRecord] = (),
         defects: Sequence[ImageRecord] = (),
         trains: bool = False,
+        regions: RegionFiles | None = None,
     ):
         self.index = index
         self.split = split
@@ -65,6 +68,7 @@ class Category:
         self.decoding = decoding
         self.labelled = tuple(labelled)
         self.defects = tuple(defects)
+        self.regions = regions
         self._trains = trains
         self._cache_bytes = int(cache_megabytes * 2**20)
 
@@ -77,6 +81,13 @@ class Category:
     def keep_aspect(self) -> bool:
         """Whether images are padded, so that model inputs are dicts with `"valid"`."""
         return self.geometry.keep_aspect
+
+    @property
+    def roi(self) -> np.ndarray | str | None:
+        """The region of interest as an `AnomalyDetector` takes it."""
+        if self.regions is None:
+            return None
+        return "each" if self.regions.shared is None else self.regions.shared
 
     @property
     def full_shape(self) -> tuple[int, int, int]:
@@ -238,7 +249,13 @@ class Category:
         return self._source(self.split.validation, left)
 
     def _source(self, records, cache_bytes=0):
-        return ImageSource(records, self.geometry, cache_bytes=cache_bytes, decoding=self.decoding)
+        return ImageSource(
+            records,
+            self.geometry,
+            cache_bytes=cache_bytes,
+            decoding=self.decoding,
+            regions=self.regions,
+        )
 
     def _bytes_left(self, cache_bytes, records):
         num_cached = min(len(records), count_cacheable(self.geometry, cache_bytes))

@@ -6,14 +6,14 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from kerasad.data.category import Category
-from kerasad.data.decoding import Decoding, decode_file
-from kerasad.data.geometry import Geometry, pack_inputs, parse_image_size, plan_geometry
+from kerasad.data.decoding import Decoding
+from kerasad.data.geometry import Geometry, parse_image_size, plan_geometry
 from kerasad.data.grouping import AUTO, NONE, FindCopies, compile_pattern, group_images, group_index
 from kerasad.data.image_files import ImageRecord
+from kerasad.data.image_stream import ImageStream
 from kerasad.data.index import (
     CategoryIndex,
     choose_labelled,
@@ -22,14 +22,14 @@ from kerasad.data.index import (
     read_labelled,
 )
 from kerasad.data.layouts import is_manifest, refuse_test_part
-from kerasad.data.pipeline import PREFETCHED_BATCHES, make_dataset
+from kerasad.data.pipeline import make_dataset
 from kerasad.data.problems import Problem
 from kerasad.data.provenance import read_provenance
 from kerasad.data.real_defects import find_real_defects
+from kerasad.data.region_files import RegionFiles
 from kerasad.data.source import ImageSource
 from kerasad.data.split import DEFECTIVE, GoodSplit, split_good
 from kerasad.errors import InputError, check_whole
-from kerasad.tracing import map_dataset
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 ImageSize = int | str | Sequence[int] | Geometry
@@ -58,6 +58,7 @@ def load_category(
     find_copies: FindCopies | None = None,
     crosswise: bool = False,
     trains: bool = False,
+    roi: str | os.PathLike | None = None,
 ) -> Category:
     """Opens one category of images.
 
@@ -96,6 +97,9 @@ def load_category(
             at no pixels.
         crosswise: bool. Whether all good images train and calibrate, see `split_good`.
         trains: bool. Whether networks are trained, see `Category.network_folds`.
+        roi: The region of interest, see `RegionFiles`: a mask for all images, or a folder with one
+            for each. What is outside is painted over and counts nowhere. Give `Category.roi` to
+            `AnomalyDetector`.
 
     Returns:
         A `Category`. If the data has defective images, but no good ones to test, a fifth of the
@@ -111,6 +115,7 @@ def load_category(
         raise InputError("`labelled` and `labelled_share` were both given; give one of them.")
     compile_pattern(group_by)
     reading = {"on_bad": on_bad, "decoding": decoding, "exclude": exclude}
+    regions = None if roi is None else RegionFiles(roi, decoding)
     index = read_category(data, good=good, bad=bad, masks=masks, **reading)
     if not good:
         refuse_test_part(Path(index.root))
@@ -127,6 +132,9 @@ def load_category(
         defective = choose_labelled(index, labelled_share, len(parts.train), seed)
     reading = {"on_bad": on_bad, "decoding": decoding}
     defects = find_real_defects(tune_with, index, **reading) if tune_with else ()
+    if regions is not None:
+        records = (*index.good, *index.test, *defective, *defects)
+        _check_regions(regions, dict.fromkeys(records), geometry, parts)
     index = index.set_apart(defective).set_apart(defects)
     return Category(
         index,
@@ -141,7 +149,17 @@ def load_category(
         cache_megabytes=cache_megabytes,
         decoding=decoding,
         trains=trains,
+        regions=regions,
     )
+
+
+def _check_regions(regions, records, geometry, parts):
+    if parts.calibration_on_crops:
+        raise InputError(
+            "With fewer than 5 good images, crops of a photo set the thresholds, and a region of "
+            "interest does not fit them: give at least 5 good images, or leave `roi` out."
+        )
+    regions.check(tuple(records), geometry)
 
 
 def _split(index, split, seed, **options) -> tuple[CategoryIndex, GoodSplit]:
@@ -180,65 +198,13 @@ def _parse_crop_size(crop_size, geometry):
     return height, width
 
 
-class ImageStream:
-    """Images to predict on; made by `load_images`. A file that cannot be read is left out.
-
-    Attributes:
-        dataset: `tf.data.Dataset` of (x, index): a model input, and int32 (batch,), the position
-            of each image in `records`. Images are decoded while it is iterated over.
-        records: tuple of `ImageRecord`, whose headers were readable.
-    """
-
-    def __init__(
-        self,
-        records: Sequence[ImageRecord],
-        problems: Sequence[Problem],
-        geometry: Geometry,
-        batch_size: int = 16,
-        *,
-        decoding: Decoding = Decoding(),
-    ):
-        self.records = tuple(records)
-        self._problems = {problem.path: problem for problem in problems}
-        self._decoding = decoding
-        self._geometry = geometry
-
-        def load(index):
-            outputs = tf.numpy_function(self._decode, [index], (tf.float32, tf.float32, tf.bool))
-            image, valid, usable = outputs
-            image = tf.ensure_shape(image, geometry.image_shape)
-            valid = tf.ensure_shape(valid, (*geometry.image_shape[:2], 1))
-            inputs = pack_inputs(image, valid if geometry.keep_aspect else None)
-            return inputs, index, tf.ensure_shape(usable, ())
-
-        dataset = tf.data.Dataset.from_tensor_slices(np.arange(len(self.records), dtype="int32"))
-        dataset = map_dataset(dataset, load)
-        dataset = dataset.filter(lambda x, index, usable: usable)
-        dataset = map_dataset(dataset, lambda x, index, usable: (x, index), parallel=False)
-        self.dataset = dataset.batch(batch_size).prefetch(PREFETCHED_BATCHES)
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What could not be used; complete after an iteration over `dataset`."""
-        return tuple(self._problems.values())
-
-    def _decode(self, index):
-        record, (height, width, _) = self.records[index], self._geometry.image_shape
-        every = np.ones((height, width, 1), "float32")
-        try:
-            image, valid = decode_file(record, self._decoding, self._geometry.resize)
-        except InputError as error:
-            self._problems[record.path] = Problem(record.path, str(error))
-            return np.zeros((height, width, 3), "float32"), every, np.bool_(False)
-        return image.numpy(), every if valid is None else valid.numpy(), np.bool_(True)
-
-
 def load_images(
     paths: Paths,
     geometry: Geometry,
     batch_size: int = 16,
     *,
     decoding: Decoding = Decoding(),
+    roi: str | os.PathLike | None = None,
 ) -> ImageStream:
     """Opens images to predict on: files, and folders searched recursively.
 
@@ -247,12 +213,15 @@ def load_images(
         geometry: `Geometry` of the run that predicts.
         batch_size: int. Defaults to `16`.
         decoding: `Decoding`.
+        roi: The regions of interest of the images, see `load_category`. A detector that has one
+            for all images needs none here.
 
     Returns:
         An `ImageStream`.
     """
     records, problems = read_images(paths, verify=False, decoding=decoding)
-    return ImageStream(records, problems, geometry, batch_size, decoding=decoding)
+    options = {"decoding": decoding, "regions": None if roi is None else RegionFiles(roi, decoding)}
+    return ImageStream(records, problems, geometry, batch_size, **options)
 
 
 def _is_data_set(path):
@@ -293,6 +262,7 @@ def load_good_images(
     group_by: str = NONE,
     find_copies: FindCopies | None = None,
     known: Container[str] = (),
+    roi: str | os.PathLike | None = None,
 ) -> GoodImages:
     """Opens good images to calibrate a run with.
 
@@ -311,6 +281,7 @@ def load_good_images(
         group_by: Which images belong together, see `load_category`. Defaults to `"none"`.
         find_copies: See `load_category`.
         known: Content hashes of images to leave out.
+        roi: As in `load_images`.
 
     Returns:
         `GoodImages`.
@@ -341,6 +312,9 @@ def load_good_images(
     records, grouped_by = group_images(new, group_by, find_copies)
     if index is not None:
         index = dataclasses.replace(index, good=records, grouped_by=grouped_by)
-    source = ImageSource(records, geometry, decoding=decoding)
+    regions = None if roi is None else RegionFiles(roi, decoding)
+    if regions is not None:
+        regions.check(records, geometry)
+    source = ImageSource(records, geometry, decoding=decoding, regions=regions)
     num_known = len(distinct) - len(new)
     return GoodImages(make_dataset(source, batch_size), records, problems, index, num_known)

@@ -13,6 +13,8 @@ import tensorflow as tf
 from kerasad.data.decoding import Decoding, decode_bytes_in_graph, decode_file, most_at_once
 from kerasad.data.geometry import Geometry, fit_inside, make_valid
 from kerasad.data.image_files import ImageRecord
+from kerasad.data.region import restrict
+from kerasad.data.region_files import RegionFiles
 from kerasad.errors import InputError
 from kerasad.progress import Phase
 from kerasad.tracing import compiled, map_dataset
@@ -31,6 +33,7 @@ class ImageSource:
         cache_bytes: int. Memory for decoded images. Defaults to `0`.
         decoding: `Decoding`.
         silent_seconds: float. The time after which decoding into memory shows its progress.
+        regions: `RegionFiles` or None. What is outside the region of an image is painted over.
 
     Raises:
         InputError: If a file changed after it was indexed; the message names it.
@@ -44,6 +47,7 @@ class ImageSource:
         cache_bytes: int = 0,
         decoding: Decoding = Decoding(),
         silent_seconds: float = 3.0,
+        regions: RegionFiles | None = None,
     ):
         self.records = tuple(records)
         self.geometry = geometry
@@ -55,6 +59,12 @@ class ImageSource:
             inner = fit_inside(sizes[:, 0], sizes[:, 1], geometry.height, geometry.width)
             self.inner_sizes = np.stack(inner, axis=1)
         self._tables = self._make_tables(sizes)
+        self._regions = regions
+        self._packed_regions: dict[int, np.ndarray] = {}
+        self._shared_region = None
+        if regions is not None and regions.shared is not None and self.records:
+            # One mask fits images of one size alone, which lie in the frame alike.
+            self._shared_region = self._read_region(0)[..., None]
         self._cache = self._fill(silent_seconds) if self.num_cached else None
 
     def __len__(self):
@@ -73,7 +83,7 @@ class ImageSource:
 
         Returns:
             (image, valid): float32 (height, width, 3) in [0, 1], and float32 (height, width, 1)
-            or None, see `resize_image`.
+            or None, see `resize_image` and `restrict`.
         """
         valid = None
         if self.geometry.keep_aspect:
@@ -89,7 +99,27 @@ class ImageSource:
                 lambda: tf.gather(self._cache, index),
                 lambda: self._read(index),
             )
-        return tf.ensure_shape(image, self.geometry.image_shape), valid
+        image = tf.ensure_shape(image, self.geometry.image_shape)
+        if self._regions is None:
+            return image, valid
+        return restrict(image, valid, self._inside(index))
+
+    def _inside(self, index):
+        """Returns the region of an image, bool (height, width, 1), by graph operations only."""
+        shape = (*self.geometry.image_shape[:2], 1)
+        if self._shared_region is not None:
+            return tf.constant(self._shared_region)
+        inside = tf.numpy_function(self._read_region, [index], tf.bool)
+        return tf.ensure_shape(inside[..., None], shape)
+
+    def _read_region(self, index):
+        index = int(index)
+        frame = self.geometry.image_shape[:2]
+        if index not in self._packed_regions:  # an eighth of the memory
+            inside = self._regions.in_frame(self.records[index], self.geometry)
+            self._packed_regions[index] = np.packbits(inside)
+        packed = self._packed_regions[index]
+        return np.unpackbits(packed, count=math.prod(frame)).reshape(frame).astype(bool)
 
     def _make_tables(self, sizes):
         """Returns what the graph needs to know of each file."""

@@ -31,7 +31,7 @@ def measure_good_images(
 
 
 def map_peaks(anomaly_map, valid=None) -> np.ndarray:
-    """Returns the maximum of each map over real pixels, `(batch,)`."""
+    """Returns the maximum of each map over the pixels that count, `(batch,)`."""
     values = np.asarray(anomaly_map)
     if valid is not None:
         values = np.where(np.asarray(valid) > 0.5, values, -np.inf)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasad.layers.cells import downsampled_cells
+from kerasad.layers.cells import valid_cells
 from kerasad.precision import add_state
 
 TENSORS = ("features", "encoder_features", "images")
@@ -79,13 +79,11 @@ def make_descriptors(shapes: dict) -> CalibrationDescriptors:
 def sum_cells(cells, valid=None) -> list:
     """Returns, for each image, the number of cells, the sum of their values and of the squares.
 
-    The sums of all tiles of an image may be added up. Cells with any padding, where `valid` (at the
-    resolution of the images) is 0, are left out.
+    The sums of all tiles of an image may be added up. Cells that do not count, by `valid` at the
+    resolution of the images, are left out, see `valid_cells`.
     """
     cells = ops.cast(cells, "float32")
-    weights = ops.ones_like(cells[..., :1])
-    if valid is not None:
-        weights = ops.cast(downsampled_cells(valid, *cells.shape[1:3]) > 0.999, "float32")
+    weights = valid_cells(valid, cells)[..., None]
     values = (weights, weights * cells, weights * cells * cells)
     return [ops.sum(value, axis=(1, 2)) for value in values]
 

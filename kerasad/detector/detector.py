@@ -13,7 +13,9 @@ from kerasad.detector.expert_maps import ExpertMaps
 from kerasad.detector.frames import prepare_images
 from kerasad.detector.learning import LearningModel
 from kerasad.detector.map_calibration import build_map_calibration
-from kerasad.overlay import scale_level
+from kerasad.detector.region import RegionOfInterest
+from kerasad.layers.cells import counting
+from kerasad.overlay import scale_level, scale_low
 from kerasad.precision import add_state
 
 
@@ -42,13 +44,18 @@ class AnomalyDetector(LearningModel):
         keep_aspect: bool. Whether images are padded instead of stretched, see `resize_image`.
         smoothing: float or None. Sigma of the Gaussian that smooths maps, in pixels. Defaults to
             a 64th of the side of a tile's area, or to 0.6 cells.
+        roi: the region of interest; what is outside is painted over and counts nowhere. An array
+            `(height, width)` of any size, nonzero = inside, is the region of all images, relative
+            to each, and is saved with the detector. `"each"`: every image brings its own in
+            `valid`. None: every pixel counts. See `RegionOfInterest`.
         copy_model: bool. Without a copy, the model belongs to the detector from now on.
         provenance: `Provenance`, or what its `to_dict` gives: the images that made the detector,
             see `record_images`.
 
     Call arguments:
         inputs: images, float tensor `(batch, height, width, 3)` in [0, 1] of any size; or a dict
-            with `images` and `valid` (`(batch, height, width, 1)`, 0 where padded).
+            with `images` and `valid` (`(batch, height, width, 1)`: 1 = counts, 0 = padding,
+            0.5 = outside the region of interest).
 
     Returns:
         dict of `anomaly_map` `(batch, height, width, 1)` (unbounded, about 0 on good images),
@@ -73,6 +80,7 @@ class AnomalyDetector(LearningModel):
         overlap=32,
         keep_aspect=False,
         smoothing=None,
+        roi=None,
         copy_model=True,
         provenance=None,
         **kwargs,
@@ -87,7 +95,9 @@ class AnomalyDetector(LearningModel):
             copy = model.__class__.from_config(model.get_config())
             copy.set_weights(model.get_weights())
             model = copy
-        self.expert_maps = ExpertMaps(model, experts, size, overlap, keep_aspect, smoothing)
+        self.region = None if roi is None else RegionOfInterest(size, roi)
+        options = (overlap, keep_aspect, smoothing, self.region)
+        self.expert_maps = ExpertMaps(model, experts, size, *options)
         self.smoothing = self.frame.smoothing
         self.provenance = Provenance.of(provenance)
         count = len(self.experts)
@@ -127,6 +137,11 @@ class AnomalyDetector(LearningModel):
         return self.expert_maps.frame
 
     @property
+    def roi(self) -> str | None:
+        """`"all"` or `"each"`, see `RegionOfInterest`, or None."""
+        return None if self.region is None else self.region.roi
+
+    @property
     def tiles(self):
         """`TileGrid`, or None if images are not cut."""
         return self.frame.tiles
@@ -139,7 +154,7 @@ class AnomalyDetector(LearningModel):
         if attention is None:
             attention = scale_level(anomaly_map, self.decision.pixel_threshold)
         else:
-            attention = self.frame.enlarge(attention, valid)
+            attention = self._inside(self.frame.enlarge(attention, valid), valid, 0.0)
         return {
             "anomaly_map": anomaly_map,
             "anomaly_score": score,
@@ -153,7 +168,7 @@ class AnomalyDetector(LearningModel):
         Args:
             map_calibration: built `MapCalibration` that standardizes them.
             maps: tensor `(batch, h, w, experts)`, see `ExpertMaps`.
-            valid: tensor `(batch, height, width, 1)` or None, 0 where an image was padded.
+            valid: tensor `(batch, height, width, 1)` or None, see `prepare`.
         """
         pixel_maps, place_maps = map_calibration(maps)
         weights, score_weights = (
@@ -163,8 +178,19 @@ class AnomalyDetector(LearningModel):
         anomaly_map = self.frame.enlarge(ops.matmul(pixel_maps, weights), valid)
         place_map = self.frame.enlarge(ops.matmul(place_maps, score_weights), valid)
         if valid is not None:
-            place_map = ops.where(valid > 0.5, place_map, -np.inf)
-        return anomaly_map, ops.max(place_map, axis=(1, 2, 3))
+            place_map = ops.where(counting(valid) > 0, place_map, -np.inf)
+        return self._inside(anomaly_map, valid), ops.max(place_map, axis=(1, 2, 3))
+
+    def _inside(self, maps, valid, outside=None):
+        """Returns maps with a value outside the region of interest, if there is one.
+
+        By default it is the darkest on the colour scale, which is never above the threshold.
+        """
+        if self.region is None:
+            return maps
+        if outside is None:
+            outside = scale_low(ops.convert_to_tensor(self.decision.pixel_threshold))
+        return ops.where(counting(valid) > 0, maps, outside)
 
     def explain(self, inputs) -> dict:
         """Returns what an anomaly map is made of, calibrated or not; `call` leaves it out.
@@ -177,15 +203,18 @@ class AnomalyDetector(LearningModel):
         images, valid = self.prepare(inputs)
         maps, _ = self.expert_maps(images, valid)
         maps = self.frame.enlarge(self.map_calibration(maps)[0], valid)
+        maps = self._inside(maps, valid, 0.0)
+        anomaly_map = ops.matmul(maps, ops.reshape(self.fusion_weights, (-1, 1)))
         return {
-            "anomaly_map": ops.matmul(maps, ops.reshape(self.fusion_weights, (-1, 1))),
+            "anomaly_map": self._inside(anomaly_map, valid),
             "expert_maps": maps,
             "reconstruction": self.frame.reconstruct(self.model, images, valid),
         }
 
     def prepare(self, inputs):
-        """Returns images of the detector's size, and their validity or None."""
-        return prepare_images(inputs, self.image_size, self.keep_aspect)
+        """Returns images of the detector's size without what is outside, and `valid` or None."""
+        images, valid = prepare_images(inputs, self.image_size, self.keep_aspect)
+        return (images, valid) if self.region is None else self.region(images, valid)
 
     def reconstruct(self, inputs):
         """Returns the model's reconstruction `(batch, height, width, 3)`, or None if it makes none.

@@ -13,7 +13,6 @@ from kerasad.detector.descriptors import describe_sums, make_descriptors, sum_ce
 from kerasad.detector.experts import default_experts
 from kerasad.detector.frames import READ_ONCE, iterate_inputs, make_frame
 from kerasad.errors import InputError
-from kerasad.layers.cells import downsampled_cells
 from kerasad.tracing import compiled, compiled_for_batches, for_any_batch
 
 NO_IMAGE = "There is no training image to adapt to."
@@ -24,11 +23,13 @@ class ExpertMaps(keras.layers.Layer):
 
     Args:
         model, experts, overlap, keep_aspect, smoothing: as in `AnomalyDetector`.
+        region: `RegionOfInterest` or None. It is applied to what the experts learn from; what is
+            called on has passed it.
         image_size: `(height, width)` of the images.
 
     Call arguments:
         images: float tensor `(batch, height, width, 3)` of `image_size`.
-        valid: float tensor `(batch, height, width, 1)` or None, 0 where an image was padded.
+        valid: float tensor `(batch, height, width, 1)` or None, see `AnomalyModel.tensors`.
 
     Returns:
         maps: float32 tensor `(batch, h, w, experts)`; `(h, w)` is the frame's `cell_grid`. Where it
@@ -36,14 +37,17 @@ class ExpertMaps(keras.layers.Layer):
         attention: float32 tensor `(batch, h, w, 1)` in [0, 1], or None if the model has none.
     """
 
-    def __init__(self, model, experts, image_size, overlap, keep_aspect, smoothing, **kwargs):
+    def __init__(
+        self, model, experts, image_size, overlap, keep_aspect, smoothing, region=None, **kwargs
+    ):
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
         self.model = model
-        self.frame = make_frame(self.model, image_size, overlap, smoothing)
+        self.region = region
+        self.frame = make_frame(self.model, image_size, overlap, smoothing, region is not None)
         # Tiles show other things at the same place; so do padded images, unless cells follow them.
         is_tiled = self.frame.tiles is not None
         self.position_free = is_tiled or (keep_aspect and self.frame.cell_grid is None)
-        self._may_be_padded = keep_aspect or is_tiled
+        self._may_be_padded = keep_aspect or is_tiled or region is not None
         tensors = compiled(self.model.tensors, reduce_retracing=True)
         shapes = tensor_shapes(self.model, tensors)
         self.has_attention = "attention_map" in shapes
@@ -75,7 +79,7 @@ class ExpertMaps(keras.layers.Layer):
 
         channels = [len(self.experts), 1] if self.has_attention else [len(self.experts)]
         maps, *attention = self.frame.run(make, images, valid, channels)
-        return self.frame.smooth(maps), *(attention or [None])
+        return self.frame.smooth(maps, valid), *(attention or [None])
 
     def maps_of(self, tensors, experts):
         """Returns the maps that experts make of the model's tensors, before they are smoothed."""
@@ -86,8 +90,8 @@ class ExpertMaps(keras.layers.Layer):
     def compile_maps(self):
         """Returns the compiled function that makes maps by experts in any state.
 
-        It is a function of a state, as `fit_crosswise` returns some, and of a dict of those of the
-        model's tensors that experts read.
+        It is a function of a state, as `fit_crosswise` returns some, of a dict of those of the
+        model's tensors that experts read, and of `valid` or None.
         """
         variables = [variable for expert in self.experts for variable in expert.variables]
         needed = {name for expert in self.experts for name in expert.requires}
@@ -97,12 +101,21 @@ class ExpertMaps(keras.layers.Layer):
             for name in needed
         }
 
-        def make(state, tensors):
+        def make(state, tensors, valid):
             pairs = zip(variables, state, strict=True)
             with keras.StatelessScope(state_mapping=list(pairs)):
-                return self.frame.smooth(self.maps_of(tensors, self.experts))
+                return self.frame.smooth(self.maps_of(tensors, self.experts), valid)
 
-        return compiled(make, input_signature=[state_specs, tensor_specs])
+        # Without a region nothing asks for it.
+        size = self.frame.size if self.frame.has_region else (0, 0)
+        specs = [state_specs, tensor_specs, tf.TensorSpec((None, *size, 1), "float32")]
+        function = compiled(make, input_signature=specs)
+
+        def call(state, tensors, valid=None):
+            used = valid if self.frame.has_region else tf.zeros((0, 0, 0, 1))
+            return function(state, tensors, used)
+
+        return call
 
     def compute(self, images, valid=None):
         """Returns the maps alone, by a compiled function."""
@@ -222,7 +235,10 @@ class ExpertMaps(keras.layers.Layer):
         for inputs, _ in iterate_inputs(train, verbose, title):
             images, valid = unpack_inputs(inputs)
             self._check_train_images(images, valid)
-            weights = _cell_weights(len(images), self.frame.map_valid(valid))
+            if self.region is not None and self.frame.tiles is None:
+                images, valid = self.region(tf.convert_to_tensor(images), valid)
+                inputs = pack_inputs(images, valid)
+            weights = _cell_weights(len(images), self.frame, valid)
             yield self.tensors(images, valid), weights, inputs
 
     def _check_train_images(self, images, valid):
@@ -232,10 +248,15 @@ class ExpertMaps(keras.layers.Layer):
                 f"`train` must have images of the model's size {self.frame.size}, crops if the "
                 f"detector cuts tiles. Received: {found}"
             )
+        if valid is None and self.region is not None and self.frame.tiles is not None:
+            raise InputError(
+                "`train` has crops, and nobody knows where they lie in the region of interest: "
+                "give dicts of `images` and `valid`, as `load_category(..., roi=...)` does."
+            )
         if valid is not None and not self._may_be_padded:
             raise InputError(
                 "`train` has padded images, where a place means nothing; give the detector "
-                "keep_aspect=True."
+                "keep_aspect=True, or `roi` if these are regions of interest."
             )
 
 
@@ -280,13 +301,12 @@ def tensor_shapes(model, tensors=None) -> dict:
     return {name: tuple(t.shape) for name, t in traced.structured_outputs.items()}
 
 
-def _cell_weights(count, valid):
+def _cell_weights(count, frame, valid):
     """Returns the function from a grid to the weights of its cells, see `Expert.update`."""
 
     def weights(grid):
-        if valid is None:
-            return ops.ones((count, *grid), dtype="float32")
-        return ops.cast(downsampled_cells(valid, *grid)[..., 0] > 0.999, "float32")
+        found = frame.cell_weights(valid, grid)
+        return ops.ones((count, *grid), dtype="float32") if found is None else found
 
     return weights
 

@@ -15,8 +15,13 @@ from kerasad.detector.batches import check_shape
 from kerasad.detector.tiling import TileGrid
 from kerasad.errors import InputError, check_at_least
 from kerasad.layers import GaussianBlur
-from kerasad.layers.cells import averaged_cells
-from kerasad.layers.content_grid import SMOOTHING, enlarge_maps
+from kerasad.layers.cells import averaged_cells, counting, counting_cells
+from kerasad.layers.content_grid import (
+    SMOOTHING,
+    aligned_region,
+    enlarge_maps,
+    enlarge_region,
+)
 from kerasad.models.health import assert_unit_range
 from kerasad.progress import Phase
 
@@ -71,15 +76,17 @@ def prepare_images(inputs, size: tuple[int, int], keep_aspect: bool):
     return resize_image(images, *size, keep_aspect=keep_aspect)
 
 
-def make_frame(model, image_size, overlap: int, smoothing: float | None) -> "PixelFrame":
+def make_frame(
+    model, image_size, overlap: int, smoothing: float | None, has_region: bool = False
+) -> "PixelFrame":
     """Returns the frame of a detector; see there for the arguments."""
     check_at_least("smoothing", 0 if smoothing is None else smoothing, 0)
     size = tuple(model.image_shape[:2])
     if image_size != size:
-        return TileFrame(size, image_size, overlap, smoothing)
+        return TileFrame(size, image_size, overlap, smoothing, has_region)
     if model.cell_grid is not None:
-        return CellFrame(size, model.cell_grid, smoothing)
-    return PixelFrame(size, smoothing)
+        return CellFrame(size, model.cell_grid, smoothing, has_region)
+    return PixelFrame(size, smoothing, has_region)
 
 
 class PixelFrame:
@@ -88,14 +95,17 @@ class PixelFrame:
     Args:
         size: `(height, width)` of the model's images.
         smoothing: float or None. Sigma in pixels; None is a 64th of the side of the area.
+        has_region: bool. Whether pixels may lie outside a region of interest. Maps are then
+            smoothed over what is inside alone.
     """
 
     cell_grid: tuple[int, int] | None = None
     """`(h, w)` of the cells that maps live on, or None where they live on pixels."""
     tiles: TileGrid | None = None
 
-    def __init__(self, size, smoothing=None):
+    def __init__(self, size, smoothing=None, has_region=False):
         self.size = size
+        self.has_region = has_region
         self.smoothing = math.sqrt(math.prod(size)) / 64 if smoothing is None else smoothing
         self._blur = GaussianBlur(self.smoothing, dtype="float32")
 
@@ -104,16 +114,27 @@ class PixelFrame:
         return images
 
     def map_valid(self, valid):
-        """Returns `valid`, or None if maps hold no padding."""
+        """Returns 1 where a value of a map counts and 0 elsewhere; None if all do."""
+        return None if valid is None else counting(valid)
+
+    def tensor_valid(self, valid):
+        """Returns `valid` as it applies to the cells of the model's tensors, or None."""
         return valid
+
+    def cell_weights(self, valid, grid):
+        """Returns 1 for cells of this grid that count, float32 `(batch, *grid)`, or None."""
+        return None if valid is None else counting_cells(valid, grid)
 
     def fit(self, maps, interpolation: str = "bicubic"):
         """Returns maps of any size at the size of this frame."""
         return to_size(maps, self.size, interpolation)
 
-    def smooth(self, maps):
+    def smooth(self, maps, valid=None):
         """Returns maps of this frame as they are calibrated."""
-        return self._blur(maps)
+        if not self.has_region:
+            return self._blur(maps)
+        counts = counting(valid)
+        return self._blur(maps * counts) / ops.maximum(self._blur(counts), 1e-6)
 
     def enlarge(self, maps, valid=None):
         """Returns maps of this frame as maps of the detector's images."""
@@ -124,8 +145,8 @@ class PixelFrame:
         return function(self.inputs(images, valid))
 
     def add_up(self, function, images, valid):
-        """Returns the three sums that a function makes of inputs and `map_valid`."""
-        return function(self.inputs(images, valid), self.map_valid(valid))
+        """Returns the three sums that a function makes of inputs and their `tensor_valid`."""
+        return function(self.inputs(images, valid), self.tensor_valid(valid))
 
     def reconstruct(self, model, images, valid):
         """Returns the model's reconstruction at the size of the detector's images, or None."""
@@ -139,10 +160,12 @@ class CellFrame(PixelFrame):
     Args:
         size, cell_grid: those of the model.
         smoothing: float or None. Sigma of the window in pixels; None is 0.5 cells.
+        has_region: as in `PixelFrame`.
     """
 
-    def __init__(self, size, cell_grid, smoothing=None):
+    def __init__(self, size, cell_grid, smoothing=None, has_region=False):
         self.size = size
+        self.has_region = has_region
         self.cell_grid = cell_grid
         cell = math.sqrt(math.prod(size) / math.prod(cell_grid))
         self.smoothing = SMOOTHING * cell if smoothing is None else smoothing
@@ -154,27 +177,37 @@ class CellFrame(PixelFrame):
         return pack_inputs(images, valid)
 
     def map_valid(self, valid):
-        """Returns None: aligned cells hold no padding."""
-        return None
+        """Returns the cells that show something of a region; aligned cells hold no padding."""
+        return aligned_region(valid, self.cell_grid) if self.has_region else None
+
+    def tensor_valid(self, valid):
+        """Returns `map_valid`."""
+        return self.map_valid(valid)
+
+    def cell_weights(self, valid, grid):
+        """Returns 1 for cells that show something of a region, or None."""
+        return aligned_region(valid, grid)[..., 0] if self.has_region else None
 
     def fit(self, maps, interpolation: str = "bicubic"):
         """Returns maps on the grid of cells."""
         return to_grid(maps, self.cell_grid)
 
-    def smooth(self, maps):
+    def smooth(self, maps, valid=None):
         """Returns maps as they are: `enlarge` smooths them."""
         return maps
 
     def enlarge(self, maps, valid=None):
         """Returns maps of cells as maps of pixels."""
-        return enlarge_maps(maps, self.size, valid, self._window)
+        if not self.has_region:
+            return enlarge_maps(maps, self.size, valid, self._window)
+        return enlarge_region(maps, self.map_valid(valid), self.size, valid, self._window)
 
 
 class TileFrame(PixelFrame):
     """Images that are cut into tiles; maps of pixels, merged and then smoothed."""
 
-    def __init__(self, size, image_size, overlap, smoothing=None):
-        super().__init__(size, smoothing)
+    def __init__(self, size, image_size, overlap, smoothing=None, has_region=False):
+        super().__init__(size, smoothing, has_region)
         self.tiles = TileGrid(image_size, size, overlap)
 
     def run(self, function, images, valid, channels):

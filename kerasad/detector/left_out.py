@@ -33,7 +33,7 @@ class LeftOutMaps:
 
     Attributes:
         maps: list of float32 `(h, w, experts)`.
-        valid: list of bool `(height, width, 1)` arrays, or of None.
+        valid: list of uint8 `(height, width, 1)` arrays, twice what `valid` is, or of None.
         descriptors: float array `(images, numbers)`.
     """
 
@@ -47,7 +47,7 @@ class LeftOutMaps:
             part = rows[start : start + _BATCH_SIZE]
             valid = None
             if self.valid[part[0]] is not None:
-                valid = np.stack([self.valid[row] for row in part]).astype("float32")
+                valid = np.stack([self.valid[row] for row in part]).astype("float32") / 2
             yield np.stack([self.maps[row] for row in part]), valid
 
     def batches(self, rows, frame):
@@ -102,7 +102,7 @@ class TensorBatches:
         """Returns the descriptors of a batch."""
         frame = self._detector.frame
         return np.asarray(
-            describe_sums(sum_cells(tensors[self._described], frame.map_valid(valid)))
+            describe_sums(sum_cells(tensors[self._described], frame.tensor_valid(valid)))
         )
 
 
@@ -169,9 +169,13 @@ def read_left_out(
         for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)
             own = {name: tf.gather(tensors[name], rows) for name in needed}
-            for row, image_map in zip(rows, np.asarray(make_maps(states[fold], own)), strict=True):
+            seen_of = None if valid is None else tf.gather(valid, rows)
+            maps_of_fold = np.asarray(make_maps(states[fold], own, seen_of))
+            for row, image_map in zip(rows, maps_of_fold, strict=True):
                 made[row] = image_map
-        real = [None] * count if valid is None else list(np.asarray(valid) > 0.5)
+        real = [None] * count
+        if valid is not None:  # 0, 0.5 or 1, in a quarter of the bytes
+            real = list(np.round(2 * np.asarray(valid)).astype("uint8"))
         maps += made
         valid_of += real
         used += sum(each.nbytes for each in (*made, *real) if each is not None)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasad.data.decoding import Decoding
 from kerasad.detector.conformal import describe_rate
-from kerasad.errors import check_at_least
+from kerasad.errors import InputError, check_at_least
 from kerasad.export.parity import check_parity
 from kerasad.export.publishing import draft_version
 from kerasad.export.samples import EMBEDDED, batch_size_for, collect_samples
@@ -31,7 +31,8 @@ FORMAT = 1
 _MEANINGS = {
     "images": "RGB in [0, 1], exactly this height and width",
     "image_bytes": "one PNG, JPEG or plain BMP file each, of any size; base64 in JSON",
-    "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold",
+    "anomaly_map": "unbounded, about 0 on good images; a pixel is marked above pixel_threshold, "
+    "and none outside the region of interest, if there is one",
     "anomaly_score": "unbounded; defective is strictly above threshold",
     "p_value": "in (0, 1]; share of calibration images and this image with at least "
     "this score; rounded to 6 digits, p_value <= a is the decision at the false-alarm rate a",
@@ -83,12 +84,17 @@ def export_saved_model(
         path: Path of the version, `directory/<number>`.
 
     Raises:
-        InputError: The detector is not calibrated, `directory` cannot be used, a file cannot be
-            read, or the extra is missing.
+        InputError: The detector is not calibrated, or each image has a region of interest of its
+            own; `directory` cannot be used, a file cannot be read, or the extra is missing.
         ParityError: The exported model differs from the detector; nothing was published.
         OSError: The disk failed or is full; nothing was published.
     """
     detector.decision.require_calibration()
+    if detector.roi == "each":
+        raise InputError(
+            "Each image of this detector has a region of interest of its own, which a served model "
+            "is not sent: train with one mask for all images to export."
+        )
     check_at_least("pixel_limit", decoding.pixel_limit, math.prod(detector.image_size))
     if warmup:
         check_warmup_possible()
@@ -156,6 +162,7 @@ def make_model_card(
         "model": type(detector.model).__name__,
         "image_size": [int(side) for side in detector.image_size],
         "keep_aspect": bool(detector.keep_aspect),
+        "region_of_interest": None if detector.region is None else detector.region.share,
         "tile_size": None if detector.tiles is None else [int(s) for s in detector.tiles.tile_size],
         "pixel_limit": decoding.pixel_limit,
         "max_value": decoding.max_value,

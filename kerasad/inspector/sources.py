@@ -78,10 +78,18 @@ class DetectorSource:
         detector: a calibrated `AnomalyDetector`.
         path: Path. Where it is.
         run: Run or None.
+
+    Raises:
+        InputError: The detector is not calibrated, or each image has a region of its own.
     """
 
     def __init__(self, detector: AnomalyDetector, path: Path, run: Run | None = None):
         detector.decision.require_calibration()
+        if detector.roi == "each":
+            raise InputError(
+                f"{path}: each image has a region of interest of its own, which a picture that is "
+                "dropped on the page does not bring; use `kerasad predict` with its --roi."
+            )
         self.detector = detector
         self.path = path
         self.run = run

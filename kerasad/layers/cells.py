@@ -2,6 +2,34 @@
 
 from keras import ops
 
+OUTSIDE = 0.5
+"""What `valid` says of a real pixel outside the region of interest. It counts nowhere, as padding;
+but the picture reaches that far, so that cells keep following its edges."""
+
+
+def counting(valid):
+    """Returns 1 where a pixel counts, and 0 in padding and outside the region, float32.
+
+    Args:
+        valid: tensor of any shape: 1 = counts, `OUTSIDE` = outside the region, 0 = padding.
+    """
+    return ops.cast(ops.cast(valid, "float32") > OUTSIDE, "float32")
+
+
+def counting_cells(valid, grid):
+    """Returns 1 for cells that count, float32 `(batch, h, w)`.
+
+    These are the cells without padding of which at least one pixel is in the region of interest.
+
+    Args:
+        valid: as in `counting`, `(batch, H, W, 1)`.
+        grid: `(h, w)`.
+    """
+    valid = ops.cast(valid, "float32")
+    real = downsampled_cells(ops.cast(valid > 0, "float32"), *grid) > 0.999
+    inside = downsampled_cells(counting(valid), *grid) > 0
+    return ops.cast(ops.logical_and(real, inside)[..., 0], "float32")
+
 
 def downsampled_cells(values, height, width):
     """Returns the mean of `(batch, H, W, c)` values in each cell of a coarser grid.
@@ -54,16 +82,15 @@ def averaged_cells(cells, grid):
 
 
 def valid_cells(valid, cells):
-    """Returns 1 for cells of real pixels and 0 for those with padding, float32 `(batch, h, w)`.
+    """Returns 1 for cells that count, float32 `(batch, h, w)`; see `counting_cells`.
 
     Args:
-        valid: float tensor `(batch, H, W, 1)`, 0 where an image was padded, or None.
+        valid: as in `counting`, `(batch, H, W, 1)`, or None: every cell counts.
         cells: tensor `(batch, h, w, c)` on the grid of cells.
     """
     if valid is None:
         return ops.ones(ops.shape(cells)[:-1], dtype="float32")
-    height, width = cells.shape[1:3]
-    return ops.cast(downsampled_cells(valid, height, width)[..., 0] > 0.999, "float32")
+    return counting_cells(valid, cells.shape[1:3])
 
 
 def mean_of_cells(values, valid=None):
@@ -107,10 +134,8 @@ def real_cells(mask, valid, grid):
         valid: as in `valid_cells`.
         grid: `(h, w)`.
     """
-    untouched = downsampled_cells(mask, *grid) == 0
-    if valid is not None:
-        untouched = ops.logical_and(untouched, downsampled_cells(valid, *grid) > 0.999)
-    return ops.cast(untouched[..., 0], "float32")
+    untouched = ops.cast(downsampled_cells(mask, *grid)[..., 0] == 0, "float32")
+    return untouched if valid is None else untouched * counting_cells(valid, grid)
 
 
 def critic_weights(mask, valid, grid, restored_share: float = 0.5):

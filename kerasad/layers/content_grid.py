@@ -11,6 +11,8 @@ import math
 import numpy as np
 from keras import ops
 
+from kerasad.layers.cells import counting, downsampled_cells
+
 SMOOTHING = 0.5
 """Standard deviation of the window that enlarges maps, in cells."""
 
@@ -19,10 +21,10 @@ def content_size(valid):
     """Returns how many rows and columns of each image are real, a pair of float32 `(batch,)`.
 
     Args:
-        valid: float tensor `(batch, height, width, 1)`, 1 in a rectangle at the top left; an image
-            without a real pixel counts as one of a single pixel.
+        valid: float tensor `(batch, height, width, 1)`, above 0 in a rectangle at the top left; an
+            image without a real pixel counts as one of a single pixel.
     """
-    valid = ops.cast(valid, "float32")[..., 0]
+    valid = ops.cast(ops.cast(valid, "float32") > 0, "float32")[..., 0]
     rows = ops.sum(ops.max(valid, axis=2), axis=1)
     columns = ops.sum(ops.max(valid, axis=1), axis=1)
     return ops.maximum(rows, 1.0), ops.maximum(columns, 1.0)
@@ -50,6 +52,29 @@ def align_cells(cells, valid):
     cells = ops.reshape(ops.cast(cells, "float32"), (-1, height, width * channels))
     cells = ops.reshape(ops.matmul(down, cells), (-1, height, width, channels))
     return ops.matmul(across[:, None], cells)
+
+
+def aligned_region(valid, grid):
+    """Returns 1 for aligned cells that show a pixel of the region, float32 `(batch, *grid, 1)`.
+
+    Args:
+        valid: float tensor `(batch, height, width, 1)`, see `kerasad.layers.cells.counting`.
+        grid: `(h, w)` of the aligned cells.
+    """
+    share = align_cells(downsampled_cells(counting(valid), *grid), valid)
+    return ops.cast(share > 0, "float32")
+
+
+def enlarge_region(maps, weights, size, valid=None, smoothing: float = SMOOTHING):
+    """Returns `enlarge_maps` of the cells that count: means of these alone, whatever others hold.
+
+    Args:
+        maps, size, valid, smoothing: as in `enlarge_maps`.
+        weights: float tensor `(batch, h, w, 1)`, 1 for cells that count, see `aligned_region`.
+    """
+    total = enlarge_maps(weights, size, valid, smoothing)
+    weighted = enlarge_maps(ops.where(weights > 0, maps, 0.0), size, valid, smoothing)
+    return weighted / ops.maximum(total, 1e-6)
 
 
 def enlarge_maps(maps, size, valid=None, smoothing: float = SMOOTHING):

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.errors import InputError
+from kerasad.losses.means import mean_of_image
 
 # The least squared length, so that a vector of zeros has a cosine of 0.
 _SMALLEST = 1e-12
@@ -81,10 +82,11 @@ class FeatureReconstructionLoss(keras.losses.Loss):
         self.scales = [int(channels) for channels in scales]
 
     def call(self, y_true, y_pred, weights=None):
-        """Returns float32 `(batch,)`; `weights` must be None, every cell counts."""
+        """Returns float32 `(batch,)`; `weights` of cells, `(batch, h, w, 1)`, or None."""
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        squared = ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))
-        return squared + ops.mean(scale_angles(y_true, y_pred, self.scales), axis=(1, 2, 3))
+        squared = ops.mean(ops.square(y_true - y_pred), axis=-1, keepdims=True)
+        angles = ops.mean(scale_angles(y_true, y_pred, self.scales), axis=-1, keepdims=True)
+        return mean_of_image(squared, weights) + mean_of_image(angles, weights)
 
     def get_config(self):
         """Returns the arguments of `__init__`."""

@@ -90,6 +90,8 @@ def format_metrics_table(metrics: Mapping[str, Any]) -> str:
         lines += ["", *_columns([("defect", *columns), *body], left=(0,))]
     if without := metrics.get("defects_without_mask"):
         lines += ["", f"Left out of the pixel metrics, no usable mask: {', '.join(without)}"]
+    if outside := metrics.get("defects_outside_roi"):
+        lines += ["", f"Counted as good, defect outside the region: {', '.join(outside)}"]
     if vanished := metrics.get("vanished_regions"):
         lines += ["", f"Regions of masks that vanished when resized: {vanished}"]
     return "\n".join(lines)

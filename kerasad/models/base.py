@@ -65,7 +65,8 @@ class AnomalyModel(keras.Model):
 
         Args:
             inputs: images, float tensor `(batch, height, width, 3)` in [0, 1]; or a dict of
-                `images` and `valid` (`(batch, height, width, 1)`, 0 where an image was padded).
+                `images` and `valid` (`(batch, height, width, 1)`: 1 = counts, 0 = padding,
+                0.5 = outside the region of interest, see `kerasad.layers.cells.counting`).
 
         Returns:
             tensors: dict of float32 tensors by name.
@@ -143,7 +144,7 @@ class TrainingBatch:
 
     Attributes:
         images: float tensor `(batch, height, width, 3)` in [0, 1], without synthetic defects.
-        real: float tensor `(batch, height, width, 1)`, 0 where an image was padded, or None.
+        real: `valid` of the images, see `AnomalyModel.tensors`, or None.
         inputs: what the encoder reads; in training, with synthetic defects.
         target: what the decoder is to restore: the same without defects.
         mask: float tensor `(batch, h, w, 1)`, where the defects are; of a cell, its share of

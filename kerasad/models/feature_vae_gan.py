@@ -8,8 +8,9 @@ from keras import ops
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.cells import downsampled_cells
-from kerasad.layers.content_grid import align_cells, enlarge_maps
-from kerasad.losses import FeatureReconstructionLoss, scale_angles
+from kerasad.layers.content_grid import align_cells, aligned_region, enlarge_maps
+from kerasad.losses import FeatureReconstructionLoss, mean_over_images, scale_angles
+from kerasad.losses.means import mean_of_image
 from kerasad.models.backbone_model import BackboneModel
 from kerasad.models.base import TrainingBatch
 from kerasad.models.feature_networks import (
@@ -154,8 +155,9 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         else:
             target = self.view(batch.images, batch.real) if training else inputs
         mask = touched_cells(self.view.align_mask(batch.mask, batch.real))
-        # No cell of an aligned grid is padding.
-        return dataclasses.replace(batch, inputs=inputs, target=target, mask=mask, valid=None)
+        # No cell of an aligned grid is padding, but some may be outside the region of interest.
+        counts = self.view.region(batch.real)
+        return dataclasses.replace(batch, inputs=inputs, target=target, mask=mask, valid=counts)
 
     def sample_cells(self, batch: TrainingBatch, reconstruction, training: bool) -> tuple:
         """Returns some cells as `(batch, n, 1, channels)`, see `SampledCells`; all in a test."""
@@ -166,6 +168,7 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
             "inputs": cells_at(batch.inputs, places),
             "target": cells_at(batch.target, places),
             "mask": cells_at(batch.mask, places),
+            "valid": None if batch.valid is None else cells_at(batch.valid, places),
         }
         return dataclasses.replace(batch, **cells), cells_at(reconstruction, places)
 
@@ -174,10 +177,11 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         return reconstruction
 
     def restore(self, inputs) -> tuple:
-        """Returns features, those restored, and None: every cell of an aligned grid counts."""
-        features = self.view(*unpack_inputs(inputs))
+        """Returns features, those restored, and which cells count, or None."""
+        images, valid = unpack_inputs(inputs)
+        features = self.view(images, valid)
         code = self.encoder(features, training=False)["z_mean"]
-        return features, self.decoder(code, training=False), None
+        return features, self.decoder(code, training=False), self.view.region(valid)
 
     def auxiliary_losses(self, encoded, z, batch: TrainingBatch, training: bool) -> dict:
         """Returns the squared error of the code's picture, which trains the image head alone."""
@@ -189,7 +193,11 @@ class FeatureVAEGAN(BackboneModel, VAEGAN):
         else:
             small = downsampled_cells(small, *size)
         small = align_cells(small, batch.real)
-        return {"image_loss": (1.0, ops.mean(ops.square(picture - small)))}
+        error = ops.mean(ops.square(picture - small), axis=-1, keepdims=True)
+        if batch.real is None:
+            return {"image_loss": (1.0, ops.mean(error))}
+        region = aligned_region(batch.real, size)
+        return {"image_loss": (1.0, mean_over_images(mean_of_image(error, region), region))}
 
     def call(self, inputs, training=False):
         """Returns the code's picture; that of a padded image lies in the frame's corner."""

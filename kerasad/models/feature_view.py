@@ -11,7 +11,7 @@ from kerasad.backbones import build_backbone, patch_tokens_of
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
 from kerasad.layers.cells import averaged_cells, downsampled_cells
-from kerasad.layers.content_grid import align_cells
+from kerasad.layers.content_grid import align_cells, aligned_region
 from kerasad.losses import scale_slices
 from kerasad.tracing import compiled_for_batches
 
@@ -26,14 +26,18 @@ class FeatureStatistics:
         self._count = 0
         self._sum, self._squares, self._origin = 0.0, 0.0, None
 
-    def update(self, features: np.ndarray) -> None:
-        """Adds a batch, `(batch, h, w, channels)`."""
-        cells = np.asarray(features).reshape(-1, features.shape[-1]).astype("float64")
+    def update(self, features: np.ndarray, counts: np.ndarray | None = None) -> None:
+        """Adds a batch, `(batch, h, w, channels)`; of the cells, those where `counts` is not 0."""
+        cells = np.asarray(features)
+        cells = cells.reshape(-1, cells.shape[-1]) if counts is None else cells[counts > 0]
+        cells = cells.astype("float64")
+        self.num_images += len(features)
+        if not len(cells):
+            return
         if self._origin is None:  # sums of squares about 0 would lose digits
             self._origin = cells.mean(axis=0)
         cells = cells - self._origin
         self._count += len(cells)
-        self.num_images += len(features)
         self._sum = self._sum + cells.sum(axis=0)
         self._squares = self._squares + np.square(cells).sum(axis=0)
 
@@ -180,6 +184,14 @@ class FeatureView(keras.layers.Layer):
         """
         return align_cells(downsampled_cells(ops.cast(mask, "float32"), *self.grid), valid)
 
+    def region(self, valid):
+        """Returns 1 for cells that count, float32 `(batch, *grid, 1)`; None if all do."""
+        return None if valid is None else aligned_region(valid, self.grid)
+
+    def counts(self, valid) -> np.ndarray | None:
+        """Returns `region` as an array `(batch, *grid)`, or None."""
+        return None if valid is None else np.asarray(self.region(valid))[..., 0]
+
     @property
     def is_adapted(self) -> bool:
         """Whether means and deviations have been measured."""
@@ -195,7 +207,8 @@ class FeatureView(keras.layers.Layer):
         statistics = FeatureStatistics()
         for inputs in batches_of(data):
             images, valid = unpack_inputs(inputs)
-            statistics.update(raw_features(tf.cast(images, tf.float32), valid))
+            features = raw_features(tf.cast(images, tf.float32), valid)
+            statistics.update(features, self.counts(valid))
             if statistics.num_images >= max_images:
                 break
         if not statistics.num_images:

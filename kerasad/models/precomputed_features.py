@@ -57,7 +57,7 @@ def precompute_features(
     for inputs in data:
         images, valid = unpack_inputs(inputs)
         clean = np.asarray(raw_features(images, valid))
-        statistics.update(clean)
+        statistics.update(clean, view.counts(valid))
         part = slice(start, start + len(clean))
         rows["features"][part, 0].assign(_rounded(clean))
         for copy in range(copies):
@@ -78,6 +78,7 @@ def precomputed_batch(view: FeatureView, inputs: dict) -> TrainingBatch:
         target=view.standardize(inputs["features"]),
         mask=touched_cells(tf.cast(inputs["damage"], tf.float32)),
         family=inputs["family"],
+        valid=view.region(valid),
     )
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasad.data.geometry import unpack_inputs
 from kerasad.errors import InputError
+from kerasad.layers.cells import counting
 from kerasad.models.base import AnomalyModel
 from kerasad.models.health import assert_unit_range, name_failed_checks
 from kerasad.models.loss_guard import LossGuard
@@ -128,6 +129,12 @@ def read_images(data) -> tuple:
     images, valid = unpack_inputs(keras.utils.unpack_x_y_sample_weight(data)[0])
     with tf.control_dependencies([assert_unit_range(images)]):
         return tf.identity(images), valid
+
+
+def read_counting(data) -> tuple:
+    """Returns `read_images` with 1 for pixels that count and 0 for others, or None."""
+    images, valid = read_images(data)
+    return images, None if valid is None else counting(valid)
 
 
 def loss_gradients(tape: tf.GradientTape, loss, variables: list) -> list:

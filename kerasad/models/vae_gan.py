@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasad.errors import checked_image_shape
 from kerasad.layers import Sampling
-from kerasad.layers.cells import critic_weights, downsampled_cells, valid_cells
+from kerasad.layers.cells import counting, critic_weights, downsampled_cells, valid_cells
 from kerasad.losses import (
     ReconstructionLoss,
     discriminator_adversarial_loss,
@@ -311,7 +311,8 @@ class VAEGAN(VAEGANOutputs):
         """Returns a batch, in training with synthetic defects; stops if it is not in [0, 1]."""
         images, valid = read_images(data)
         inputs, mask, family = self.defects(images, valid=valid, training=training)
-        return TrainingBatch(images, valid, inputs, images, mask, family, valid)
+        counts = None if valid is None else counting(valid)
+        return TrainingBatch(images, valid, inputs, images, mask, family, counts)
 
     def current_kl_weight(self, training: bool):
         """Returns the weight of the KL term at this step."""

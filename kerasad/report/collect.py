@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasad.data.geometry import unpack_inputs
+from kerasad.data.region import without_outside
+from kerasad.detector.region import find_counting
 from kerasad.metrics import ImageMetrics, PixelMetrics
 from kerasad.report.latents import MAX_POINTS, VectorReader
 
@@ -90,33 +91,34 @@ def collect(detector, dataset, records: Sequence, reader: VectorReader | None = 
     vectors: dict[str, list] = {}
     for outputs, inputs, targets in detector.predict_stream(dataset):
         batch = {name: np.asarray(part) for name, part in {**outputs, **targets}.items()}
-        valid = unpack_inputs(inputs)[1]
-        valid = np.ones_like(batch["anomaly_map"]) if valid is None else np.asarray(valid)
-        weight = batch["has_mask"][:, None, None, None] * valid
+        counts = find_counting(detector, inputs, batch["anomaly_map"])
+        batch = without_outside(batch, counts)
+        weight = batch["has_mask"][:, None, None, None] * counts
         of_images.update_state(batch["label"], batch["anomaly_score"])
         of_pixels.update_state(batch["mask"], batch["anomaly_map"], sample_weight=weight)
         if reader is not None and len(images) < MAX_POINTS:
             for kind, values in reader.read(inputs, batch["anomaly_map"]).items():
                 vectors.setdefault(kind, []).append(values)
         images += [
-            _score_image(records[index], batch, valid, row)
+            _score_image(records[index], batch, counts, row)
             for row, index in enumerate(batch["index"])
         ]
     joined = {kind: np.concatenate(parts) for kind, parts in vectors.items()}
     return Collected(images, of_images, of_pixels, joined)
 
 
-def _score_image(record, batch: Mapping[str, np.ndarray], valid, row: int) -> ScoredImage:
-    iou = None
+def _score_image(record, batch: Mapping[str, np.ndarray], counts, row: int) -> ScoredImage:
+    iou, label = None, int(batch["label"][row])
     if batch["has_mask"][row]:
-        real = valid[row] > 0.5
+        real = counts[row] > 0.5
         above = (batch["anomaly_map"][row] > batch["pixel_threshold"][row]) & real
         iou = overlap((batch["mask"][row] > 0.5) & real, above)
     return ScoredImage(
         name=record.relative_path,
         content_hash=record.content_hash,
-        defect=record.defect,
-        label=int(record.label),
+        # A defect outside the region of interest does not count.
+        defect=record.defect if label == record.label else "good",
+        label=label,
         score=float(batch["anomaly_score"][row]),
         p_value=float(batch["p_value"][row]),
         is_anomalous=bool(batch["is_anomalous"][row]),

@@ -120,7 +120,7 @@ def show_images(detector, shown: ShownImages, path: str, num_runs: int, budget: 
     """
     category = shown.category
     records = category.index.test
-    reader = VectorReader(detector.model)
+    reader = VectorReader(detector.model, detector.region)
     reader = None if reader.meaning is None else reader
     collected = collect(detector, category.test, records, reader)
     images = collected.images
@@ -145,7 +145,9 @@ def show_images(detector, shown: ShownImages, path: str, num_runs: int, budget: 
             row["x"] = remark["text"]
             if remark.get("overlay") is not None:
                 row["p"] = {"left-out overlay": _read_png(remark["overlay"]), **drawn}
-    charts, text = _draw_latents(reader, category, collected)
+    # Nobody knows where a crop lies in a region, so that it would show what is outside.
+    with_train = bool(category.split.train) and (detector.region is None or detector.tiles is None)
+    charts, text = _draw_latents(reader, category, collected, with_train)
     good, defective = (_scores(images, label) for label in (0, 1))
     thresholds = detector.threshold, detector.review_threshold
     return ImagesPart(
@@ -187,7 +189,9 @@ def _numbers(detector, images, path: str, is_test: bool) -> dict[str, Any]:
     }
 
 
-def _draw_latents(reader, category, collected: Collected) -> tuple[list[Chart], str]:
+def _draw_latents(
+    reader, category, collected: Collected, with_train: bool
+) -> tuple[list[Chart], str]:
     if reader is None:
         return [], "The model has neither a latent nor features: there is no t-SNE."
     images = collected.images
@@ -199,7 +203,7 @@ def _draw_latents(reader, category, collected: Collected) -> tuple[list[Chart], 
     charts, order = [], ["training, good", *sorted(set(groups), key=str.casefold)]
     for kind, vectors in collected.vectors.items():
         own_groups, own_places = groups, places
-        if kind == MEAN and category.split.train:
+        if kind == MEAN and with_train:
             train = reader.read_dataset(category.train, MAX_POINTS // 4)
             vectors = np.concatenate([train, vectors])
             own_groups = ["training, good"] * len(train) + groups

@@ -1,9 +1,11 @@
 """The codes that stand for images in a t-SNE: latents of a model, or its features."""
 
 import numpy as np
+import tensorflow as tf
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.detector.expert_maps import tensor_shapes
+from kerasad.layers.cells import OUTSIDE
 from kerasad.tracing import compiled_for_batches
 
 MAX_POINTS = 600
@@ -25,12 +27,14 @@ class VectorReader:
 
     Args:
         model: `AnomalyModel`.
+        region: `RegionOfInterest` of the detector, or None. Codes say nothing of what is outside.
 
     Attributes:
         meaning: str or None. What the codes are; None for a model that has neither tensor.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, region=None):
+        self._region = region
         shapes = tensor_shapes(model)
         self.model = model
         name = next((name for name in _MEANINGS if name in shapes), None)
@@ -47,6 +51,8 @@ class VectorReader:
                 model's size: there is no peak then.
         """
         images, valid = unpack_inputs(inputs)
+        if self._region is not None:
+            images, valid = self._region(tf.convert_to_tensor(images), valid)
         height, width = self.model.image_shape[:2]
         if tuple(images.shape[1:3]) != (height, width):
             crops = [
@@ -111,8 +117,8 @@ def _peaks(maps: np.ndarray, grid, valid: np.ndarray | None) -> np.ndarray:
     for row, values in enumerate(maps):
         size = values.shape[:2]
         if valid is not None:
-            real = valid[row][..., 0] > 0.5
-            values = np.where(real[..., None], values, -np.inf)
+            real = valid[row][..., 0] > 0
+            values = np.where(valid[row] > OUTSIDE, values, -np.inf)
             size = [max(1, int(real.any(axis).sum())) for axis in (1, 0)]
         peak = np.unravel_index(np.argmax(values), values.shape)[:2]
         cells = zip(peak, grid, size, strict=True)

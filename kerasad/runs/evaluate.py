@@ -14,6 +14,7 @@ from kerasad.evaluation import evaluate
 from kerasad.memory import peak_memory_mb
 from kerasad.metrics.table import write_metrics
 from kerasad.runs.folder import HISTORY, METRICS, lock_run
+from kerasad.runs.regions import open_regions
 from kerasad.runs.run import Run, check_provenance, write_summaries
 from kerasad.training.callbacks import read_history
 from kerasad.training.config import DataConfig
@@ -37,7 +38,7 @@ def evaluate_run(
         data: str or None. A category, or a folder of good or of defective images; None takes the
             data that the run was trained with.
         verbose: int. 0 hides the progress bar.
-        folders: mapping or None. Folders that the user names: `good`, `bad` and `masks`.
+        folders: mapping or None. Folders that the user names: `good`, `bad`, `masks` and `roi`.
         mask_foreground: str or None. Which pixels of a mask are defects; None is what the run says.
         echo: function of a line of text, or None. It is told what was found.
 
@@ -81,6 +82,7 @@ def _evaluate(run, reading, verbose, echo):
         "labelled_left_out": len(category.labelled),
         "data": full_path(reading.path),
         "folders": reading.folders,
+        "roi": None if reading.roi is None else full_path(reading.roi),
         "mask_foreground": reading.mask_foreground,
         "calibration_id": detector.decision.calibration_id,
     }
@@ -109,6 +111,7 @@ def evaluated_data(run: Run) -> DataConfig:
         run.config.data,
         metrics.get("data"),
         mask_foreground=metrics.get("mask_foreground"),
+        roi=metrics.get("roi"),
         **metrics.get("folders", {}),
     )
 
@@ -185,6 +188,7 @@ def _open(run, detector, data: DataConfig, index, split, labelled=()) -> Categor
         cache_megabytes=0,
         labelled=labelled,
         decoding=data.decoding,
+        regions=open_regions(run, detector, data, (*index.good, *index.test)),
     )
 
 

@@ -12,10 +12,12 @@ from PIL import Image, ImageDraw
 
 from kerasad.data import CategoryIndex, ImageRecord, read_category
 from kerasad.data.decoding import Decoding, decode_file
+from kerasad.data.geometry import plan_geometry
 from kerasad.data.grouping import compile_pattern, group_index
 from kerasad.data.image_files import read_record
 from kerasad.data.masks import read_mask
 from kerasad.data.problems import format_problems
+from kerasad.data.region_files import RegionFiles
 from kerasad.data.tables import format_found, format_groups
 from kerasad.errors import InputError
 from kerasad.files import replace_file
@@ -30,6 +32,8 @@ SIDE = 144
 GAP = 8
 TITLE = 24
 OUTLINE = (255, 0, 255)
+DIMMED = 0.25
+"""How bright the outside of a region of interest is drawn."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,27 @@ def inspect_data(config: DataConfig, output: str | Path) -> Inspected:
     compile_pattern(config.group_by)
     index = read_category(folder, for_test=True, **config.reading)
     index = group_index(index, config.group_by, copy_finder(config))
-    sheet = draw_contact_sheet(index, config.decoding)
+    regions = None
+    if config.roi is not None:
+        regions = RegionFiles(config.roi, config.decoding)
+        regions.check((*index.good, *index.test), plan_geometry(index.good, config.image_size))
+    sheet = draw_contact_sheet(index, config.decoding, regions)
     output.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(output) as work:
         sheet.save(work, "PNG")
     groups = format_groups(index.good, index.grouped_by)
-    parts = [format_found(index), groups, format_problems(index.problems)]
-    return Inspected("\n".join(filter(None, parts)), _values_of(index))
+    share = None if regions is None else _share_inside(regions, index)
+    region = None if share is None else f"region of interest: {share:.1%} of the pixels"
+    parts = [format_found(index), groups, region, format_problems(index.problems)]
+    values = {**_values_of(index), "roi": share}
+    return Inspected("\n".join(filter(None, parts)), values)
+
+
+def _share_inside(regions: RegionFiles, index: CategoryIndex) -> float:
+    """Returns the share of pixels in a region, of the mask for all or the mean of images."""
+    if regions.shared is not None:
+        return float(regions.shared.mean())
+    return float(np.mean([regions.of(record).mean() for record in (*index.good, *index.test)]))
 
 
 def _values_of(index: CategoryIndex) -> dict[str, Any]:
@@ -91,12 +109,15 @@ def _values_of(index: CategoryIndex) -> dict[str, Any]:
     }
 
 
-def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:
+def draw_contact_sheet(
+    index: CategoryIndex, decoding: Decoding, regions: RegionFiles | None = None
+) -> Image.Image:
     """Draws a row of thumbnails for each kind of image, masks as outlines.
 
     Args:
         index: `CategoryIndex`.
         decoding: `Decoding`.
+        regions: `RegionFiles` or None. What is outside is dark.
     """
     rows = _collect_rows(index, decoding)
     width = GAP + EACH * (SIDE + GAP)
@@ -107,7 +128,8 @@ def draw_contact_sheet(index: CategoryIndex, decoding: Decoding) -> Image.Image:
         text, font = fit_font(title, 14)
         draw.text((GAP, top), text, font=font, fill=(255, 255, 255))
         for place, record in enumerate(records):
-            picture = _draw_thumbnail(record, decoding)
+            labelled = number < len(rows) - bool(index.unlabelled)
+            picture = _draw_thumbnail(record, decoding, regions if labelled else None)
             left = GAP + place * (SIDE + GAP) + (SIDE - picture.width) // 2
             sheet.paste(picture, (left, top + TITLE + (SIDE - picture.height) // 2))
     return sheet
@@ -141,8 +163,12 @@ def _spread(items: Sequence) -> Sequence:
     return items[:: math.ceil(len(items) / EACH)]
 
 
-def _draw_thumbnail(record: ImageRecord, decoding: Decoding) -> Image.Image:
+def _draw_thumbnail(
+    record: ImageRecord, decoding: Decoding, regions: RegionFiles | None
+) -> Image.Image:
     pixels = np.asarray(decode_file(record, decoding))
+    if regions is not None:
+        pixels = np.where(regions.of(record)[..., None], pixels, DIMMED * pixels)
     picture = Image.fromarray((pixels * 255).round().astype("uint8"))
     scale = SIDE / max(picture.size)
     size = tuple(max(1, round(side * scale)) for side in picture.size)

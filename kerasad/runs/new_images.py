@@ -6,6 +6,7 @@ from kerasad.data.geometry import whole_batch_size
 from kerasad.data.loading import GoodImages, load_good_images
 from kerasad.data.tables import format_good_table
 from kerasad.detector import AnomalyDetector
+from kerasad.runs.regions import named_regions
 from kerasad.runs.run import Run, check_provenance
 from kerasad.training.config import DataConfig
 from kerasad.training.locations import resolve_data
@@ -13,11 +14,12 @@ from kerasad.training.near_copies import copy_finder
 
 
 def load_new_images(
-    detector: AnomalyDetector, config: DataConfig, known: Container[str] = ()
+    run: Run, detector: AnomalyDetector, config: DataConfig, known: Container[str] = ()
 ) -> GoodImages:
     """Loads good images as those of a run were loaded.
 
     Args:
+        run: Run.
         detector: AnomalyDetector. The detector of the run.
         config: DataConfig. The images, and how those of the run are read.
         known: content hashes of images to leave out.
@@ -32,6 +34,7 @@ def load_new_images(
         group_by=config.group_by,
         find_copies=copy_finder(config),
         known=known,
+        roi=named_regions(run, detector, config),
         **config.reading,
     )
 
@@ -57,7 +60,7 @@ def load_unseen_images(
     Raises:
         InputError: There is no image, or the run has seen one.
     """
-    good = load_new_images(detector, config)
+    good = load_new_images(run, detector, config)
     if echo is not None and good.index is not None:
         echo(format_good_table(good.index, len(good.records)))
     check_provenance(run, detector.provenance).refuse_overlap(good.records, unseen, reason)

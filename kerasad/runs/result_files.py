@@ -15,7 +15,7 @@ from kerasad.errors import InputError
 TABLE = "predictions.csv"
 OVERLAYS = "overlays"
 COLUMNS = (
-    *("path", "decision", "anomaly_score", "threshold", "p_value", "defect_area"),
+    *("path", "frame", "time", "decision", "anomaly_score", "threshold", "p_value", "defect_area"),
     *("num_boxes", "error"),
 )
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")

@@ -50,7 +50,9 @@ def update_run(
     with create_run(output) as work:
         config, content, model, detector = run.read_together(lambda: _read(run))
         known = check_provenance(run, detector.provenance).hashes(*ALL_PARTS)
-        good = load_new_images(detector, with_data(config.data, data, **(folders or {})), known)
+        good = load_new_images(
+            run, detector, with_data(config.data, data, **(folders or {})), known
+        )
         if good.index is not None:
             say(format_good_table(good.index, len(good.records)))
         if good.num_known:

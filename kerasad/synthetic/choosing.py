@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from kerasad.layers.cells import OUTSIDE
 from kerasad.synthetic.shared import FEWEST_PIXELS, check_area, check_names, roughness
 from kerasad.synthetic.textures import TEXTURES, make_texture, perlin_noise
 
@@ -59,8 +60,8 @@ class ChoosingDefects:
         Args:
             images: float array `(batch, height, width, 3)` in [0, 1].
             seed: int. The same seed and images give the same defects.
-            valid: array `(batch, height, width, 1)` or None: 1 = real pixel, 0 = padding, where
-                nothing is drawn.
+            valid: array `(batch, height, width, 1)` or None: nothing is drawn where
+                a pixel does not count, see `kerasad.layers.cells.counting`.
 
         Returns:
             defective: float32 array `(batch, height, width, 3)`, equal to `images` outside `mask`.
@@ -71,7 +72,9 @@ class ChoosingDefects:
         defective, masks = images.copy(), np.zeros((*images.shape[:3], 1), "float32")
         for i, image in enumerate(images):
             rng = np.random.default_rng([seed, i])
-            inside = np.ones(image.shape[:2]) if valid is None else np.asarray(valid[i])[..., 0]
+            inside = np.ones(image.shape[:2])
+            if valid is not None:
+                inside = (np.asarray(valid[i])[..., 0] > OUTSIDE).astype("float32")
             other = images[(i + rng.integers(1, max(len(images), 2))) % len(images)]
             for attempt in range(_ATTEMPTS):
                 # A spot of full contrast is the last resort: it is always visible.

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from kerasad.errors import InputError
+from kerasad.layers.cells import counting
 from kerasad.layers.seeded import SeededLayer
 from kerasad.synthetic.regions import draw_region, place_density, reflect, window_mean
 from kerasad.synthetic.shared import FEWEST_PIXELS, check_area, check_names
@@ -59,8 +60,8 @@ class TrainingDefects(SeededLayer):
 
     Call arguments:
         images: float tensor `(batch, height, width, 3)` in [0, 1], height and width known.
-        valid: float tensor `(batch, height, width, 1)` or None: 1 = real pixel, 0 = padding,
-            where no defect is drawn.
+        valid: float tensor `(batch, height, width, 1)` or None: no defect is drawn where a
+            pixel does not count, see `kerasad.layers.cells.counting`.
         training: bool. `False` returns the images as they are.
 
     Returns:
@@ -113,7 +114,7 @@ class TrainingDefects(SeededLayer):
         center = self._draw_place(places, batch, height, width)
         alpha, offsets = draw_region(shape, center, height, width)
         if valid is not None:
-            alpha = alpha * ops.cast(valid, "float32")
+            alpha = alpha * counting(valid)
         patch = self._draw_patch(images, places, offsets)
         change = alpha * (self._recolour(images, patch, shape, batch) - images)
         size = ops.abs(change)

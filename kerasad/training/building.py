@@ -206,6 +206,7 @@ def fit_detector(
         model,
         image_size=category.full_shape[:2],
         keep_aspect=category.keep_aspect,
+        roi=category.roi,
         **options,
     )
     if category.split.crosswise:

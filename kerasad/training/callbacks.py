@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasad.data.geometry import pack_inputs, unpack_inputs
 from kerasad.errors import InputError
 from kerasad.files import replace_file
+from kerasad.layers.cells import counting
 from kerasad.metrics import OracleIoU, PixelAUROC
 from kerasad.models.base import AnomalyModel
 from kerasad.models.health import CollapseWarning
@@ -105,18 +107,18 @@ class SyntheticLocalization(keras.callbacks.Callback):
         if logs is None or (self.epochs is not None and epoch + 1 not in self.epochs):
             return
         iou = OracleIoU()
-        for inputs, mask, valid in self.batches:
+        for inputs, mask, counts in self.batches:
             residual = self._residual_map(inputs)
             if residual is None:
                 return
-            iou.update_state(mask, residual, sample_weight=valid)
+            iou.update_state(mask, residual, sample_weight=counts)
         logs["synthetic_iou"] = float(iou.result())
         # From the same counts, since sorting the pixels takes most of the time.
         logs["synthetic_pixel_auroc"] = float(PixelAUROC.from_counts(iou.counts()))
 
 
 def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
-    """Returns batches of (inputs, mask, valid) with a synthetic defect on each image.
+    """Returns batches of (inputs, mask, counts) with a synthetic defect on each image.
 
     Args:
         dataset: `tf.data.Dataset` of model inputs.
@@ -125,11 +127,16 @@ def draw_batches(dataset, defects, max_images: int, seed: int) -> list[tuple]:
         seed: int. Seed of the defects.
 
     Returns:
-        List of (inputs, mask (batch, height, width, 1), valid (batch, height, width, 1) or None),
-        all NumPy arrays; inputs have the form that `dataset` gives them.
+        List of (inputs, mask (batch, height, width, 1), counts (batch, height, width, 1) or None),
+        all NumPy arrays; inputs have the form that `dataset` gives them, and `counts` is 1 for
+        pixels that count.
     """
     pairs = draw_pairs(dataset, defects, max_images, seed)
-    return [(damaged, mask, unpack_inputs(damaged)[1]) for _, damaged, mask in pairs]
+    valid_of = [(damaged, mask, unpack_inputs(damaged)[1]) for _, damaged, mask in pairs]
+    return [
+        (damaged, mask, None if valid is None else np.asarray(counting(valid)))
+        for damaged, mask, valid in valid_of
+    ]
 
 
 def draw_pairs(dataset, defects, max_images: int, seed: int) -> Iterator[tuple]:

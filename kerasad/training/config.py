@@ -78,6 +78,11 @@ class DataConfig(Checked):
     )
     bad: tuple[str, ...] = setting((), "Folder of defective images; may be repeated.")
     masks: tuple[str, ...] = setting((), "Folder of masks; may be repeated.")
+    roi: str | None = setting(
+        None,
+        "Region of interest: a mask for all images, or a folder with one for each, by its name; "
+        "pixels that are not 0 are inside. What is outside counts nowhere.",
+    )
     exclude: tuple[str, ...] = setting(
         (), "Good FILE that neither trains nor calibrates; may be repeated."
     )

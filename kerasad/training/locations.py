@@ -47,6 +47,7 @@ def with_data(
     masks: Sequence[str] = (),
     mask_foreground: str | None = None,
     group_by: str | None = None,
+    roi: str | None = None,
 ) -> DataConfig:
     """Returns the settings of a run for other data.
 
@@ -62,6 +63,8 @@ def with_data(
         masks: Folders of masks.
         mask_foreground: str or None. Which pixels of a mask are defects; None is what the run says.
         group_by: str or None. Which images belong together; None is what the run says.
+        roi: str or None. The folder of regions of interest; None is that of the run, for its own
+            data.
     """
     path = config.path if data is None else data
     rule = config.mask_foreground if mask_foreground is None else mask_foreground
@@ -72,9 +75,10 @@ def with_data(
     root = _root(path)
     exclude = [name for name in config.exclude if is_same and (root / name).exists()]
     groups = config.group_by if group_by is None else group_by
+    regions = config.roi if roi is None and is_same else roi
     named["exclude"] = tuple(exclude)
     return dataclasses.replace(
-        config, path=str(path), mask_foreground=rule, group_by=groups, **named
+        config, path=str(path), mask_foreground=rule, group_by=groups, roi=regions, **named
     )
 
 

@@ -135,6 +135,7 @@ class DetectorHyperModel(keras_tuner.HyperModel):
                     image_size=self.data.full_shape[:2],
                     overlap=self.overlap,
                     keep_aspect=self.data.keep_aspect,
+                    roi=self.data.roi,
                     on_crops=self.data.split.calibration_on_crops,
                     crosswise=self.crosswise,
                     num_defects=self.training.synthetic_defects,

@@ -30,6 +30,7 @@ def synthetic_localization(
     image_size: tuple[int, int] | None = None,
     overlap: int = 32,
     keep_aspect: bool = False,
+    roi=None,
     on_crops: bool = False,
     crosswise: bool = False,
     num_defects: int = 128,
@@ -55,6 +56,7 @@ def synthetic_localization(
         image_size: `(height, width)` of the detector. Defaults to the model's.
         overlap: int. Pixels by which tiles overlap.
         keep_aspect: bool. Whether images are padded.
+        roi: the region of interest, as for `AnomalyDetector`.
         on_crops: bool. Whether all validation images are crops of one photo.
         crosswise: bool. Whether the fusion weights are those of crosswise calibration, which are
             not chosen.
@@ -68,7 +70,7 @@ def synthetic_localization(
         InputError: There is no validation image.
     """
     detector = AnomalyDetector(
-        model, experts, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect
+        model, experts, image_size=image_size, overlap=overlap, keep_aspect=keep_aspect, roi=roi
     )
     halves = deal_out(validation)
     try:

@@ -28,6 +28,9 @@ def test_the_loss_is_half_the_squared_distance_on_a_case_by_hand():
     # (.6, .8) and (0, 1): .36 + .04 = .4; (1, 0) and (s, s), s = .7071: .0858 + .5.
     expected = (0.4 / 2 + ((1 - 0.5**0.5) ** 2 + 0.5) / 2) / 2
     assert float(imitation_loss(taught, made)) == pytest.approx(expected, rel=1e-5)
+    valid = np.array([0.5, 1.0], "float32").reshape(1, 1, 2, 1)  # the first cell is outside
+    second = ((1 - 0.5**0.5) ** 2 + 0.5) / 2
+    assert float(imitation_loss(taught, made, valid)) == pytest.approx(second, rel=1e-5)
     twice = {"tap_1": taught["tap_1"], "tap_2": taught["tap_1"]}
     also = {"tap_1": made["tap_1"], "tap_2": made["tap_1"]}
     assert float(imitation_loss(twice, also)) == pytest.approx(2 * expected, rel=1e-5)

@@ -23,6 +23,7 @@ OPTIONS = {
     "plain": {},
     "tiled": {"image_size": (40, 56), "overlap": 8},
     "padded": {"keep_aspect": True},
+    "region": {"keep_aspect": True, "roi": np.pad(np.ones((16, 16)), 8)},
 }
 
 

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from kerasad.layers.cells import (
+    counting,
+    counting_cells,
     critic_weights,
     defective_cells,
     downsampled_cells,
@@ -26,6 +28,16 @@ def padded(columns=6):
     valid = np.ones((3, 16, 16, 1), "float32")
     valid[:, :, columns:] = 0.0
     return valid
+
+
+def test_a_cell_counts_with_one_pixel_in_the_region_and_none_of_padding():
+    valid = np.full((1, 4, 16, 1), 0.5, "float32")
+    valid[:, 0, 3] = 1.0  # a pixel of the first cell
+    valid[:, :, 8:12] = 1.0
+    valid[:, 3, 12:] = [[0.0], [1.0], [1.0], [1.0]]
+    np.testing.assert_array_equal(counting_cells(valid, (1, 4)), [[[1, 0, 1, 0]]])
+    expected = (valid == 1.0).astype("float32")
+    np.testing.assert_array_equal(counting(valid), expected)
 
 
 def test_a_cell_is_real_without_a_single_defective_pixel():

@@ -13,6 +13,14 @@ def test_loss_is_squared_error_plus_the_mean_angle_of_the_scales_by_hand():
     np.testing.assert_allclose(loss, [1.0 + (1.0 + 0.0) / 2], rtol=1e-6)
 
 
+def test_cells_of_weight_0_are_left_out_by_hand():
+    true = np.array([[[1.0, 0.0], [5.0, 5.0]]], "float32")[None]
+    made = np.array([[[0.0, 1.0], [9.0, -9.0]]], "float32")[None]
+    weights = np.array([[[1.0], [0.0]]], "float32")[None]
+    loss = FeatureReconstructionLoss([2]).call(true, made, weights)
+    np.testing.assert_allclose(loss, [(1.0 + 1.0) / 2 + 1.0], rtol=1e-6)
+
+
 def test_cosine_distance_ignores_the_size_of_features():
     features = np.random.default_rng(0).normal(size=(2, 3, 3, 5)).astype("float32")
     np.testing.assert_allclose(cosine_distance(features, 3.0 * features), 0.0, atol=1e-6)

@@ -62,6 +62,7 @@ class Detector:
     threshold = 0.5
     pixel_threshold = 0.5
     image_size = (2, 2)
+    region = None
 
     def predict_stream(self, dataset, verbose=0, title=""):
         for images, targets in dataset:

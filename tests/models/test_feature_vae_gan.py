@@ -53,6 +53,18 @@ def test_padding_is_never_seen(trained):
     assert padded["features"].shape == full.shape
 
 
+def test_cells_outside_a_region_of_interest_weigh_nothing(trained):
+    valid = np.full((4, 32, 48, 1), 0.5, "float32")
+    valid[:, :, 20:] = 1.0  # of cells of 8 pixels, the third shows a part of the region
+    inputs = {"images": make_images(), "valid": valid}
+    batch = trained.read_batch(inputs, training=False)
+    expected = np.broadcast_to([0, 0, 1, 1, 1, 1], (4, 4, 6))
+    np.testing.assert_array_equal(np.asarray(batch.valid)[..., 0], expected)
+    made = np.asarray(batch.target) + (1 - np.asarray(batch.valid))
+    loss = trained.reconstruction_loss.call(batch.target, made, batch.valid)
+    np.testing.assert_allclose(loss, 0.0, atol=1e-5)
+
+
 def test_restored_features_have_the_shape_of_the_features(trained):
     tensors = trained.tensors(make_images())
     assert tensors["features"].shape == tensors["restored_features"].shape == (4, 4, 6, 176)

@@ -40,6 +40,7 @@ class BrightnessDetector:
     review_threshold = 3.0
     pixel_threshold = 2.0
     tiles = None
+    region = None
 
     def __init__(self, tensor="z_mean", reconstructs=True):
         self.model = BrightnessModel(tensor)

@@ -10,7 +10,7 @@ import pytest
 from command_line import must, refused, write_image
 from PIL import Image
 
-from kerasad.data.loading import ImageStream
+from kerasad.data.image_stream import ImageStream
 from kerasad.errors import InputError
 from kerasad.runs.predict import PredictionCount, describe_results, predict_files
 from kerasad.runs.run import Run, open_run

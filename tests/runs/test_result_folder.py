@@ -51,6 +51,8 @@ def test_both_lists_say_the_same(tmp_path):
         rows = list(csv.DictReader(file))
     assert rows[0] == {
         "path": "/in/a.png",
+        "frame": "",
+        "time": "",
         "decision": "good",
         "anomaly_score": "-1.5",
         "threshold": "2.0",

@@ -84,8 +84,8 @@ class Expert(keras.layers.Layer):
 
         Args:
             tensors: as in `call`.
-            weights: function from a grid `(h, w)` to float32 `(batch, h, w)`, 1 for cells of
-                real pixels and 0 for those with padding.
+            weights: function from a grid `(h, w)` to float32 `(batch, h, w)`, 1 for cells
+                that count and 0 for those with padding or outside a region of interest.
             pass_index: int, from 0.
         """
 

@@ -181,7 +181,7 @@ class CellGaussian(Expert):
         """Begins with the sums of the good cells that mean and whitening were made of."""
         count = np.asarray(self.count, "float64")
         scatter = _scatter(
-            np.asarray(self.whitening), self._count_of_blocks(count), self._places, self.ridge
+            np.asarray(self.whitening), self._count_of_blocks(count), _seen(count), self.ridge
         )
         self._sums = CellSums(count, np.asarray(self.mean, "float64"), scatter)
 
@@ -191,7 +191,7 @@ class CellGaussian(Expert):
         self.mean.assign(sums.mean.astype("float32"))
         self.count.assign(sums.count.astype("float32"))
         count = self._count_of_blocks(sums.count)
-        self.whitening.assign(_whitening(sums.scatter, count, self._places, self.ridge))
+        self.whitening.assign(_whitening(sums.scatter, count, _seen(sums.count), self.ridge))
 
     def forget(self):
         """Frees what was gathered."""
@@ -241,6 +241,11 @@ class CellGaussian(Expert):
         values = ops.transpose(values, (2, 0, 3, 1, 4))
         values = ops.reshape(values, (-1, side * down, side * across))
         return values[:, : self._grid[0], : self._grid[1]]
+
+
+def _seen(count):
+    """Returns how many places have a mean: those of which a good cell was seen."""
+    return int(np.count_nonzero(count))
 
 
 def _whitening(products, count, num_means, ridge):
