@@ -1,3 +1,6 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,7 @@ from kerasad.data.geometry import Geometry
 from kerasad.errors import InputError
 from kerasad.inspector import opening
 from kerasad.inspector.opening import open_picture
+from kerasad.inspector.sources import DetectorSource
 
 FRAME = Geometry(32, 48)
 
@@ -64,3 +68,10 @@ def test_a_file_that_is_cut_off_is_refused_by_its_name(file):
     whole = file(spot=np.s_[:8])
     with pytest.raises(InputError, match=r"^a\.png: the PNG is broken or cut off"):
         open_picture(whole[: len(whole) // 2], "a.png", Decoding(), FRAME)
+
+
+def test_a_detector_whose_images_bring_their_regions_is_refused():
+    decision = SimpleNamespace(require_calibration=lambda: None)
+    detector = SimpleNamespace(decision=decision, roi="each")
+    with pytest.raises(InputError, match="region of interest of its own"):
+        DetectorSource(detector, Path("detector.keras"))
