@@ -49,7 +49,8 @@ class TensorBoardWriter(keras.callbacks.Callback):
       (`damaged`) of the family that no training sees: `images`, `reconstruction`, `anomaly_map` (of
       the model, or its residual) and `attention`, as far as the model has them. Maps have one scale
       for both kinds: its middle is what 99 % of the pixels of the good images are below, in the
-      same epoch. No detector is calibrated yet, so it is not a threshold.
+      same epoch. No detector is calibrated yet, so it is not a threshold. The colours of the
+      attention go from the least to the largest of the good images, which are close to each other.
     * Codes under `validation`, for the projector, as the training ends: `z_mean` of each image,
       good and damaged. Where it has places, that of the place where the two differ most.
 
@@ -115,12 +116,15 @@ class TensorBoardWriter(keras.callbacks.Callback):
     def _write_pictures(self):
         drawn = {kind: self._draw(_first(self._inputs[kind][0])) for kind in KINDS}
         scale = _scale_of(drawn["good"].get("anomaly_map"))
+        low, span = _range_of(drawn["good"].get("attention"))
         for kind, tensors in drawn.items():
             for name, values in tensors.items():
                 if name == "anomaly_map":
                     values = [draw_colours(each, scale) for each in values]
                 elif name == "attention":
-                    values = [draw_colours(each, ColourScale(0.5)) for each in values]
+                    values = [
+                        draw_colours((each - low) / span, ColourScale(0.5)) for each in values
+                    ]
                 else:
                     values = [to_uint8(each) for each in values]
                 tf.summary.image(f"{kind}/{name}", tf.concat(values, axis=1)[None])
@@ -222,6 +226,14 @@ def _scale_of(good_maps) -> ColourScale | None:
     if good_maps is None:
         return None
     return ColourScale(max(float(np.quantile(good_maps, _COMMON)), 1e-6))
+
+
+def _range_of(good_attention) -> tuple[float, float]:
+    """Returns the least attention, and how far the largest is above it."""
+    if good_attention is None:
+        return 0.0, 1.0
+    low, high = float(np.min(good_attention)), float(np.max(good_attention))
+    return low, max(high - low, 1e-6)
 
 
 def _thumbnails(images):

@@ -91,6 +91,13 @@ def test_a_defect_is_brighter_in_its_map_than_good_images_are(written):
     assert np.max(damaged) > np.max(good)
 
 
+def test_the_attention_of_good_images_takes_the_whole_range_of_colours(written):
+    picture = tf.io.decode_png(read(written / "validation")["good/attention"][2][2]).numpy()
+    brightness = picture.sum(axis=-1)
+    assert brightness.min() < 30
+    assert brightness.max() > 600
+
+
 def test_the_files_of_the_projector_agree(written):
     folder = written / "validation"
     codes = np.loadtxt(folder / "codes.tsv", delimiter="\t")
