@@ -7,14 +7,14 @@ with a shift of up to 2 pixels, brightness of 3 % and noise of 3 grey levels of 
 frame, and written as MPEG-4 in MP4. `feature_statistics` is trained on one such frame of each good
 training photo of DATA. The test photos, good and defective ones in turn, make the videos that are
 scored by `kerasad predict` in a process of its own. For each `--smooth`, the scores of the longest
-video say how many frames of good photos are called defective, how many good photos have at least
-one such frame, and the same of defective photos. The last line is what a run that is trained on
+video say how many frames of good photos are called defective, how many of those that are settled
+(without the first N // 2 of a photo, which are judged by the photo before it), how many good photos
+have at least one frame that is called, and the same of defective photos. The last line is what a run that is trained on
 the photos themselves says of the frames of the first video.
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -60,8 +60,9 @@ def main():
         (smooth, *count_alarms(scores, threshold, labels, arguments.hold, smooth))
         for smooth in arguments.smooth
     ]
-    header = ("smooth", "good frames called", "good photos called", "defective frames called")
-    print(markdown_table((*header, "defective photos called", "frames until a call"), alarms))
+    header = ("smooth", "good frames called", "good, settled", "good photos called")
+    header += ("defective frames called", "defective, settled", "defective photos called")
+    print(markdown_table(header, alarms))
     share = np.mean(np.array(others)[labels[:shortest] == 0] > other_threshold)
     print(f"Trained on photos instead of frames: {share:.1%} of good frames called defective")
 
@@ -138,9 +139,15 @@ def predict(run, video, output):
     count = predict_files(opened, [video], output, verbose=0)
     return {
         "seconds": time.perf_counter() - start,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
         "overlays": count.overlays,
     }
+
+
+def peak_megabytes():
+    """Returns the peak of this process; `ru_maxrss` would be at least its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def read_scores(output):
@@ -151,19 +158,19 @@ def read_scores(output):
 
 
 def count_alarms(scores, threshold, labels, hold, smooth):
-    """Returns shares of frames and photos called defective, and the frames until a call."""
+    """Returns shares of good and of defective frames, settled frames and photos that are called."""
     from kerasad.runs.smoothing import RunningMedian
 
     median = RunningMedian(smooth)
     called = np.array([median.add(score) > threshold for score in scores])
-    photos = np.arange(len(labels)) // hold
-    shares, first = [], []
+    numbers = np.arange(len(labels))
+    settled, photos = numbers % hold >= smooth // 2, numbers // hold
+    shares = []
     for label in (0, 1):
-        shares.append(called[labels == label].mean())
-        own = [called[photos == photo] for photo in np.unique(photos[labels == label])]
-        shares.append(np.mean([part.any() for part in own]))
-        first += [int(part.argmax()) for part in own if label and part.any()]
-    return [*map(float, shares), float(np.mean(first)) if first else None]
+        own = labels == label
+        any_called = [called[photos == photo].any() for photo in np.unique(photos[own])]
+        shares += [called[own].mean(), called[own & settled].mean(), np.mean(any_called)]
+    return list(map(float, shares))
 
 
 if __name__ == "__main__":
