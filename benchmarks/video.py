@@ -9,8 +9,8 @@ training photo of DATA. The test photos, good and defective ones in turn, make t
 scored by `kerasad predict` in a process of its own. For each `--smooth`, the scores of the longest
 video say how many frames of good photos are called defective, how many of those that are settled
 (without the first N // 2 of a photo, which are judged by the photo before it), how many good photos
-have at least one frame that is called, and the same of defective photos. The last line is what a run that is trained on
-the photos themselves says of the frames of the first video.
+have at least one frame that is called, and the same of defective photos. The last line is what a
+run that is trained on the photos themselves says of the frames of the first video.
 """
 
 import argparse
@@ -130,6 +130,7 @@ def run_apart(run, video, output):
 
 def predict(run, video, output):
     """Scores a video; returns seconds without the start, and the peak of this process."""
+    from kerasad.memory import peak_memory_mb
     from kerasad.runs.predict import predict_files
     from kerasad.runs.run import open_run
 
@@ -139,15 +140,9 @@ def predict(run, video, output):
     count = predict_files(opened, [video], output, verbose=0)
     return {
         "seconds": time.perf_counter() - start,
-        "megabytes": peak_megabytes(),
+        "megabytes": peak_memory_mb(),
         "overlays": count.overlays,
     }
-
-
-def peak_megabytes():
-    """Returns the peak of this process; `ru_maxrss` would be at least its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def read_scores(output):
