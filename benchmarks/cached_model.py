@@ -1,5 +1,7 @@
 """A model that has seen all its images before: its tensors come from memory."""
 
+from itertools import chain
+
 import numpy as np
 import tensorflow as tf
 
@@ -57,3 +59,32 @@ class CachedModel(AnomalyModel):
     def call(self, inputs):
         """Returns the features."""
         return self.tensors(inputs)["features"]
+
+
+def open_cached_detector(data: str, image_size: str, with_test: bool = False):
+    """Returns a `feature_statistics` detector of the cached images of a category, and the category.
+
+    One detector serves all fits: its graphs are traced once.
+
+    Args:
+        data: a category.
+        image_size: as of the command line.
+        with_test: bool. Whether test images follow the good ones.
+
+    Raises:
+        SystemExit: If the images have several shapes.
+    """
+    from kerasad import AnomalyDetector
+    from kerasad.detector.experts import feature_statistics_experts
+    from kerasad.training.building import open_category
+    from kerasad.training.config import DataConfig, ModelConfig, RunConfig
+
+    config = RunConfig(DataConfig(data, image_size), ModelConfig("feature_statistics"))
+    category = open_category(config)
+    if category.keep_aspect:
+        raise SystemExit(f"{data}: images of several shapes are not measured here.")
+    extractor = FeatureExtractor(category.image_shape)
+    extractor.adapt(category.train_in_order)
+    test = (images for images, _ in category.test) if with_test else ()
+    model = CachedModel(extractor, chain(category.train_in_order, test))
+    return AnomalyDetector(model, feature_statistics_experts, copy_model=False), category

@@ -66,24 +66,11 @@ def parse_arguments():
 
 def read_images(data, image_size):
     """Returns a detector of a `CachedModel` of all good images, and the group of each of them."""
-    from cached_model import CachedModel
+    from cached_model import open_cached_detector
 
-    from kerasad import AnomalyDetector
     from kerasad.data.split import number_groups
-    from kerasad.detector.experts import feature_statistics_experts
-    from kerasad.models import FeatureExtractor
-    from kerasad.training.building import open_category
-    from kerasad.training.config import DataConfig, ModelConfig, RunConfig
 
-    config = RunConfig(DataConfig(data, image_size), ModelConfig("feature_statistics"))
-    category = open_category(config)
-    if category.keep_aspect:
-        raise SystemExit(f"{data}: images of several shapes are not measured here.")
-    extractor = FeatureExtractor(category.image_shape)
-    extractor.adapt(category.train_in_order)
-    model = CachedModel(extractor, category.train_in_order)
-    # One detector for all fits: its graphs are traced once.
-    detector = AnomalyDetector(model, feature_statistics_experts, copy_model=False)
+    detector, category = open_cached_detector(data, image_size)
     return detector, number_groups(category.split.train)
 
 

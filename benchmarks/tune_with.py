@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from bootstrap import count_pixels, differences, interval, measure
-from cached_model import CachedModel
+from cached_model import open_cached_detector
 
 HEADER = (
     *("data", "seed", "weights changed", "without: image AUROC / pixel AUROC / AUPRO"),
@@ -97,23 +97,10 @@ def describe_band(detector, summary, scores, labels):
 
 def open_detector(data, image_size):
     """Returns a detector of cached features, the test records, the groups, and masks and labels."""
-    from kerasad import AnomalyDetector
     from kerasad.data.split import number_groups
-    from kerasad.detector.experts import feature_statistics_experts
-    from kerasad.models import FeatureExtractor
-    from kerasad.training.building import open_category
-    from kerasad.training.config import DataConfig, ModelConfig, RunConfig
 
-    config = RunConfig(DataConfig(data, image_size), ModelConfig("feature_statistics"))
-    category = open_category(config)
-    if category.keep_aspect:
-        raise SystemExit(f"{data}: images of several shapes are not measured here.")
-    extractor = FeatureExtractor(category.image_shape)
-    extractor.adapt(category.train_in_order)
-    batches = [inputs for inputs, _ in category.test]
-    model = CachedModel(extractor, [*category.train_in_order, *batches])
+    detector, category = open_cached_detector(data, image_size, with_test=True)
     masks = np.concatenate([np.asarray(targets["mask"]) for _, targets in category.test])
-    detector = AnomalyDetector(model, feature_statistics_experts, copy_model=False)
     return detector, category.index.test, number_groups(category.split.train), {"mask": masks}
 
 
